@@ -1,0 +1,32 @@
+"""The contract of transforms."""
+
+from abc import ABC, abstractmethod
+from typing import Literal
+
+from torch import Tensor
+
+from avssl.data.transforms.draws import Draws
+
+Scope = Literal["tuple", "frame"]  # one draw for all frames of a tuple, or one for each frame
+
+
+class Transform(ABC):
+    """Changes the frames of a batch, on its device."""
+
+    @abstractmethod
+    def __call__(self, frames: Tensor, draws: Draws, train: bool = True) -> Tensor:
+        """Return the changed frames.
+
+        Args:
+            frames: RGB, float in [0, 1], ``(tuples, frames, 3, H, W)``.
+            draws: the only source of chance, one stream a tuple.
+            train: False for the look that evaluation takes; each transform says what it does then.
+
+        Returns:
+            Frames of the same shape, or with another height and width.
+        """
+
+
+def spread(draws: Draws, frames: Tensor, scope: Scope, *shape: int, low: float, high: float) -> Tensor:
+    """Draw numbers in [low, high) by scope: ``(tuples, frames or 1, *shape)``."""
+    return draws.uniform(frames.shape[1] if scope == "frame" else 1, *shape, low=low, high=high)

@@ -1,0 +1,21 @@
+"""Ways to learn without labels, one file each."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from avssl.methods.base import Method
+    from avssl.methods.order.shuffle_and_learn import ShuffleAndLearn
+
+WHERE = {  # public name -> the module that holds it, imported when the name is first used
+    "Method": "avssl.methods.base",
+    "ShuffleAndLearn": "avssl.methods.order.shuffle_and_learn",
+}
+
+__all__ = ["Method", "ShuffleAndLearn"]
+
+
+def __getattr__(name: str):
+    if name in WHERE:
+        return getattr(import_module(WHERE[name]), name)
+    raise AttributeError(f"module 'avssl.methods' has no attribute {name!r}")

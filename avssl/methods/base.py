@@ -1,0 +1,51 @@
+"""The contract every method keeps."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from avssl.nets import Encoder
+
+Batch = dict[str, Any]  # tensors by name, and lists of what no tensor can hold (paths)
+
+
+class Method(nn.Module, ABC):
+    """One way to learn without labels: a batch goes in, its losses come out. It knows no trainer.
+
+    Attributes:
+        encoder: the part worth keeping when training ends.
+    """
+
+    encoder: Encoder
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Return scalars to log; the one called ``loss`` is minimised."""
+
+    @torch.no_grad()
+    def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
+        """Return named scores over a whole data set; the loop calls it in evaluation mode.
+
+        Unless a method says otherwise: the mean of what ``forward`` returns, a batch counting by its items.
+        """
+        totals: dict[str, float] = {}
+        items = 0
+        for batch in batches:
+            count = len(next(value for value in batch.values() if isinstance(value, Tensor)))
+            items += count
+            for name, value in self(batch).items():
+                totals[name] = totals.get(name, 0.0) + value.item() * count
+        return {name: total / items for name, total in totals.items()}
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return the parameters in groups, each with the settings that depart from the optimiser's."""
+        return [{"params": [parameter for parameter in self.parameters() if parameter.requires_grad]}]
+
+    def after_step(self, step: int) -> None:
+        """Run after each optimiser step; momentum methods move their teacher here."""
+
+    def before_epoch(self, extract: Callable[[], Iterable[Batch]]) -> None:
+        """Run before each pass over the data; clustering methods look at all of it here."""

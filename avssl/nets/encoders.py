@@ -1,0 +1,83 @@
+"""The contract of encoders: pictures in, one vector a picture out, every layer within reach."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # as torchvision's weights expect
+
+
+class Encoder(nn.Module):
+    """Maps pictures to feature vectors, and shows its layers on the way.
+
+    The pictures are normalised inside, so that training, evaluation and use cannot differ in it.
+
+    Args:
+        trunk: the network, ``(N, 3, H, W)`` normalised to ``(N, dim)``; its state dict is what is exported.
+        dim: length of the feature vectors.
+        layers: names of the layers that can be tapped, from shallow to deep, and where they are in ``trunk``.
+        mean: of each colour channel, in [0, 1].
+        std: of each colour channel.
+
+    Attributes:
+        dim: length of the feature vectors.
+        layers: names of the layers that ``taps`` knows, from shallow to deep.
+    """
+
+    def __init__(
+        self,
+        trunk: nn.Module,
+        dim: int,
+        layers: Mapping[str, str],
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
+    ):
+        super().__init__()
+        self.trunk, self.dim, self.layers = trunk, dim, tuple(layers)
+        self._places = dict(layers)
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the features of pictures.
+
+        Args:
+            images: RGB, float in [0, 1], ``(N, 3, H, W)``.
+
+        Returns:
+            Features, ``(N, dim)``.
+        """
+        return self.trunk((images - self.mean) / self.std)
+
+    def taps(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        """Return what chosen layers make of pictures, from one pass.
+
+        Args:
+            images: RGB, float in [0, 1], ``(N, 3, H, W)``.
+            layers: names out of ``self.layers``.
+
+        Returns:
+            A map ``(N, channels, height, width)`` or a vector ``(N, channels)`` for each name.
+
+        Raises:
+            ValueError: if a name is not one of ``self.layers``.
+        """
+        seen: dict[str, Tensor] = {}
+        for name in layers:
+            if name not in self._places:
+                raise ValueError(f"{type(self).__name__} has no layer {name!r}; it has {', '.join(self.layers)}")
+
+        def keep(name: str):
+            def hook(_module: nn.Module, _inputs: tuple, output: Tensor) -> None:
+                seen[name] = output
+
+            return hook
+
+        handles = [self.trunk.get_submodule(self._places[name]).register_forward_hook(keep(name)) for name in layers]
+        try:
+            self(images)
+        finally:
+            for handle in handles:
+                handle.remove()
+        return {name: seen[name] for name in layers}

@@ -1,0 +1,84 @@
+"""Heads that judge a few features together, such as the frames of a tuple."""
+
+from itertools import combinations
+
+import torch
+from torch import Tensor, nn
+
+
+class LinearHead(nn.Module):
+    """One linear layer on the concatenated features.
+
+    It is additive: the score is a sum of one term a frame, so it cannot tell whether one frame lies
+    *between* two others.
+
+    Args:
+        dim: length of a feature.
+        members: features judged together.
+        classes: scores given.
+        dropout: chance of dropping a feature value.
+    """
+
+    def __init__(self, dim: int, members: int, classes: int = 2, dropout: float = 0.0):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Dropout(dropout), nn.Linear(members * dim, classes))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map ``(N, members, dim)`` to scores, ``(N, classes)``."""
+        return self.layers(features.flatten(1))
+
+
+class MLPHead(nn.Module):
+    """Two layers on the concatenated features.
+
+    Args:
+        dim: length of a feature.
+        members: features judged together.
+        classes: scores given.
+        hidden: width of the hidden layer.
+        dropout: chance of dropping a hidden value.
+    """
+
+    def __init__(self, dim: int, members: int, classes: int = 2, hidden: int = 128, dropout: float = 0.0):
+        super().__init__()
+        self.layers = two_layers(members * dim, hidden, classes, dropout)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map ``(N, members, dim)`` to scores, ``(N, classes)``."""
+        return self.layers(features.flatten(1))
+
+
+class RelationHead(nn.Module):
+    """Two layers on the features and on the absolute difference of each pair of them.
+
+    Args:
+        dim: length of a feature.
+        members: features judged together.
+        classes: scores given.
+        hidden: width of the hidden layer.
+        dropout: chance of dropping a hidden value.
+
+    Example:
+        >>> RelationHead(dim=8, members=3)(torch.rand(4, 3, 8)).shape
+        torch.Size([4, 2])
+    """
+
+    def __init__(self, dim: int, members: int, classes: int = 2, hidden: int = 128, dropout: float = 0.0):
+        super().__init__()
+        self.pairs = list(combinations(range(members), 2))
+        self.layers = two_layers((members + len(self.pairs)) * dim, hidden, classes, dropout)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map ``(N, members, dim)`` to scores, ``(N, classes)``."""
+        differences = torch.stack([(features[:, i] - features[:, j]).abs() for i, j in self.pairs], 1)
+        return self.layers(torch.cat([features, differences], 1).flatten(1))
+
+
+def two_layers(inputs: int, hidden: int, outputs: int, dropout: float) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(inputs, hidden, bias=False),
+        nn.BatchNorm1d(hidden),
+        nn.ReLU(),
+        nn.Dropout(dropout),
+        nn.Linear(hidden, outputs),
+    )

@@ -1,0 +1,38 @@
+"""A small convolutional encoder that trains in minutes on a CPU."""
+
+from torch import nn
+
+from avssl.nets.encoders import Encoder
+
+
+class SmallNet(Encoder):
+    """Three strided convolutions and one fully connected layer, each with batch normalisation.
+
+    Made for pictures of about 32 px (any size works: the last map is pooled to 4 x 4 cells).
+
+    Args:
+        dim: length of the feature vectors.
+        width: channels of the first convolution; the next two have twice and four times as many.
+
+    Example:
+        >>> import torch
+        >>> SmallNet(dim=64)(torch.rand(2, 3, 32, 32)).shape
+        torch.Size([2, 64])
+    """
+
+    def __init__(self, dim: int = 128, width: int = 24):
+        if dim < 1 or width < 1:
+            raise ValueError(f"dim and width must be at least 1; got dim={dim}, width={width}")
+        trunk = nn.Sequential()
+        trunk.add_module("conv1", convolution(3, width, 5))
+        trunk.add_module("conv2", convolution(width, 2 * width, 3))
+        trunk.add_module("conv3", convolution(2 * width, 4 * width, 3))
+        trunk.add_module("pool", nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten()))
+        full = nn.Linear(4 * width * 16, dim, bias=False)
+        trunk.add_module("fc", nn.Sequential(full, nn.BatchNorm1d(dim), nn.ReLU()))
+        super().__init__(trunk, dim, {name: name for name in ("conv1", "conv2", "conv3", "fc")})
+
+
+def convolution(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
+    layer = nn.Conv2d(inputs, outputs, kernel, stride=2, padding=kernel // 2, bias=False)
+    return nn.Sequential(layer, nn.BatchNorm2d(outputs), nn.ReLU())
