@@ -1,0 +1,104 @@
+"""Draw the demo world once: hundreds of small real video files, their annotations and a manifest."""
+
+import csv
+import io
+from concurrent.futures import ThreadPoolExecutor
+from os import cpu_count
+from pathlib import Path
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from avssl.cache import cache_folder
+from avssl.data.demo.figures import draw_figure
+from avssl.data.demo.files import whole, write_annotations, write_video
+from avssl.data.demo.motion import STYLES
+
+RATE = 25  # frames per second
+VERSION = "figures-v1"  # change it whenever a picture changes: caches keep what was drawn before
+SPLITS = {"train": 0, "heldout": 1}  # the first half of a recording's seed: the splits share nothing
+
+
+def prepare(
+    world: str = "figures",
+    root: str | Path | None = None,
+    *,
+    train: int = 700,
+    heldout: int = 60,
+    workers: int | None = None,
+    progress: bool = True,
+) -> Path:
+    """Draw the world unless it is there already, and return its folder.
+
+    It may be interrupted at any time and called again: what was drawn stays. The folder holds ``manifest.csv`` with
+    the columns ``path``, ``split`` (``train`` or ``heldout``), ``label`` (the place of the style in
+    `avssl.data.demo.STYLES`) and ``keypoints`` (an ``.npz`` with ``keypoints``, ``visible`` and ``parts``, see
+    `avssl.data.demo.Drawing`); paths count from the folder. Recording ``i`` of a split does not depend on how many
+    there are.
+
+    Args:
+        world: ``"figures"``, the only one.
+        root: the folder; None for one in the cache.
+        train: recordings to learn from.
+        heldout: recordings to measure on, with other textures, bodies and motion.
+        workers: threads that draw; None for one a core, at most 8.
+        progress: show a bar while drawing.
+
+    Raises:
+        ValueError: if the world is unknown, or a count is negative.
+    """
+    if world != "figures":
+        raise ValueError(f"world={world!r} is unknown; the demo has one world: 'figures'")
+    if min(train, heldout) < 0:
+        raise ValueError(f"counts must be at least 0; got train={train}, heldout={heldout}")
+    counts = {"train": train, "heldout": heldout}
+    folder = Path(root) if root is not None else _cached(train, heldout)
+    rows = [_row(split, number) for split, count in counts.items() for number in range(count)]
+    text = _table(rows)
+    manifest = folder / "manifest.csv"
+    missing = [row for row in rows if not ((folder / row["path"]).exists() and (folder / row["keypoints"]).exists())]
+    if missing:
+        _draw_all(folder, missing, workers or min(8, cpu_count() or 1), progress)
+    if missing or not manifest.exists() or manifest.read_text() != text:
+        with whole(manifest) as part:
+            part.write_text(text)
+    return folder
+
+
+def _cached(train: int, heldout: int) -> Path:
+    """Return the cache's folder for these counts; other counts than the usual ones have folders of their own."""
+    return cache_folder("demo", VERSION if (train, heldout) == (700, 60) else f"{VERSION}-{train}-{heldout}")
+
+
+def _row(split: str, number: int) -> dict[str, str]:
+    name = f"{split}/{number:05d}"
+    return {"path": f"{name}.mp4", "split": split, "label": str(number % len(STYLES)), "keypoints": f"{name}.npz"}
+
+
+def _table(rows: list[dict[str, str]]) -> str:
+    text = io.StringIO(newline="")
+    table = csv.DictWriter(text, ["path", "split", "label", "keypoints"], lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    return text.getvalue()
+
+
+def _draw_all(folder: Path, rows: list[dict[str, str]], workers: int, progress: bool) -> None:
+    for split in SPLITS:
+        (folder / split).mkdir(parents=True, exist_ok=True)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, disable=not progress) as bar, ThreadPoolExecutor(workers) as pool:
+        task = bar.add_task(f"drawing the demo world in {folder}", total=len(rows))
+        try:
+            for _ in pool.map(lambda row: _draw(folder, row), rows):
+                bar.advance(task)
+        except BaseException:  # Ctrl-C too: leave after the files at hand, not after all of them
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _draw(folder: Path, row: dict[str, str]) -> None:
+    """Draw one recording; the video comes last, so that a video always has its annotations."""
+    number = int(Path(row["path"]).stem)
+    drawing = draw_figure((SPLITS[row["split"]], number), style=STYLES[int(row["label"])], rate=RATE)
+    write_annotations(folder / row["keypoints"], drawing)
+    write_video(folder / row["path"], drawing.frames, RATE)
