@@ -1,0 +1,28 @@
+"""What to learn from: datasets, and the order their items are drawn in."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from avssl.data.base import Dataset
+    from avssl.data.collate import collate
+    from avssl.data.endless import Endless
+    from avssl.data.recordings import Recording, find_recordings
+    from avssl.data.videos import Videos
+
+WHERE = {  # public name -> the module that holds it, imported when the name is first used
+    "Dataset": "avssl.data.base",
+    "Endless": "avssl.data.endless",
+    "Recording": "avssl.data.recordings",
+    "Videos": "avssl.data.videos",
+    "collate": "avssl.data.collate",
+    "find_recordings": "avssl.data.recordings",
+}
+
+__all__ = ["Dataset", "Endless", "Recording", "Videos", "collate", "find_recordings"]
+
+
+def __getattr__(name: str):
+    if name in WHERE:
+        return getattr(import_module(WHERE[name]), name)
+    raise AttributeError(f"module 'avssl.data' has no attribute {name!r}")

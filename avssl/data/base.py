@@ -1,0 +1,35 @@
+"""The contract between data and everything that learns from it."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from torch.utils.data import Dataset as TorchDataset
+
+Key = int | tuple[int, int]  # an index, or (epoch, index)
+
+
+class Dataset(TorchDataset, ABC):
+    """A sized collection of items, each a dict of tensors (and a ``path``).
+
+    Chance comes from ``rng_for(seed, epoch, index)`` alone, so an item looks the same whichever worker or process
+    loads it. An item that cannot be read is, by policy, an error or a record under the key ``failure``.
+    """
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def __getitem__(self, key: Key) -> dict[str, Any]:
+        """Return item ``i`` for ``dataset[i]`` (epoch 0), and its look in an epoch for ``dataset[epoch, i]``."""
+
+
+def split_key(key: Key, size: int) -> tuple[int, int]:
+    """Return epoch and index of a key.
+
+    Raises:
+        IndexError: if the index is not in ``[0, size)``; iteration over a dataset ends by it.
+    """
+    epoch, index = key if isinstance(key, tuple) else (0, key)
+    if not 0 <= index < size:
+        raise IndexError(f"index {index} is outside of a dataset of {size} items")
+    return int(epoch), int(index)

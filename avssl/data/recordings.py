@@ -1,0 +1,120 @@
+"""Which recordings there are: folder trees, flat folders, CSV and Parquet manifests, and the demo world."""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+KNOWN = ".3gp .asf .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .rm .ts .vob .webm .webp .wmv"
+ENDINGS = frozenset(KNOWN.split())
+DEMO = "demo:"  # a source that names a demo world, made on first use
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """One recording of a data set.
+
+    Args:
+        path: the file.
+        label: its class, or -1 without one.
+        start, end: the part to use, in seconds; None for the whole.
+        keypoints: an ``.npz`` with ``keypoints`` ``(frames, joints, 2)`` and ``visible`` ``(frames, joints)``.
+    """
+
+    path: Path
+    label: int = -1
+    start: float | None = None
+    end: float | None = None
+    keypoints: Path | None = None
+
+
+def find_recordings(source: str | Path, split: str | None = None) -> tuple[list[Recording], list[str]]:
+    """Return the recordings of a source in a fixed order, and the names of their classes (may be empty).
+
+    Args:
+        source: a folder of class folders, a folder of files, a manifest (``.csv`` or ``.parquet`` with a column
+            ``path``, relative to the manifest, and optionally ``split``, ``label``, ``start``, ``end``,
+            ``keypoints``), a folder that holds ``manifest.csv``, or ``"demo:figures"``.
+        split: keep only rows of a manifest with this value in the column ``split``.
+
+    Raises:
+        ValueError: if the source does not exist, is empty, or lacks the column or the split.
+    """
+    if isinstance(source, str) and source.startswith(DEMO):
+        from avssl.data.demo import prepare
+
+        return read_manifest(prepare(source.removeprefix(DEMO)) / "manifest.csv", split)
+    source = Path(source).expanduser()
+    if source.is_dir() and (source / "manifest.csv").exists():
+        source = source / "manifest.csv"
+    if source.is_file() and source.suffix.lower() in (".csv", ".parquet"):
+        return read_manifest(source, split)
+    if not source.is_dir():
+        kind = "is neither a folder nor a .csv or .parquet manifest" if source.exists() else "does not exist"
+        raise ValueError(f"{source} {kind}; give a folder of videos, a manifest, or demo:figures")
+    if split is not None:
+        if not (source / split).is_dir():
+            raise ValueError(f"split {split!r} of the folder {source} would be its folder {split}/, which is missing")
+        source = source / split
+    return read_folder(source)
+
+
+def read_folder(folder: Path) -> tuple[list[Recording], list[str]]:
+    """List ``folder/class/file`` (deeper files count to the class) or, without class folders, ``folder/file``."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
+    if not files:
+        raise ValueError(f"{folder} holds no video; known endings: {KNOWN}")
+    tops = [path.relative_to(folder).parts for path in files]
+    if all(len(parts) == 1 for parts in tops):
+        return [Recording(path=path) for path in files], []
+    if any(len(parts) == 1 for parts in tops):
+        loose = next(path.name for path, parts in zip(files, tops, strict=True) if len(parts) == 1)
+        raise ValueError(f"{folder} mixes class folders and loose files ({loose}); use one or the other, or a manifest")
+    classes = sorted({parts[0] for parts in tops})
+    numbers = {name: i for i, name in enumerate(classes)}
+    return [Recording(path=p, label=numbers[parts[0]]) for p, parts in zip(files, tops, strict=True)], classes
+
+
+def read_manifest(manifest: Path, split: str | None) -> tuple[list[Recording], list[str]]:
+    """Read the rows of a manifest; labels that are not whole numbers become classes in the order of their names."""
+    rows = list(read_rows(manifest))
+    if not rows or "path" not in rows[0]:
+        columns = ", ".join(rows[0]) if rows else "no rows"
+        raise ValueError(f"{manifest}: needs a header with a column 'path' and at least one row; got {columns}")
+    labels = {row["label"] for row in rows if row.get("label")}
+    classes = [] if all(is_whole(label) for label in labels) else sorted(labels)
+    numbers = {name: i for i, name in enumerate(classes)}
+    if split is not None:
+        splits = sorted({row.get("split", "") for row in rows})
+        rows = [row for row in rows if row.get("split") == split]
+        if not rows:
+            raise ValueError(f"{manifest}: no row has split {split!r}; there is {', '.join(map(repr, splits))}")
+
+    def recording(row: dict[str, str]) -> Recording:
+        label = row.get("label", "")
+        return Recording(
+            path=manifest.parent / row["path"],
+            label=(numbers[label] if classes else int(label)) if label else -1,
+            start=float(row["start"]) if row.get("start") else None,
+            end=float(row["end"]) if row.get("end") else None,
+            keypoints=manifest.parent / row["keypoints"] if row.get("keypoints") else None,
+        )
+
+    return [recording(row) for row in rows], classes
+
+
+def read_rows(manifest: Path) -> Iterable[dict[str, str]]:
+    """Yield each row of a CSV or Parquet file as text by column; missing values are empty."""
+    if manifest.suffix.lower() == ".parquet":
+        from pyarrow import parquet
+
+        for row in parquet.read_table(manifest).to_pylist():
+            yield {name: "" if value is None else str(value) for name, value in row.items()}
+        return
+    with open(manifest, newline="", encoding="utf-8-sig") as file:
+        for row in csv.DictReader(file):
+            yield {name: value or "" for name, value in row.items() if name is not None}
+
+
+def is_whole(text: str) -> bool:
+    return text.removeprefix("-").isdecimal()

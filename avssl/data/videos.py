@@ -1,0 +1,139 @@
+"""A dataset of recordings: what a sampler chooses to see of each."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from avssl.data.base import Dataset, Key, split_key
+from avssl.data.recordings import Recording, find_recordings
+from avssl.media import motion_profile, open_video
+from avssl.media.base import Size
+from avssl.media.errors import MediaError
+from avssl.sampling import Clips, Sampler, Timeline, rng_for
+
+
+class Videos(Dataset):
+    """Frames of recordings, where a sampler looks.
+
+    Args:
+        source: a folder tree, a flat folder, a CSV or Parquet manifest, or ``"demo:figures"``.
+        sampler: which frames to look at.
+        split: keep only this split of a manifest (or this sub-folder of a folder).
+        size: None for frames as filmed, a number for the short side, (height, width) for a fixed size, in pixels.
+        seed: with epoch and index it fixes every draw.
+        backend: ``"auto"``, ``"pyav"``, ``"decord"`` or ``"torchcodec"``.
+        motion: give the sampler a motion profile of each recording: ``"difference"`` or ``"farneback"``; made
+            once a recording and cached.
+        sound_rate: with samplers that choose windows of sound: samples a second to return.
+        on_bad: a recording that cannot be read raises (``"error"``) or is left out and told (``"skip"``).
+    """
+
+    def __init__(
+        self,
+        source: str | Path,
+        sampler: Sampler,
+        split: str | None = None,
+        size: Size = None,
+        seed: int = 0,
+        backend: Literal["auto", "pyav", "decord", "torchcodec"] = "auto",
+        motion: Literal["difference", "farneback"] | None = None,
+        sound_rate: int | None = None,
+        on_bad: Literal["error", "skip"] = "error",
+    ):
+        self.recordings, self.classes = find_recordings(source, split)
+        self.sampler, self.size, self.seed, self.backend = sampler, size, seed, backend
+        self.motion, self.sound_rate, self.on_bad = motion, sound_rate, on_bad
+
+    def __len__(self) -> int:
+        return len(self.recordings)
+
+    def __getitem__(self, key: Key) -> dict[str, Any]:
+        """Return one look at a recording.
+
+        Returns:
+            ``frames`` uint8 ``(clips, frames, 3, H, W)``; ``times`` float64 ``(clips, frames)`` in seconds;
+            ``index`` int64 and ``valid`` bool of the same shape; ``label``; ``path``; ``key`` int64 (seed, epoch,
+            index). With key points: ``keypoints`` float32 ``(clips, frames, joints, 2)`` in pixels of the returned
+            frames and ``visible``. With sound: ``sound`` float32 ``(clips, channels, samples)``, ``sound_valid``.
+            With ``on_bad="skip"``, a bad recording gives only ``failure``.
+
+        Raises:
+            MediaError: with ``on_bad="error"``, for a recording that cannot be read or is too short.
+        """
+        epoch, index = split_key(key, len(self))
+        recording = self.recordings[index]
+        try:
+            item = self.look(recording, rng_for(self.seed, epoch, index))
+        except ValueError as error:  # MediaErrors, and the samplers' word that a recording is too short
+            if self.on_bad == "skip":
+                return {"failure": {"path": str(recording.path), "error": str(error)}}
+            if isinstance(error, MediaError):
+                raise
+            raise ValueError(f"{recording.path}: {error}") from error
+        about = {"label": recording.label, "path": str(recording.path)}
+        return item | about | {"key": torch.tensor([self.seed, epoch, index])}
+
+    def look(self, recording: Recording, rng: np.random.Generator) -> dict[str, Any]:
+        """Open a recording, choose, and decode."""
+        with open_video(recording.path, backend=self.backend, size=self.size) as video:
+            whole = video.timeline
+            if self.motion is not None:
+                whole = whole.with_motion(motion_profile(recording.path, method=self.motion))
+            part, first = cut(whole, recording)
+            clips = shift(self.sampler(part, rng), first, whole)
+            frames = video.read(clips)
+            item: dict[str, Any] = {
+                "frames": frames.data,
+                "times": torch.from_numpy(frames.times),
+                "index": torch.from_numpy(clips.index),
+                "valid": torch.from_numpy(clips.valid & frames.valid),
+            }
+            if self.sound_rate is not None and clips.sound is not None:
+                sound = video.sound(clips.sound, self.sound_rate)
+                item |= {"sound": sound.data, "sound_valid": sound.valid}
+            filmed = (video.info.height, video.info.width)
+        if recording.keypoints is not None:
+            scale = [have / was for have, was in zip(frames.data.shape[-2:], filmed, strict=True)]
+            item |= keypoints(recording.keypoints, clips.index, scale)
+        return item
+
+
+def cut(timeline: Timeline, recording: Recording) -> tuple[Timeline, int]:
+    """Return the part of a timeline that a recording's ``start`` and ``end`` leave, and its first frame's index."""
+    if recording.start is None and recording.end is None:
+        return timeline, 0
+    start = recording.start or 0.0
+    end = timeline.end if recording.end is None else min(recording.end, timeline.end)
+    inside = np.flatnonzero((timeline.times >= start) & (timeline.times < end))
+    if not len(inside):
+        raise ValueError(f"no frame lies between {start} s and {end} s; the recording lasts {timeline.end:.3f} s")
+    first, zero = int(inside[0]), float(timeline.times[inside[0]])
+    sound = None
+    if timeline.sound is not None:
+        sound = (max(timeline.sound[0], start) - zero, min(timeline.sound[1], end) - zero)
+    part = Timeline(
+        times=timeline.times[inside] - zero,
+        end=end - zero,
+        sound=sound if sound is not None and sound[1] > sound[0] else None,
+        motion=None if timeline.motion is None else timeline.motion[inside],
+    )
+    return part, first
+
+
+def shift(clips: Clips, first: int, whole: Timeline) -> Clips:
+    """Return clips chosen on a part as clips of the whole recording."""
+    if not first:
+        return clips
+    zero = float(whole.times[first])
+    sound = None if clips.sound is None else clips.sound + zero
+    return Clips(index=clips.index + first, times=clips.times + zero, valid=clips.valid, sound=sound)
+
+
+def keypoints(path: Path, index: np.ndarray, scale: list[float]) -> dict[str, torch.Tensor]:
+    """Read key points and bring them to the size of the returned frames (0-based pixel centres)."""
+    with np.load(path) as stored:
+        points, visible = stored["keypoints"][index], stored["visible"][index]
+    places = (points + 0.5) * np.array(scale[::-1], dtype=np.float32) - 0.5
+    return {"keypoints": torch.from_numpy(places.astype(np.float32)), "visible": torch.from_numpy(visible)}
