@@ -1,18 +1,19 @@
 """The contracts of reading: what is known of a file, what is decoded, and what a backend must do."""
 
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
-from typing import IO, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from torch import Tensor
 
+from avssl.media.errors import DecodeTimeout
+from avssl.media.source import Origin
 from avssl.sampling import Timeline
 
-Source = str | Path | bytes | IO[bytes] | Callable[[], IO[bytes]]  # a path, the bytes, a file, or an opener (fsspec)
 Size = None | int | tuple[int, int]  # as filmed | short side in pixels | (height, width) in pixels
 
 
@@ -58,57 +59,102 @@ class VideoInfo:
     sound: SoundInfo | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Coding:
+    """What a decoder must be told when it is fed packets without their container.
+
+    Colours are FFmpeg's numbers; ``reorder`` is how many frames the decoder may hold back to sort them.
+    """
+
+    decoder: str
+    tag: str
+    extradata: bytes
+    height: int
+    width: int
+    pixel_format: str
+    reorder: int
+    color_range: int
+    color_primaries: int
+    color_transfer: int
+    color_space: int
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Index:
-    """The scan of a recording: one row a displayed frame, in presentation order.
+    """The scan of a recording: one row a displayed frame in presentation order, one row a packet in file order.
 
     Args:
         mode: ``"pts"`` where presentation times are trusted; ``"ordinal"`` where frame ``i`` is the i-th decoded one.
-        pts: presentation times in ``time_base`` units, int64 ``(frames,)``, rising; in ordinal mode made up from order.
+        pts: presentation times in ``time_base`` units, int64 ``(frames,)``, rising; in ordinal mode the best guess.
         durations: how long each stays on screen, int64 ``(frames,)``, same unit.
-        key_pts, key_dts: key frames' presentation and decoding times (hidden ones too), int64 ``(keys,)``, by pts.
-        key_frame: for each key frame the number of displayed frames that lie before it, int64 ``(keys,)``.
-        discarded: packets that are decoded but never displayed (edit lists).
-        packets: all packets of the stream.
+        packet: which packet holds each frame, int32 ``(frames,)``; empty if only counting from the start is safe.
+        keys: packets at which decoding may start, int32 ``(keys,)``, rising (hidden ones too).
+        key_frames: for each key packet, the first displayed frame that decoding from it serves, int32 ``(keys,)``.
+        droppable: packets that no other frame needs, bool ``(packets,)``.
+        marks: the container's pts, which tells packets apart after a seek, int64 ``(packets,)``; empty if unsafe.
+        offsets: where each packet's bytes lie in the file, int64 ``(packets,)``; empty if they must be demuxed.
+        sizes: bytes of each packet, int32 ``(packets,)``.
+        discarded: number of packets that are decoded but never displayed (edit lists, hidden frames).
         reordered: True if some frame is displayed before a key frame that precedes it in the file (open GOP).
         time_base: seconds a unit.
+        coding: how to decode packets without the container; None for pictures.
         info: headers and summary.
+        notes: what the scan found odd, in words.
     """
 
     mode: Literal["pts", "ordinal"]
     pts: np.ndarray
     durations: np.ndarray
-    key_pts: np.ndarray
-    key_dts: np.ndarray
-    key_frame: np.ndarray
+    packet: np.ndarray
+    keys: np.ndarray
+    key_frames: np.ndarray
+    droppable: np.ndarray
+    marks: np.ndarray
+    offsets: np.ndarray
+    sizes: np.ndarray
     discarded: int
-    packets: int
     reordered: bool
     time_base: Fraction
+    coding: Coding | None
     info: VideoInfo
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.pts)
+
+    @property
+    def packets(self) -> int:
+        """Number of packets of the video stream."""
+        return len(self.droppable)
+
+    def times(self) -> np.ndarray:
+        """Return when each frame appears, seconds from the first frame, float64 ``(frames,)``."""
+        return (self.pts - self.pts[0]) * (self.time_base.numerator / self.time_base.denominator)
+
+    def seconds(self, frame: int) -> float:
+        """Return when one frame appears, in seconds from the first."""
+        return float(int(self.pts[frame] - self.pts[0]) * self.time_base)
 
     def timeline(self) -> Timeline:
-        """Return the frame times in seconds from the first frame."""
-        start = int(self.pts[0])
-        times = (self.pts - start) * self.time_base.numerator / self.time_base.denominator
+        """Return all that a sampler may know."""
         sound = self.info.sound
         return Timeline(
-            times=times,
-            end=float(Fraction(int(self.pts[-1] + self.durations[-1] - start)) * self.time_base),
+            times=self.times(),
+            end=float(int(self.pts[-1] + self.durations[-1] - self.pts[0]) * self.time_base),
             sound=None if sound is None else (sound.start, sound.end),
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """Frames that one run of the decoder serves: start at key frame ``key`` and decode until the last target.
+    """Frames that one run of the decoder serves: start at packet ``start`` and decode until the last target.
 
     Args:
-        key: which key frame to start from (a row of the index's key arrays).
+        start: the packet to start from: a key packet, or 0.
         targets: the displayed frames wanted, rising, as indices.
     """
 
-    key: int
+    start: int
     targets: tuple[int, ...]
 
 
@@ -143,34 +189,99 @@ class Sound:
 
 @dataclass(kw_only=True)
 class Report:
-    """What a decoding run really did, to be compared with the plan."""
+    """What a decoding run really did, to be compared with the plan.
+
+    Args:
+        decoded: packets given to the decoder.
+        seeks: times the decoder started at a place of its own choosing.
+        retries: intervals that had to be started again from further back.
+        filled: the frames that were decoded and written, as indices.
+        notes: what did not go as planned, in words.
+    """
 
     decoded: int = 0
     seeks: int = 0
     retries: int = 0
+    filled: set[int] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
 
 
-class Backend(ABC):
-    """One library that decodes; it opens the source for a call and lets go of it, or keeps it for its owner.
+class Deadline:
+    """The time by which a call must be done; a watch that raises when it is over.
 
-    PyAV is the reference: it scans. The others decode only what the scan proved safe.
+    Args:
+        limit: seconds from now; None for no limit.
+        source: the recording's name for the error.
+        backend: who is decoding, for the error.
     """
 
-    name: str
+    def __init__(self, limit: float | None, source: str = "", backend: str | None = None):
+        self.limit, self.source, self.backend = limit, source, backend
+        self._end = None if limit is None else time.monotonic() + limit
 
-    @abstractmethod
-    def unsuitable(self, index: Index) -> str | None:
-        """Return why this backend would return wrong frames for the file, or None if it would not."""
-
-    @abstractmethod
-    def decode(self, plan: Sequence[Interval], index: Index, size: tuple[int, int]) -> tuple[dict[int, Tensor], Report]:
-        """Return the planned frames by index, uint8 ``(height, width, 3)``, and what was done.
+    def check(self) -> None:
+        """Raise if the time is over.
 
         Raises:
-            DecodeError: with the frames decoded so far in ``frames`` and the last good time.
+            DecodeTimeout: with the limit.
+        """
+        if self._end is not None and time.monotonic() > self._end:
+            raise DecodeTimeout(
+                f"reading took longer than timeout={self.limit:g} s; raise the limit or look at the file",
+                source=self.source,
+                backend=self.backend,
+                limit=self.limit,
+            )
+
+
+class Backend(ABC):
+    """One library that decodes one recording; it opens the source when first asked and keeps it until `close`.
+
+    PyAV is the reference: it scans. The others decode only what the scan proved safe. A backend is named in the table
+    of `avssl.media.reader` and made as ``Class(origin, index, threads=threads)``.
+
+    Args:
+        origin: where the bytes are.
+        index: the scan.
+        threads: of the decoder.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, origin: Origin, index: Index, *, threads: int = 1):
+        self.origin, self.index, self.threads = origin, index, threads
+
+    @classmethod
+    def unsuitable(cls, origin: Origin, index: Index) -> str | None:
+        """Return why this backend would return wrong frames for the recording, or None if it would not.
+
+        Raises:
+            BackendUnavailable: if the library is not installed.
+        """
+        return None
+
+    @abstractmethod
+    def decode(
+        self, plan: Sequence[Interval], slots: Mapping[int, np.ndarray], report: Report, deadline: Deadline
+    ) -> None:
+        """Write every frame of the plan into its slot.
+
+        Args:
+            plan: the intervals, in file order.
+            slots: for each wanted frame where its RGB pixels go, uint8 ``(height, width, 3)``, C-contiguous; the shape
+                is the size asked for, and resizing is by area (`avssl.media.resize`).
+            report: to be filled in on the way, so that it is true even after an error.
+            deadline: to be checked between packets.
+
+        Raises:
+            DecodeError: if the data is damaged; ``report.filled`` tells which slots are good.
+            Mismatch: if the recording is not what the scan says.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of the source."""
+        """Let go of the source; the next `decode` opens it again."""
+
+
+class Mismatch(Exception):
+    """The recording decodes to something else than its scan promised; the reader then counts frames instead."""
