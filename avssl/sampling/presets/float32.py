@@ -1,0 +1,27 @@
+"""The evenly spaced numbers of the PyTorch libraries, to the last bit: truncation makes a bit a frame."""
+
+import numpy as np
+
+
+def linspace(start: float, end: float, steps: int) -> np.ndarray:
+    """Return ``torch.linspace(start, end, steps)``, float32 ``(steps,)``.
+
+    PyTorch counts up from the start in the first half and down from the end in the second, each number rounded once.
+    """
+    low, high = np.float32(start), np.float32(end)
+    if steps == 1:
+        return np.array([low])
+    step = np.float64((high - low) / np.float32(steps - 1))
+    count = np.arange(steps)
+    # float64 stands for the fused multiply-add: its product is exact, and only the sum is rounded to float32.
+    upwards, downwards = np.float64(low) + step * count, np.float64(high) - step * (steps - 1 - count)
+    return np.where(count < steps // 2, upwards, downwards).astype(np.float32)
+
+
+def whole_linspace(start: int, end: int, steps: int) -> np.ndarray:
+    """Return ``torch.linspace(start, end, steps, dtype=torch.int)``, int64 ``(steps,)``."""
+    if steps == 1:
+        return np.array([start])
+    step = (end - start) / (steps - 1)
+    count = np.arange(steps)
+    return np.where(count < steps // 2, start + step * count, end - step * (steps - 1 - count)).astype(np.int64)
