@@ -77,30 +77,39 @@ def read_folder(folder: Path) -> tuple[list[Recording], list[str]]:
 
 def read_manifest(manifest: Path, split: str | None) -> tuple[list[Recording], list[str]]:
     """Read the rows of a manifest; labels that are not whole numbers become classes in the order of their names."""
-    rows = list(read_rows(manifest))
-    if not rows or "path" not in rows[0]:
-        columns = ", ".join(rows[0]) if rows else "no rows"
+    rows = list(enumerate(read_rows(manifest), 2))  # numbered as a person counts the lines, the header being 1
+    if not rows or "path" not in rows[0][1]:
+        columns = ", ".join(rows[0][1]) if rows else "no rows"
         raise ValueError(f"{manifest}: needs a header with a column 'path' and at least one row; got {columns}")
-    labels = {row["label"] for row in rows if row.get("label")}
+    labels = {row["label"] for _, row in rows if row.get("label")}
     classes = [] if all(is_whole(label) for label in labels) else sorted(labels)
     numbers = {name: i for i, name in enumerate(classes)}
     if split is not None:
-        splits = sorted({row.get("split", "") for row in rows})
-        rows = [row for row in rows if row.get("split") == split]
+        splits = sorted({row.get("split", "") for _, row in rows})
+        rows = [(line, row) for line, row in rows if row.get("split") == split]
         if not rows:
             raise ValueError(f"{manifest}: no row has split {split!r}; there is {', '.join(map(repr, splits))}")
 
-    def recording(row: dict[str, str]) -> Recording:
+    def recording(line: int, row: dict[str, str]) -> Recording:
         label = row.get("label", "")
         return Recording(
             path=manifest.parent / row["path"],
             label=(numbers[label] if classes else int(label)) if label else -1,
-            start=float(row["start"]) if row.get("start") else None,
-            end=float(row["end"]) if row.get("end") else None,
+            start=seconds(row, "start", f"{manifest}, row {line}"),
+            end=seconds(row, "end", f"{manifest}, row {line}"),
             keypoints=manifest.parent / row["keypoints"] if row.get("keypoints") else None,
         )
 
-    return [recording(row) for row in rows], classes
+    return [recording(line, row) for line, row in rows], classes
+
+
+def seconds(row: dict[str, str], column: str, where: str) -> float | None:
+    """Return a time of a row, or None where it is blank."""
+    text = row.get(column, "")
+    try:
+        return float(text) if text else None
+    except ValueError:
+        raise ValueError(f"{where}: {text!r} in column {column!r} is not a number of seconds") from None
 
 
 def read_rows(manifest: Path) -> Iterable[dict[str, str]]:

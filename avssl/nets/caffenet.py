@@ -40,4 +40,5 @@ class CaffeNet(Encoder):
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.normal_(module.weight, std=0.01 if isinstance(module, nn.Conv2d) else 0.005)
-                nn.init.zeros_(module.bias)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)

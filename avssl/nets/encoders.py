@@ -25,6 +25,9 @@ class Encoder(nn.Module):
         layers: names of the layers that ``taps`` knows, from shallow to deep.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(
         self,
         trunk: nn.Module,

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from torch import nn
-from torchvision import models
+from torchvision.models import alexnet, resnet18, resnet34, resnet50, resnet101, vgg16, vgg16_bn
 
 from avssl.nets.encoders import Encoder
 
@@ -19,7 +19,7 @@ class AlexNet(Encoder):
     """
 
     def __init__(self, dropout: float = 0.5):
-        trunk = models.alexnet(weights=None, dropout=dropout)
+        trunk = alexnet(weights=None, dropout=dropout)
         del trunk.classifier[6]  # the class scores
         layers = {f"conv{i}": f"features.{place}" for i, place in enumerate((2, 5, 7, 9, 12), 1)}
         super().__init__(trunk, 4096, layers | {"fc6": "classifier.2", "fc7": "classifier.5"})
@@ -40,10 +40,10 @@ class ResNet(Encoder):
     """
 
     def __init__(self, depth: Literal[18, 34, 50, 101] = 18, zero_init_residual: bool = False):
-        build = {18: models.resnet18, 34: models.resnet34, 50: models.resnet50, 101: models.resnet101}[depth]
+        build = {18: resnet18, 34: resnet34, 50: resnet50, 101: resnet101}[depth]
         trunk = build(weights=None, zero_init_residual=zero_init_residual)
         dim = trunk.fc.in_features
-        trunk.fc = nn.Identity()
+        trunk.fc = nn.Identity()  # pyright: ignore[reportAttributeAccessIssue]
         layers = {name: name for name in ("layer1", "layer2", "layer3", "layer4")}
         super().__init__(trunk, dim, layers | {"pool": "avgpool"})
 
@@ -60,9 +60,9 @@ class VGG16(Encoder):
     """
 
     def __init__(self, batch_norm: bool = False, dropout: float = 0.5):
-        build = models.vgg16_bn if batch_norm else models.vgg16
+        build = vgg16_bn if batch_norm else vgg16
         trunk = build(weights=None, dropout=dropout)
         del trunk.classifier[6]  # the class scores
-        pools = [i for i, module in enumerate(trunk.features) if isinstance(module, nn.MaxPool2d)]
+        pools = [i for i, module in enumerate(trunk.features.children()) if isinstance(module, nn.MaxPool2d)]
         layers = {f"pool{i}": f"features.{place}" for i, place in enumerate(pools, 1)}
         super().__init__(trunk, 4096, layers | {"fc6": "classifier.1", "fc7": "classifier.4"})

@@ -1,0 +1,88 @@
+"""Sources of recordings: folders and manifests as people have them, and clear words where they are wrong."""
+
+import re
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from avssl.data import find_recordings
+
+
+def touch(root, *names):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return root
+
+
+def test_a_folder_of_class_folders_gives_labels_in_the_order_of_the_names(tmp_path):
+    touch(tmp_path, "run/b.mp4", "jump/-a.AVI", "run/deep/c.mkv", "run/notes.txt")
+    recordings, classes = find_recordings(tmp_path)
+    assert classes == ["jump", "run"]
+    assert [(r.path.name, r.label) for r in recordings] == [("-a.AVI", 0), ("b.mp4", 1), ("c.mkv", 1)]
+
+
+def test_a_flat_folder_has_no_labels(tmp_path):
+    recordings, classes = find_recordings(str(touch(tmp_path, "b.mp4", "a b.webm")))
+    assert [r.path.name for r in recordings] == ["a b.webm", "b.mp4"]
+    assert classes == [] and {r.label for r in recordings} == {-1}
+
+
+def test_a_split_of_a_folder_is_its_subfolder(tmp_path):
+    touch(tmp_path, "train/run/a.mp4", "test/run/b.mp4")
+    assert [r.path.name for r in find_recordings(tmp_path, "test")[0]] == ["b.mp4"]
+
+
+def test_a_csv_manifest_with_windows_line_ends_and_a_mark_is_read(tmp_path):
+    text = "path,label,split,start,end\r\na.mp4,run,train,1.5,3\r\nb.mp4,jump,heldout,,\r\n"
+    (tmp_path / "list.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    recordings, classes = find_recordings(tmp_path / "list.csv", "train")
+    assert classes == ["jump", "run"]  # of the whole manifest: splits number their classes alike
+    (only,) = recordings
+    assert (only.path, only.label, only.start, only.end) == (tmp_path / "a.mp4", 1, 1.5, 3.0)
+
+
+def test_a_parquet_manifest_says_the_same_as_csv(tmp_path):
+    columns = {"path": ["a.mp4", "b.mp4"], "label": [3, None], "end": [2.0, None]}
+    parquet.write_table(pa.table(columns), tmp_path / "list.parquet")
+    recordings, classes = find_recordings(tmp_path / "list.parquet")
+    assert classes == [] and [(r.label, r.end) for r in recordings] == [(3, 2.0), (-1, None)]
+
+
+def test_a_folder_with_a_manifest_is_read_by_its_manifest(tmp_path):
+    touch(tmp_path, "a.mp4", "b.mp4")
+    (tmp_path / "manifest.csv").write_text("path\nb.mp4\n")
+    assert [r.path.name for r in find_recordings(tmp_path)[0]] == ["b.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("files", "source", "split", "complaint"),
+    [
+        ([], "nowhere", None, "nowhere does not exist; give a folder of videos"),
+        (["x.txt"], "x.txt", None, "x.txt is neither a folder nor a .csv or .parquet manifest"),
+        (["x.txt"], "", None, "holds no video; known endings: .3gp"),
+        (["run/a.mp4", "b.mp4"], "", None, "mixes class folders and loose files (b.mp4)"),
+        (["run/a.mp4"], "", "test", "split 'test' of the folder"),
+    ],
+)
+def test_wrong_sources_are_answered_in_one_line(tmp_path, files, source, split, complaint):
+    touch(tmp_path, *files)
+    with pytest.raises(ValueError, match=re.escape(complaint)) as error:
+        find_recordings(tmp_path / source, split)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "split", "complaint"),
+    [
+        ("file\na.mp4\n", None, "needs a header with a column 'path' and at least one row; got file"),
+        ("path\n", None, "got no rows"),
+        ("path,split\na.mp4,train\n", "test", "no row has split 'test'; there is 'train'"),
+        ("path,start\na.mp4,\nb.mp4,soon\n", None, "row 3: 'soon' in column 'start' is not a number"),
+    ],
+)
+def test_wrong_manifests_are_answered_in_one_line(tmp_path, text, split, complaint):
+    (tmp_path / "m.csv").write_text(text)
+    with pytest.raises(ValueError, match=re.escape(complaint)):
+        find_recordings(tmp_path / "m.csv", split)
