@@ -24,7 +24,8 @@ class GainOffset(Transform):
     def __init__(self, gain: float = 0.2, offset: float = 0.15, scope: Scope = "frame"):
         if not 0 <= gain < 1 or offset < 0:
             raise ValueError(f"gain must be in [0, 1) and offset at least 0; got gain={gain}, offset={offset}")
-        self.gain, self.offset, self.scope = gain, offset, scope
+        self.gain, self.offset = gain, offset
+        self.scope: Scope = scope
 
     def __call__(self, frames: Tensor, draws: Draws, train: bool = True) -> Tensor:
         gain = spread(draws, frames, self.scope, 3, 1, 1, low=1 - self.gain, high=1 + self.gain)
@@ -42,7 +43,8 @@ class Grey(Transform):
     def __init__(self, chance: float = 0.2, scope: Scope = "tuple"):
         if not 0 <= chance <= 1:
             raise ValueError(f"chance must be in [0, 1]; got {chance}")
-        self.chance, self.scope = chance, scope
+        self.chance = chance
+        self.scope: Scope = scope
 
     def __call__(self, frames: Tensor, draws: Draws, train: bool = True) -> Tensor:
         if not train:

@@ -21,7 +21,7 @@ class Crop(Transform):
 
     def __init__(self, size: int | tuple[int, int], scope: Scope = "tuple"):
         self.size = (size, size) if isinstance(size, int) else size
-        self.scope = scope
+        self.scope: Scope = scope
 
     def __call__(self, frames: Tensor, draws: Draws, train: bool = True) -> Tensor:
         room = [have - want for have, want in zip(frames.shape[-2:], self.size, strict=True)]
@@ -48,7 +48,8 @@ class Flip(Transform):
     def __init__(self, chance: float = 0.5, scope: Scope = "tuple"):
         if not 0 <= chance <= 1:
             raise ValueError(f"chance must be in [0, 1]; got {chance}")
-        self.chance, self.scope = chance, scope
+        self.chance = chance
+        self.scope: Scope = scope
 
     def __call__(self, frames: Tensor, draws: Draws, train: bool = True) -> Tensor:
         if not train:
