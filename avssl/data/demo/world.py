@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from os import cpu_count
 from pathlib import Path
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from avssl.cache import cache_folder
@@ -86,8 +87,11 @@ def _draw_all(folder: Path, rows: list[dict[str, str]], workers: int, progress: 
     for split in SPLITS:
         (folder / split).mkdir(parents=True, exist_ok=True)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, disable=not progress) as bar, ThreadPoolExecutor(workers) as pool:
-        task = bar.add_task(f"drawing the demo world in {folder}", total=len(rows))
+    with (
+        Progress(*columns, console=Console(stderr=True), disable=not progress) as bar,
+        ThreadPoolExecutor(workers) as pool,
+    ):
+        task = bar.add_task("drawing the demo figures", total=len(rows))
         try:
             for _ in pool.map(lambda row: _draw(folder, row), rows):
                 bar.advance(task)
