@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avssl.data.demo import JOINTS, PARTS, STYLES, draw_figure
+from avssl.data.demo import JOINTS, PARTS, STYLES, draw_figure, motion
 from avssl.data.demo.figures import seen
-from avssl.data.demo.motion import LEFT, POSTURES, RIGHT, move, turn
+from avssl.data.demo.motion import LEFT, POSTURES, RIGHT, move
 
 NAMES = [name for name, *_ in PARTS]
 FRAMES, TRUTH = (
@@ -74,17 +74,17 @@ def test_a_joint_is_hidden_by_a_nearer_part_and_outside_the_picture_only():
 
 
 @pytest.mark.parametrize(("style", "shift"), [("mirrored", 0.0), ("alternating", 0.5)])
-def test_a_style_ties_the_left_side_to_the_right(style, shift):
-    class OneRhythm(np.random.Generator):
-        def uniform(self, low=0.0, high=1.0, size=None):  # every period is one second
-            return np.ones(size) if (low, high) == (0.72, 2.4) else super().uniform(low, high, size)
-
+def test_a_style_ties_the_left_side_to_the_right(style, shift, monkeypatch):
+    monkeypatch.setattr(motion, "PERIODS", (1.0, 1.0))  # seconds
     times = np.arange(20) / 20
-    angles = turn(OneRhythm(np.random.PCG64(3)), style, times)
-    swings = angles - angles.mean(0)
-    assert np.allclose(np.roll(swings[:, RIGHT], -int(20 * shift), 0), swings[:, LEFT])
-    free = turn(OneRhythm(np.random.PCG64(3)), "free", times)
-    assert not np.allclose(free[:, LEFT] - free[:, LEFT].mean(0), swings[:, LEFT])
+
+    def swings(style):
+        angles = motion.turn(np.random.default_rng(3), style, times)
+        return angles - angles.mean(0)
+
+    tied, free = swings(style), swings("free")
+    assert np.allclose(np.roll(tied[:, RIGHT], -int(20 * shift), 0), tied[:, LEFT])
+    assert np.allclose(tied[:, RIGHT], free[:, RIGHT]) and not np.allclose(tied[:, LEFT], free[:, LEFT])
 
 
 def test_left_and_right_are_the_persons_own():
