@@ -14,6 +14,7 @@ from avssl.media.errors import DecodeTimeout
 from avssl.media.source import Origin
 from avssl.sampling import Timeline
 
+NO_TIME = -(2**63)  # stands for a missing time among int64 ones, as in FFmpeg
 Size = None | int | tuple[int, int]  # as filmed | short side in pixels | (height, width) in pixels
 
 
@@ -34,9 +35,9 @@ class SoundInfo:
 class VideoInfo:
     """What the headers and the scan say of a recording.
 
-    ``height`` and ``width`` are of the picture as displayed (after ``rotation``, without the pixel aspect
-    ``pixel_aspect``). ``start`` is the first frame's presentation time in the container, in seconds; every public
-    time counts from it.
+    ``height`` and ``width`` are of the picture as displayed: mirrored if ``flipped``, then turned clockwise by
+    ``rotation`` degrees, without the pixel aspect ``pixel_aspect``. ``start`` is the first frame's presentation time in
+    the container, in seconds; every public time counts from it.
     """
 
     stream: int
@@ -47,6 +48,7 @@ class VideoInfo:
     height: int
     width: int
     rotation: int
+    flipped: bool
     pixel_aspect: Fraction
     color_matrix: str
     color_range: str
@@ -92,6 +94,7 @@ class Index:
         key_frames: for each key packet, the first displayed frame that decoding from it serves, int32 ``(keys,)``.
         droppable: packets that no other frame needs, bool ``(packets,)``.
         marks: the container's pts, which tells packets apart after a seek, int64 ``(packets,)``; empty if unsafe.
+        seeks: the container's time to seek to for each key packet, int64 ``(keys,)``.
         offsets: where each packet's bytes lie in the file, int64 ``(packets,)``; empty if they must be demuxed.
         sizes: bytes of each packet, int32 ``(packets,)``.
         discarded: number of packets that are decoded but never displayed (edit lists, hidden frames).
@@ -110,6 +113,7 @@ class Index:
     key_frames: np.ndarray
     droppable: np.ndarray
     marks: np.ndarray
+    seeks: np.ndarray
     offsets: np.ndarray
     sizes: np.ndarray
     discarded: int

@@ -65,7 +65,11 @@ def write_rgb(frame: "VideoFrame", slot: np.ndarray, quarter_turns: int = 0, fli
         frame, width=width, height=height, format="rgb24", interpolation="AREA", **_local.one_thread
     )
     plane = picture.planes[0]
-    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[:height, : width * 3].reshape(height, width, 3)
+    rows = (
+        np.frombuffer(memoryview(plane), np.uint8)
+        .reshape(-1, plane.line_size)[:height, : width * 3]
+        .reshape(height, width, 3)
+    )
     if flipped:
         rows = rows[:, ::-1]
     slot[...] = np.rot90(rows, quarter_turns) if quarter_turns else rows

@@ -11,6 +11,8 @@ from avssl.media.errors import OpenError
 
 Source = str | Path | bytes | IO[bytes] | Callable[[], IO[bytes]]  # the opener may be fsspec's ``OpenFile.open``
 
+_PICTURES = (b"GIF87a", b"GIF89a", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*")
+
 
 class Origin:
     """A source behind one door: it has a name, opens as a file any number of times, and pickles if it can.
@@ -84,6 +86,23 @@ class Origin:
             found = file.stat()
             parts.append(f"{file.name}:{found.st_size}:{found.st_mtime_ns}")
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+
+    def pictures(self) -> bool:
+        """Tell whether this is a picture, a folder of them or an animation (GIF, WebP), by its first bytes."""
+        if self.path is not None and self.path.is_dir():
+            return True
+        file = self.open()
+        try:
+            head = file.read(64)
+        finally:
+            if self.lent:
+                file.seek(0)
+            else:
+                file.close()
+        if head[:3] == b"\xff\xd8\xff" and self.name.lower().endswith((".mjpeg", ".mjpg")):
+            return False  # a raw stream of JPEG pictures
+        animated_png = head[:4] == b"\x89PNG" and b"acTL" in head
+        return (head.startswith(_PICTURES) and not animated_png) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
 
     def __getstate__(self):
         if self.lent:

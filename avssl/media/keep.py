@@ -1,0 +1,113 @@
+"""Scans on disk: one small file a recording, written whole or not at all, checked when read."""
+
+import json
+import os
+import warnings
+import zlib
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from avssl.cache import cache_folder
+from avssl.media.base import Coding, Index, SoundInfo, VideoInfo
+
+VERSION = 1  # raise it when the scan or the file changes: older files are then scanned anew
+_ARRAYS = {
+    "pts": np.int64,
+    "durations": np.int64,
+    "packet": np.int32,
+    "keys": np.int32,
+    "key_frames": np.int32,
+    "droppable": np.bool_,
+    "marks": np.int64,
+    "seeks": np.int64,
+    "offsets": np.int64,
+    "sizes": np.int32,
+}
+
+
+def _place(name: str, stream: str | int) -> Path:
+    import av
+
+    return cache_folder("scans", name[:2]) / f"{name[2:]}-{stream}-{VERSION}-{av.__version__}.scan"
+
+
+def fetch(name: str, stream: str | int) -> Index | None:
+    """Return the scan kept under a fingerprint, or None if there is none or it is broken."""
+    place = _place(name, stream)
+    try:
+        data = place.read_bytes()
+    except FileNotFoundError:
+        return None
+    return unpack(data)
+
+
+def keep(name: str, stream: str | int, index: Index) -> None:
+    """Keep a scan; a folder that cannot be written is said once and costs a scan at every opening."""
+    try:
+        place = _place(name, stream)
+        part = place.with_suffix(f".{os.getpid()}.part")
+        part.write_bytes(pack(index))
+        part.replace(place)
+    except OSError as error:
+        warnings.warn(f"the scan cannot be kept ({error}); set AVSSL_CACHE to a folder with room", stacklevel=4)
+
+
+def pack(index: Index) -> bytes:
+    """Return an index as bytes: a checksum, then a header (JSON) and compressed differences of the arrays."""
+    arrays = {name: getattr(index, name) for name in _ARRAYS}
+    info = asdict(index.info) | {"pixel_aspect": str(index.info.pixel_aspect)}
+    coding = None if index.coding is None else asdict(index.coding) | {"extradata": index.coding.extradata.hex()}
+    header = json.dumps(
+        {
+            "mode": index.mode,
+            "discarded": index.discarded,
+            "reordered": index.reordered,
+            "time_base": str(index.time_base),
+            "notes": index.notes,
+            "info": info,
+            "coding": coding,
+            "lengths": {name: len(array) for name, array in arrays.items()},
+        }
+    ).encode()
+    body = zlib.compress(b"".join(_shrink(array) for array in arrays.values()), 1)
+    whole = len(header).to_bytes(4, "little") + header + body
+    return zlib.crc32(whole).to_bytes(4, "little") + whole
+
+
+def unpack(data: bytes) -> Index | None:
+    """Return the index, or None if the bytes are not a whole one."""
+    if len(data) < 8 or zlib.crc32(memoryview(data)[4:]) != int.from_bytes(data[:4], "little"):
+        return None
+    size = int.from_bytes(data[4:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    body = zlib.decompress(memoryview(data)[8 + size :])
+    arrays, place = {}, 0
+    for name, kind in _ARRAYS.items():
+        stored = np.dtype(np.bool_ if kind is np.bool_ else np.int64)
+        count = header["lengths"][name]
+        part = np.frombuffer(body, stored, count, place)
+        arrays[name] = part.copy() if kind is np.bool_ else np.cumsum(part).astype(kind)
+        place += count * stored.itemsize
+    info, coding = header["info"], header["coding"]
+    info["pixel_aspect"] = Fraction(info["pixel_aspect"])
+    info["sound"] = None if info["sound"] is None else SoundInfo(**info["sound"])
+    if coding is not None:
+        coding = Coding(**coding | {"extradata": bytes.fromhex(coding["extradata"])})
+    return Index(
+        **arrays,
+        mode=header["mode"],
+        discarded=header["discarded"],
+        reordered=header["reordered"],
+        time_base=Fraction(header["time_base"]),
+        coding=coding,
+        info=VideoInfo(**info),
+        notes=tuple(header["notes"]),
+    )
+
+
+def _shrink(array: np.ndarray) -> bytes:
+    """Return the bytes of an array: truths as they are, numbers as differences, which compress well."""
+    return array.tobytes() if array.dtype == np.bool_ else np.diff(array.astype(np.int64), prepend=0).tobytes()

@@ -1,0 +1,407 @@
+"""One pass over a container: what each packet is, where its bytes lie, and, where needed, what comes out of it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import IO, Any
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from avssl.media.base import Coding, SoundInfo, VideoInfo
+from avssl.media.bitstream import SEEKABLE, Examiner, examiner
+from avssl.media.errors import OpenError, ScanError
+from avssl.media.source import Origin
+
+# Only these say when each frame is shown. AVI, MPEG-PS and raw streams hold decoding times or none, and FFmpeg's guess
+# at the rest runs backwards.
+TIMED = frozenset(("mov", "mp4", "matroska", "webm", "mpegts", "flv", "ogg", "nut", "ivf", "apng", "gif"))
+HEAD = 300  # packets after which we stop waiting for a picture at the start
+_NEAR = 48  # a container may put this many bytes between a packet's place and its data (a block's header)
+_MATRICES = {0: "rgb", 1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "ycgco", 9: "bt2020nc"}
+_RANGES = {1: "limited", 2: "full"}
+_TRANSFERS = {1: "bt709", 6: "smpte170m", 8: "linear", 13: "iec61966-2-1", 16: "smpte2084", 18: "arib-std-b67"}
+
+
+def rational(value: Any) -> Fraction | None:
+    """Return any library's rational as a fraction; None for none, and for 0/0 and 1/0 which some use instead.
+
+    Example:
+        >>> rational(Fraction(1, 25)), rational(None)
+        (Fraction(1, 25), None)
+    """
+    if value is None or not value.denominator or not value.numerator:
+        return None
+    return Fraction(value.numerator, value.denominator)
+
+
+@dataclass(slots=True)
+class Row:
+    """One packet of the video stream; ``offset`` is None where its bytes do not lie in the file as they are."""
+
+    pts: int | None
+    dts: int | None
+    duration: int | None
+    size: int
+    offset: int | None
+    key: bool
+    discard: bool
+    droppable: bool
+    fresh: bool
+    hidden: bool
+    layer: int
+
+
+@dataclass(kw_only=True)
+class Walk:
+    """What a pass over the container found.
+
+    Args:
+        rows: the packets.
+        shown: for each frame the decoder gave, which packet it came from, in decoded order; None if it does not say.
+        complete: whether everything was decoded, not only the start.
+        damaged: how many packets the decoder refused.
+        time_base: seconds a unit of the rows' times.
+        rate: mean frames a second by the headers, for want of better.
+        sound_span: first and last moment of sound in seconds of container time.
+    """
+
+    container: str
+    info: VideoInfo
+    coding: Coding
+    time_base: Fraction
+    rate: Fraction | None
+    rows: list[Row] = field(default_factory=list)
+    shown: list[int | None] = field(default_factory=list)
+    complete: bool = False
+    damaged: int = 0
+    sound: SoundInfo | None = None
+    sound_span: tuple[Fraction, Fraction] | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def fresh(self) -> list[int]:
+        """Return the packets at which decoding may start."""
+        if self.info.codec not in SEEKABLE:
+            return []
+        return [place for place, row in enumerate(self.rows) if row.key and row.fresh]
+
+    def undecodable(self) -> set[int]:
+        """Return packets before the first key frame's time that gave no picture: cut open groups, headless streams."""
+        head = _first_key(self.rows)
+        if head is None:
+            return set()
+        limit = self.rows[head].pts
+        came = set(self.shown)
+        return {
+            place
+            for place, row in enumerate(self.rows)
+            if limit is not None and row.pts is not None and row.pts < limit and place not in came
+        }
+
+
+def _first_key(rows: list[Row]) -> int | None:
+    return next((place for place, row in enumerate(rows) if row.key and row.fresh), None)
+
+
+@contextmanager
+def opened(origin: Origin) -> Iterator[InputContainer]:
+    """Open a recording with FFmpeg and close it whatever happens.
+
+    Raises:
+        OpenError: if FFmpeg does not know what it is.
+    """
+    file: IO[bytes] | None = None
+    container: InputContainer | None = None
+    try:
+        if origin.path is None:
+            file = origin.open()
+        container = av.open(str(origin.path) if file is None else file, mode="r", metadata_errors="replace")
+        yield container
+    except FFmpegError as error:
+        if container is not None:
+            raise
+        reason = error.strerror or type(error).__name__
+        raise OpenError(f"this is not a video that FFmpeg can open: {reason}", source=origin.name) from error
+    finally:
+        if container is not None:
+            container.close()
+        if file is not None and not origin.lent:
+            file.close()
+
+
+def choose(container: InputContainer, stream: str | int, name: str) -> VideoStream:
+    """Return the best video stream, or the one asked for; a cover picture is not video.
+
+    Raises:
+        OpenError: if there is none.
+    """
+    videos = [each for each in container.streams.video if not _is_cover(each) and each.codec_context is not None]
+    if stream != "best":
+        for each in videos:
+            if each.index == stream:
+                return each
+        raise OpenError(
+            f"stream {stream!r} is not a video stream; choose from {[each.index for each in videos]} or 'best'",
+            source=name,
+        )
+    if not videos:
+        kinds = sorted({each.type for each in container.streams})
+        raise OpenError(f"no video stream, only {', '.join(kinds) or 'nothing'}", source=name)
+    best = container.streams.best("video")
+    if isinstance(best, VideoStream) and best.index in [each.index for each in videos]:
+        return best
+    return max(videos, key=lambda each: each.codec_context.width * each.codec_context.height)
+
+
+def _is_cover(stream: VideoStream) -> bool:
+    return bool(stream.disposition & Disposition.attached_pic)
+
+
+def walk(origin: Origin, stream: str | int = "best", *, count: bool | None = None) -> Walk:
+    """List all packets and decode the start, or everything.
+
+    Args:
+        origin: the recording.
+        stream: ``"best"`` or a stream's number.
+        count: True to decode everything; None to do so only where the container holds no presentation times.
+
+    Raises:
+        OpenError: if it is not a video.
+        ScanError: if it has no packets.
+    """
+    with opened(origin) as container:
+        video = choose(container, stream, origin.name)
+        sound = container.streams.best("audio", related=video)
+        found = _describe(container, video, sound)
+        if count is None:
+            count = not TIMED & set(found.container.split(","))
+        _Pass(origin, container, video, sound, found, count).run()
+    if not found.rows:
+        raise ScanError("the video stream holds no packet", source=origin.name)
+    return found
+
+
+class _Pass:
+    """The loop of `walk`, with its state."""
+
+    def __init__(self, origin: Origin, container: InputContainer, video, sound, found: Walk, count: bool):
+        self.container, self.video, self.sound, self.found, self.count = container, video, sound, found, count
+        self.context = video.codec_context
+        self.context.thread_type = "NONE"
+        self.context.thread_count = 1
+        self.examine: Examiner = examiner(found.info.codec, found.coding.extradata)
+        self.file = origin.open() if origin.path is not None or origin.data is not None else None
+        self.decoding = True
+        self.limit: int | None = None  # the first key frame's time: whatever comes after it ends the search for a start
+
+    def run(self) -> None:
+        try:
+            self._packets()
+        except FFmpegError as error:
+            self.found.notes.append(f"the container breaks off: {error.strerror or type(error).__name__}")
+        finally:
+            if self.file is not None:
+                self.file.close()
+        if self.decoding:
+            self._decode(None)
+        self.found.complete = self.count
+        promised = self.video.frames
+        if promised and promised != len(self.found.rows):
+            self.found.notes.append(f"the header promises {promised} frames, the file holds {len(self.found.rows)}")
+
+    def _packets(self) -> None:
+        streams = [self.video] if self.sound is None else [self.video, self.sound]
+        for packet in self.container.demux(*streams):
+            if not packet.size:  # the end, or a frame that AVI says to hold
+                continue
+            if packet.stream_index != self.video.index:
+                self._hear(packet)
+                continue
+            self.found.rows.append(self._row(packet))
+            if self.decoding:
+                packet.pts, packet.dts = len(self.found.rows) - 1, None  # frames then say which packet they are of
+                self._decode(packet)
+
+    def _row(self, packet: Packet) -> Row:
+        data = memoryview(packet)
+        marks = self.examine(data, packet.is_keyframe)
+        return Row(
+            pts=packet.pts,
+            dts=packet.dts,
+            duration=packet.duration,
+            size=packet.size,
+            offset=None if self.file is None else self._offset(packet, data),
+            key=packet.is_keyframe,
+            discard=packet.is_discard,
+            droppable=marks.droppable,
+            fresh=marks.fresh,
+            hidden=marks.hidden,
+            layer=marks.layer,
+        )
+
+    def _offset(self, packet: Packet, data: memoryview) -> int | None:
+        """Return where the packet's very bytes lie in the file; None ends the search for all."""
+        assert self.file is not None
+        if packet.pos is not None and packet.pos >= 0 and not _carries_settings(packet):
+            self.file.seek(packet.pos)
+            near = self.file.read(packet.size + _NEAR)
+            shift = near.find(data[:16], 0, _NEAR + 16)
+            while shift >= 0 and near[shift : shift + packet.size] != data:
+                shift = near.find(data[:16], shift + 1, _NEAR + 16)
+            if shift >= 0:
+                return packet.pos + shift
+        self.file.close()
+        self.file = None
+        return None
+
+    def _hear(self, packet: Packet) -> None:
+        base = rational(self.sound.time_base)
+        if packet.pts is None or base is None or packet.is_discard:
+            return
+        start = packet.pts * base
+        if self.sound.start_time is not None:
+            start = max(start, self.sound.start_time * base)
+        span = self.found.sound_span or (start, start)
+        self.found.sound_span = min(span[0], start), max(span[1], (packet.pts + (packet.duration or 0)) * base)
+
+    def _decode(self, packet: Packet | None) -> None:
+        """Decode one packet while the start, or everything, is of interest."""
+        try:
+            frames = self.context.decode(packet)
+        except FFmpegError:
+            self.found.damaged += packet is not None  # counted, and said in the index's notes
+            return
+        for frame in frames:
+            if not self.found.shown:
+                self.found.info = _seen(self.found.info, frame)
+            self.found.shown.append(frame.pts)
+            if not self.count and self._is_started(frame):
+                self.decoding = False
+                return
+        if not self.count and not self.found.shown and len(self.found.rows) > HEAD:
+            self.decoding = False
+
+    def _is_started(self, frame: VideoFrame) -> bool:
+        """Tell whether the stream's doubtful start is over: a frame no earlier than the first key frame came out."""
+        key = _first_key(self.found.rows)
+        if key is None:
+            return len(self.found.rows) > HEAD
+        limit = self.found.rows[key].pts
+        shown = None if frame.pts is None else self.found.rows[frame.pts].pts
+        return limit is None or shown is None or shown >= limit
+
+
+def _carries_settings(packet: Packet) -> bool:
+    """Tell whether decoding the packet needs more than its bytes; older PyAV cannot tell, so it counts as yes."""
+    has = getattr(packet, "has_sidedata", None)
+    return has is None or has("new_extradata") or has("palette")
+
+
+def _number(thing: Any, name: str, default: int) -> int:
+    value = getattr(thing, name, default)
+    return default if value is None else int(value)
+
+
+def _describe(container: InputContainer, video: VideoStream, sound) -> Walk:
+    """Return what the headers say."""
+    context = video.codec_context
+    try:
+        tag = context.codec_tag
+    except UnicodeDecodeError:  # four bytes that are no letters: a number of the container's own
+        tag = ""
+    coding = Coding(
+        decoder=context.codec.name,
+        tag=tag,
+        extradata=context.extradata or b"",
+        height=context.height,
+        width=context.width,
+        pixel_format=context.pix_fmt or "",
+        reorder=_number(context, "reorder_depth", 0),
+        color_range=_number(context, "color_range", 0),
+        color_primaries=_number(context, "color_primaries", 2),
+        color_transfer=_number(context, "color_trc", 2),
+        color_space=_number(context, "colorspace", 2),
+    )
+    info = VideoInfo(
+        stream=video.index,
+        container=container.format.name,
+        codec=_codec_name(video),
+        pixel_format=coding.pixel_format,
+        bit_depth=_depth(coding.pixel_format),
+        height=context.height,
+        width=context.width,
+        rotation=0,
+        flipped=False,
+        pixel_aspect=rational(video.sample_aspect_ratio) or rational(context.sample_aspect_ratio) or Fraction(1),
+        color_matrix=_MATRICES.get(coding.color_space, "unspecified"),
+        color_range=_RANGES.get(coding.color_range, "unspecified"),
+        color_transfer=_TRANSFERS.get(coding.color_transfer, "unspecified"),
+        frames=0,
+        start=0.0,
+        duration=0.0,
+        constant_rate=True,
+        mode="pts",
+        sound=None,
+    )
+    heard = None
+    if sound is not None and sound.codec_context is not None:
+        heard = SoundInfo(
+            stream=sound.index,
+            codec=sound.codec_context.codec.canonical_name,
+            rate=sound.codec_context.sample_rate or 0,
+            channels=sound.codec_context.channels,
+            layout=sound.codec_context.layout.name,
+            start=0.0,
+            end=0.0,
+        )
+    rate = rational(video.average_rate) or rational(video.base_rate) or rational(video.guessed_rate)
+    base = rational(video.time_base) or Fraction(1, av.time_base)
+    return Walk(container=container.format.name, info=info, coding=coding, time_base=base, rate=rate, sound=heard)
+
+
+def _codec_name(video: VideoStream) -> str:
+    """Return the coding's own name whichever library decodes it (``av1``, not ``libdav1d``)."""
+    return video.codec_context.codec.canonical_name
+
+
+def _depth(pixel_format: str) -> int:
+    return max((part.bits for part in av.VideoFormat(pixel_format).components), default=8) if pixel_format else 8
+
+
+def _seen(info: VideoInfo, frame: VideoFrame) -> VideoInfo:
+    """Return the summary with what the first picture shows: its true size, format, colours and orientation."""
+    turns, flipped = _orientation(frame)
+    height, width = (frame.width, frame.height) if turns % 2 else (frame.height, frame.width)
+    return replace(
+        info,
+        height=height,
+        width=width,
+        pixel_format=frame.format.name,
+        bit_depth=_depth(frame.format.name),
+        rotation=-turns * 90 % 360,
+        flipped=flipped,
+        color_matrix=_MATRICES.get(_number(frame, "colorspace", 2), info.color_matrix),
+        color_range=_RANGES.get(_number(frame, "color_range", 0), info.color_range),
+        color_transfer=_TRANSFERS.get(_number(frame, "color_trc", 2), info.color_transfer),
+    )
+
+
+def _orientation(frame: VideoFrame) -> tuple[int, bool]:
+    """Return (anticlockwise quarter turns, mirrored left to right before turning) of the display matrix."""
+    side = frame.side_data.get("DISPLAYMATRIX")
+    if side is None:
+        return 0, False
+    a, b, _, c, d = np.frombuffer(bytes(side), np.int32)[:5].tolist()
+    flipped = a * d - b * c < 0
+    if flipped:
+        a, b = -a, -b
+    if abs(a) >= abs(b):
+        return (0 if a >= 0 else 2), flipped
+    return (3 if b > 0 else 1), flipped
