@@ -7,7 +7,7 @@ import numpy as np
 
 from avssl.sampling.base import Clips, Sampler, Timeline, needs_rng
 from avssl.sampling.checks import check_choice, check_count, check_length, check_pad, check_stride
-from avssl.sampling.grid import Pad, advance, legal_starts, look
+from avssl.sampling.grid import Pad, advance, legal_starts, look, position_at
 from avssl.sampling.stride import AT_ONCE, EVERY, Stride
 
 
@@ -155,8 +155,8 @@ class SlidingClips(Sampler):
         if not hop.by_time:
             return np.arange(0, len(timeline), int(hop.value) * times)
         step = times * hop.duration
-        hops = timeline.at(np.arange(np.ceil(timeline.times[-1] / step) + 1) * step, timeline.slack)
-        return np.unique(hops)
+        hops = position_at(timeline, np.arange(timeline.times[-1] // step + 2) * step)
+        return np.unique(hops[hops < len(timeline)])
 
 
 @dataclass(frozen=True, kw_only=True)

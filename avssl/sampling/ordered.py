@@ -63,11 +63,13 @@ class OrderedFrames(Sampler):
             return
         check_length(self, "tau_max", self.tau_max, least=2)
         check_length(self, "tau_min", self.tau_min, least=1)
-        check_length(self, "window", self.span, least=1)
-        if not self.tau_max.unit == self.tau_min.unit == self.span.unit:
+        if self.window is not None:
+            check_length(self, "window", self.window, least=1)
+        units = {length.unit for length in (self.tau_max, self.tau_min, self.window or self.tau_max)}
+        if len(units) > 1:
             raise ValueError(
                 f"OrderedFrames: tau_max, tau_min and window must share a unit, frames or seconds; got "
-                f"{self.tau_max}, {self.tau_min} and {self.span}"
+                f"{self.tau_max}, {self.tau_min} and {self.window}"
             )
         least = 2 * self.tau_min.value + (0 if self.span.by_time else 2)
         if self.span.value < least:

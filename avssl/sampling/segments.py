@@ -120,5 +120,5 @@ class DenseClips(Sampler):
         """Return the starts of each window's clips, ``(windows, count)``."""
         clip = np.arange(self.count)
         if not self.window.by_time:
-            return windows[:, None] + clip * (int(self.window.value) // self.count)
+            return windows[:, None] + clip * int(self.window.value) // self.count
         return position_at(timeline, timeline.times[windows][:, None] + clip * (self.window.value / self.count))

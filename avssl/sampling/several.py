@@ -165,6 +165,8 @@ class OrderedClips(Sampler):
 
     def _gaps(self, rng: np.random.Generator) -> np.ndarray:
         least, most = (bound.value for bound in self.gap)
+        if least == most:
+            return np.full(self.clips - 1, least)
         if self.gap[0].by_time:
             return rng.uniform(least, most, size=self.clips - 1)
         return rng.integers(int(least), int(most) + 1, size=self.clips - 1).astype(np.float64)

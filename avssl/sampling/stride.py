@@ -4,7 +4,7 @@ import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Literal
 
 _WRITTEN = re.compile(r"\s*(frames|fps|seconds)\s*\(\s*([-+.\w/]+)\s*\)\s*")
 
@@ -80,13 +80,6 @@ class Stride:
         except (ValueError, ZeroDivisionError):
             raise ValueError(f"{text!r} is no stride: {number!r} is no number") from None
         return cls(int(value) if value.denominator == 1 else float(value), unit)  # pyright: ignore[reportArgumentType]
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
-        """Let a checker of YAML read a stride from text; only pydantic calls this."""
-        from pydantic_core import core_schema
-
-        return core_schema.no_info_plain_validator_function(cls.parse, serialization=core_schema.to_string_ser_schema())
 
 
 def frames(count: int) -> Stride:
