@@ -1,4 +1,4 @@
-"""The evenly spaced numbers of the PyTorch libraries, to the last bit: truncation makes a bit a frame."""
+"""The evenly spaced numbers of PyTorch in NumPy, to the last bit: truncation makes a bit a frame."""
 
 import numpy as np
 
@@ -6,7 +6,8 @@ import numpy as np
 def linspace(start: float, end: float, steps: int) -> np.ndarray:
     """Return ``torch.linspace(start, end, steps)``, float32 ``(steps,)``.
 
-    PyTorch counts up from the start in the first half and down from the end in the second, each number rounded once.
+    PyTorch counts up from the start in the first half and down from the end in the second, and on processors with a
+    fused multiply-add (nearly all) rounds each number once.
     """
     low, high = np.float32(start), np.float32(end)
     if steps == 1:
