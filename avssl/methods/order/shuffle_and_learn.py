@@ -18,7 +18,7 @@ from avssl.nets import Encoder, LinearHead, MLPHead, RelationHead
 
 A, B, C, D, E = range(5)  # five frames of one video, in order of time (the paper's names, section 3)
 
-ORDERED = [(B, C, D), (D, C, B)]  # time may run backwards; the middle stays in the middle (section 3.1)
+ORDERED = [(B, C, D), (D, C, B)]  # time may run backwards; the middle stays in the middle (section 3)
 SHUFFLED = [(B, A, D), (D, A, B), (B, E, D), (D, E, B)]  # same ends; the middle frame comes from outside
 TRIPLETS = ORDERED + SHUFFLED
 
@@ -37,10 +37,10 @@ class ShuffleAndLearn(Method):
 
     Args:
         encoder: maps pictures to ``(N, encoder.dim)`` features.
-        head: ``"relation"``, ``"mlp"`` or ``"linear"`` (the paper's, section 3.2).
-        negatives: weight of the shuffled triplets in the loss, in (0, 1) (the paper's best: 0.75, section 4.1).
+        head: ``"relation"``, ``"mlp"`` or ``"linear"`` (the paper's, section 3).
+        negatives: weight of the shuffled triplets in the loss, in (0, 1) (the paper's best: 0.75, section 4).
         min_difference: a negative whose middle frame (a or e) differs from c by less is left out as ambiguous:
-            mean squared difference of RGB in [0, 1] (the paper filters on RGB too, section 3.1, without a number).
+            mean squared difference of RGB in [0, 1] (the paper filters on RGB too, section 3, without a number).
         views: transforms of the frames, in order; each tuple's draws come from its key.
         hidden: width of the hidden layer of the relation and mlp heads.
         dropout: chance of dropping a value in the head.
