@@ -99,6 +99,8 @@ class Index:
         sizes: bytes of each packet, int32 ``(packets,)``.
         discarded: number of packets that are decoded but never displayed (edit lists, hidden frames).
         reordered: True if some frame is displayed before a key frame that precedes it in the file (open GOP).
+        strict: whether the decoder may be told to refuse damage; not where references to what lies before a key frame
+            are normal (open groups in H.264).
         time_base: seconds a unit.
         coding: how to decode packets without the container; None for pictures.
         info: headers and summary.
@@ -118,6 +120,7 @@ class Index:
     sizes: np.ndarray
     discarded: int
     reordered: bool
+    strict: bool = True
     time_base: Fraction
     coding: Coding | None
     info: VideoInfo

@@ -1,6 +1,7 @@
 """What packets say of themselves without being decoded: needed by no other frame, a fresh start, or nothing to show.
 
-H.264 is ITU-T H.264 (7.3.1, 7.4.1.2, D.1.8); H.265 is ITU-T H.265 (7.3.1.2, 7.4.2.2); VP8 is RFC 6386 (9.1);
+H.264 is ITU-T H.264 (7.3.1, 7.4.1.2, D.1.8); H.265 is ITU-T H.265 (7.3.1.2, 7.4.2.2); MPEG-4 video is
+ISO/IEC 14496-2 (6.2.5); VP8 is RFC 6386 (9.1);
 VP9 is the VP9 bitstream specification (6.2).
 """
 
@@ -14,12 +15,23 @@ SEEKABLE = frozenset(
 
 
 class Marks(NamedTuple):
-    """What one packet says: ``layer`` is its temporal layer; only packets of the highest may be dropped."""
+    """What one packet says.
+
+    Args:
+        droppable: no other frame refers to it (within its layer).
+        fresh: if it is a key packet, frames shown after it are exact when decoding starts here.
+        closed: if it is a key packet, it refers to nothing before it in any way.
+        hidden: it shows nothing.
+        layer: its temporal layer; only packets of the highest may be dropped.
+        packed: it holds several pictures, so that frames do not say where they come from.
+    """
 
     droppable: bool = False
     fresh: bool = True
+    closed: bool = True
     hidden: bool = False
     layer: int = 0
+    packed: bool = False
 
 
 Examiner = Callable[[memoryview, bool], Marks]
@@ -33,10 +45,14 @@ def examiner(codec: str, extradata: bytes) -> Examiner:
     if codec == "hevc":
         length = (extradata[21] & 3) + 1 if extradata[:1] == b"\x01" and len(extradata) > 22 else 0
         return lambda data, key: _hevc(data, length)
+    if codec == "mpeg4":
+        return lambda data, key: Marks(fresh=not key or _pictures(data) < 2)
     if codec == "vp8":
         return lambda data, key: Marks(hidden=not data[0] >> 4 & 1)
     if codec == "vp9":
         return lambda data, key: Marks(hidden=_vp9_hidden(data))
+    if codec == "mpeg4":
+        return lambda data, key: Marks(packed=bytes(data).count(b"\0\0\1\xb6") > 1)
     return lambda data, key: Marks()
 
 
@@ -59,7 +75,7 @@ def _units(data: memoryview, length: int) -> Iterator[memoryview]:
 
 
 def _h264(data: memoryview, key: bool, length: int) -> Marks:
-    pictures, needed, fresh = False, False, False
+    pictures, needed, closed, fresh = False, False, False, False
     for unit in _units(data, length):
         if not len(unit):
             continue
@@ -67,10 +83,10 @@ def _h264(data: memoryview, key: bool, length: int) -> Marks:
         if 1 <= kind <= 5 or kind in (20, 21):
             pictures = True
             needed |= bool(unit[0] >> 5 & 3) or kind not in (1, 5)  # partitions and further views: leave them alone
-            fresh |= kind == 5
+            closed |= kind == 5
         elif kind == 6 and key:
             fresh |= _recovers_at_once(unit)
-    return Marks(droppable=pictures and not needed, fresh=fresh)
+    return Marks(droppable=pictures and not needed, fresh=fresh or closed, closed=closed)
 
 
 def _recovers_at_once(unit: memoryview) -> bool:
@@ -104,6 +120,11 @@ def _hevc(data: memoryview, length: int) -> Marks:
             needed |= kind > 14 or kind % 2 == 1 or bool(unit[0] & 1 or unit[1] >> 3)
             layer = max(layer, (unit[1] & 7) - 1)
     return Marks(droppable=pictures and not needed, fresh=fresh, layer=layer)
+
+
+def _pictures(data: memoryview) -> int:
+    """Return how many MPEG-4 pictures a packet packs: DivX and XviD in AVI append one that leans on the past."""
+    return bytes(data).count(b"\0\0\1\xb6")
 
 
 def _vp9_hidden(data: memoryview) -> bool:

@@ -169,9 +169,11 @@ class _FromFile:
     def __init__(self, origin: Origin, index: Index, threads: int):
         assert index.coding is not None
         self.index, self.name = index, origin.name
+        self.keys = frozenset(index.keys.tolist())
         self.data = origin.data
         self.file: IO[bytes] | None = None if origin.data is not None else origin.open()
-        self.context = _decoder(index.coding, threads)
+        self.context = _decoder(index.coding, threads, index.strict)
+        self.keys = frozenset(index.keys.tolist())
 
     def packets(self, numbers: np.ndarray) -> Iterator[Packet]:
         handle = None if self.file is None else self.file.fileno()
@@ -182,6 +184,8 @@ class _FromFile:
                 raise _Missing("the file is shorter than when it was scanned")
             packet = Packet(data)
             packet.pts = number
+            if number in self.keys:  # some decoders add what is not marked so to the picture before
+                packet.is_keyframe = True
             yield packet
 
     def rest(self) -> None:
@@ -193,7 +197,7 @@ class _FromFile:
             self.file.close()
 
 
-def _decoder(coding: Coding, threads: int) -> VideoCodecContext:
+def _decoder(coding: Coding, threads: int, strict: bool) -> VideoCodecContext:
     """Return a decoder set up as the container would have."""
     context: Any = av.CodecContext.create(coding.decoder, "r")
     context.extradata = coding.extradata or None
@@ -206,14 +210,15 @@ def _decoder(coding: Coding, threads: int) -> VideoCodecContext:
         context.reorder_depth = coding.reorder
     context.color_range, context.color_primaries = coding.color_range, coding.color_primaries
     context.color_trc, context.colorspace = coding.color_transfer, coding.color_space
-    return _prepared(context, threads)
+    return _prepared(context, threads, strict)
 
 
-def _prepared(context: VideoCodecContext, threads: int) -> VideoCodecContext:
+def _prepared(context: Any, threads: int, strict: bool) -> VideoCodecContext:
     """Set threads (never FFmpeg's AUTO, which can hang when a reader stops early) and strictness about damage."""
     context.thread_count = threads
     context.thread_type = "NONE" if threads == 1 else "FRAME"
-    context.options = {"err_detect": "explode"}
+    if strict:
+        context.options = {"err_detect": "explode"}  # an error, where FFmpeg would make up what is missing
     return context
 
 
@@ -233,7 +238,7 @@ class _FromContainer:
             self._stack.close()
             raise Mismatch("the container has other streams than when it was scanned") from None
         self.container = container
-        self.context = _prepared(self.stream.codec_context, self.threads)
+        self.context = _prepared(self.stream.codec_context, self.threads, self.index.strict)
         self._reading = container.demux(self.stream)
         self._next = 0  # number of the packet that will be read next
 

@@ -55,7 +55,9 @@ def _distrust(found: Walk) -> str:
     """Return why presentation times cannot be trusted, or an empty string."""
     if not TIMED & set(found.container.split(",")):
         return f"{found.container} holds no presentation times"
-    shown = [row for row in found.rows if not (row.discard or row.hidden)]
+    if any(row.marks.packed for row in found.rows):
+        return "packets hold several pictures"
+    shown = [row for row in found.rows if not (row.discard or row.marks.hidden)]
     times = [row.pts for row in shown]
     if None in times:
         return "some frames have no presentation time"
@@ -70,10 +72,14 @@ def _distrust(found: Walk) -> str:
 def _by_time(found: Walk, origin: Origin) -> Index:
     """Return the index of a recording whose presentation times are trusted."""
     missing = found.undecodable()
-    shown = [place for place, row in enumerate(found.rows) if not (row.discard or row.hidden) and place not in missing]
+    shown = [
+        place for place, row in enumerate(found.rows) if not (row.discard or row.marks.hidden) and place not in missing
+    ]
     notes = [f"{len(missing)} frames before the first key frame cannot be decoded"] if missing else []
     if not shown:
         raise ScanError("no packet of the video stream is shown", source=origin.name)
+    if leaning := found.leaning():
+        notes.append(f"{leaning} key frames lean on pictures before them, so decoding starts elsewhere")
     pts = np.array([found.rows[place].pts for place in shown], np.int64)
     order = np.argsort(pts, kind="stable")
     pts, packet = pts[order], np.array(shown, np.int32)[order]
@@ -91,7 +97,8 @@ def _by_order(found: Walk, reason: str, origin: Origin) -> Index:
     if found.damaged:
         notes.append(f"{found.damaged} packets are damaged")
     rows = found.shown
-    known = None not in rows and len(set(rows)) == len(rows)
+    packed = any(row.marks.packed for row in found.rows)
+    known = not packed and None not in rows and len(set(rows)) == len(rows)
     if not known:
         notes.append("the decoder does not tell which packet a frame came from: every read starts at the beginning")
     place_of = {row: place for place, row in enumerate(rows)} if known else {}
@@ -134,7 +141,7 @@ def _index(found: Walk, mode, pts, packet, keys, key_frames, marks, notes) -> In
         mode=mode,
         sound=_sound(found, start),
     )
-    top = max((row.layer for row in found.rows), default=0)
+    top = max((row.marks.layer for row in found.rows), default=0)
     offsets = [row.offset for row in found.rows]
     return Index(
         mode=mode,
@@ -143,12 +150,13 @@ def _index(found: Walk, mode, pts, packet, keys, key_frames, marks, notes) -> In
         packet=packet,
         keys=key_rows,
         key_frames=key_frames,
-        droppable=np.array([row.droppable and row.layer == top for row in found.rows], bool),
+        droppable=np.array([row.marks.droppable and row.marks.layer == top for row in found.rows], bool),
         marks=np.asarray(marks, np.int64),
         seeks=np.array([_seek_time(found, key) for key in key_rows], np.int64),
         offsets=np.array([] if None in offsets else offsets, np.int64),
+        strict=all(found.rows[key].marks.closed for key in key_rows),
         sizes=np.array([row.size for row in found.rows], np.int32),
-        discarded=sum(row.discard or row.hidden for row in found.rows),
+        discarded=sum(row.discard or row.marks.hidden for row in found.rows),
         reordered=reordered,
         time_base=found.time_base,
         coding=found.coding,

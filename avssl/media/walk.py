@@ -16,7 +16,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from avssl.media.base import Coding, SoundInfo, VideoInfo
-from avssl.media.bitstream import SEEKABLE, Examiner, examiner
+from avssl.media.bitstream import SEEKABLE, Examiner, Marks, examiner
 from avssl.media.errors import OpenError, ScanError
 from avssl.media.source import Origin
 
@@ -53,10 +53,7 @@ class Row:
     offset: int | None
     key: bool
     discard: bool
-    droppable: bool
-    fresh: bool
-    hidden: bool
-    layer: int
+    marks: Marks
 
 
 @dataclass(kw_only=True)
@@ -90,7 +87,11 @@ class Walk:
         """Return the packets at which decoding may start."""
         if self.info.codec not in SEEKABLE:
             return []
-        return [place for place, row in enumerate(self.rows) if row.key and row.fresh]
+        return [place for place, row in enumerate(self.rows) if row.key and row.marks.fresh]
+
+    def leaning(self) -> int:
+        """Return how many packets are marked as key frames but are none (H.264's gradual refresh)."""
+        return sum(row.key and not row.fresh for row in self.rows)
 
     def undecodable(self) -> set[int]:
         """Return packets before the first key frame's time that gave no picture: cut open groups, headless streams."""
@@ -107,7 +108,7 @@ class Walk:
 
 
 def _first_key(rows: list[Row]) -> int | None:
-    return next((place for place, row in enumerate(rows) if row.key and row.fresh), None)
+    return next((place for place, row in enumerate(rows) if row.key and row.marks.fresh), None)
 
 
 @contextmanager
@@ -231,7 +232,6 @@ class _Pass:
 
     def _row(self, packet: Packet) -> Row:
         data = memoryview(packet)
-        marks = self.examine(data, packet.is_keyframe)
         return Row(
             pts=packet.pts,
             dts=packet.dts,
@@ -240,10 +240,7 @@ class _Pass:
             offset=None if self.file is None else self._offset(packet, data),
             key=packet.is_keyframe,
             discard=packet.is_discard,
-            droppable=marks.droppable,
-            fresh=marks.fresh,
-            hidden=marks.hidden,
-            layer=marks.layer,
+            marks=self.examine(data, packet.is_keyframe),
         )
 
     def _offset(self, packet: Packet, data: memoryview) -> int | None:
