@@ -141,6 +141,7 @@ def add_video(output: OutputContainer, sheet: Sheet) -> av.VideoStream:
         stream = output.add_stream(sheet.codec, rate=sheet.rate, options=options)
     except (ValueError, FFmpegError) as error:
         raise NoEncoder(f"no encoder {sheet.codec} here: {error}") from error
+    assert isinstance(stream, av.VideoStream)
     context = stream.codec_context
     context.height, context.width = sheet.size[::-1] if sheet.turned in (90, 270) else sheet.size
     context.pix_fmt = sheet.pixels

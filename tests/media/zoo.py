@@ -30,7 +30,6 @@ Make = Callable[[Path], Film]
 UNEVEN = np.cumsum([0] + [20 + 17 * (place * 7 % 5) for place in range(FRAMES - 1)]).tolist()  # milliseconds
 HOLE = [place + (75 if place >= 40 else 0) for place in range(FRAMES)]  # three seconds at 25 frames a second
 OPEN_X264 = {"x264-params": "scenecut=0:b-adapt=0:open-gop=1:b-pyramid=normal"}
-HALF_A_SECOND_LATE = list(range(62, 62 + FRAMES))  # at 125 a second
 
 PLAIN: dict[str, Sheet] = {
     # the everyday file, and how far apart its key frames lie

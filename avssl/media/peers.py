@@ -1,0 +1,94 @@
+"""What the backends of other libraries share: when they may be trusted, and how their answers are checked."""
+
+from collections.abc import Iterator, Sequence
+
+import av
+import numpy as np
+
+from avssl.media.base import Backend, Index, Interval, Report
+from avssl.media.errors import BackendUnavailable, BackendUnsuitable, DecodeError
+from avssl.media.source import Origin
+
+CHUNK_BYTES = 64 << 20  # native-size pixels that a library may hold at once
+
+
+def unavailable(name: str, package: str, error: BaseException, source: str) -> BackendUnavailable:
+    """Return the error for a library that is missing or does not load, with what it said and the pip line."""
+    return BackendUnavailable(
+        f"{name} cannot be loaded ({type(error).__name__}: {first_line(error)}); "
+        f'run `pip install "{package}"`, or use backend="pyav", which is always there',
+        source=source,
+        backend=name,
+    )
+
+
+def refusal(backend: Backend, reason: str) -> BackendUnsuitable:
+    """Return the error for a recording that the backend would read wrongly."""
+    return BackendUnsuitable(
+        f'{backend.name} would return wrong frames: {reason}; use backend="auto"',
+        source=backend.origin.name,
+        backend=backend.name,
+        reason=reason,
+    )
+
+
+def gave_up(backend: Backend, error: Exception, frame: int, report: Report) -> DecodeError:
+    """Return the error for a library that raised ``error`` somewhere from ``frame`` on."""
+    good = max((done for done in report.filled if done < frame), default=None)
+    return DecodeError(
+        f"{backend.name} gave up: {first_line(error)}",
+        source=backend.origin.name,
+        backend=backend.name,
+        position=backend.index.seconds(frame),
+        decoded_until=None if good is None else backend.index.seconds(good),
+    )
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error with words in it: the libraries append traces of their C++."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def why_unsafe(index: Index, library: str, containers: frozenset[str]) -> str | None:
+    """Return what in the scan would make a library that trusts the container return wrong frames; None if nothing."""
+    info = index.info
+    if index.coding is None:
+        return f"{library} reads no pictures"
+    if index.mode != "pts":
+        return (
+            f"{info.container} stores no usable presentation times, so frames must be counted; {library} guesses them"
+        )
+    if index.discarded:
+        return f"{index.discarded} packets are decoded but never shown (an edit list); {library} miscounts them"
+    if not containers & set(info.container.split(",")):
+        return f"{library} is not known to land on the right frame after seeking in {info.container}"
+    if info.flipped:
+        return f"the picture is mirrored for display, which {library} ignores"
+    if index.notes:
+        return f"the scan found something odd: {index.notes[0]}"
+    return None
+
+
+def wrong_clock(index: Index, times: np.ndarray, tolerance: float) -> str | None:
+    """Return how a library's table of frame times, in seconds from its first, differs from the scan; None if not."""
+    if len(times) != len(index):
+        return f"counts {len(times)} frames where the scan shows {len(index)}"
+    difference = np.abs(times - index.times())
+    if difference.max() > tolerance:
+        frame = int(difference.argmax())
+        return f"puts frame {frame} at {times[frame]:.4f} s; it is shown at {index.seconds(frame):.4f} s"
+    return None
+
+
+def several_videos(origin: Origin) -> bool:
+    """Tell whether the recording has more than one video stream, cover pictures included."""
+    with av.open(str(origin.path) if origin.path else origin.open()) as container:
+        return len(container.streams.video) > 1
+
+
+def in_chunks(plan: Sequence[Interval], index: Index) -> Iterator[list[int]]:
+    """Yield the planned frames, sorted and unique, in lists whose native pixels fit into memory."""
+    targets = sorted({target for interval in plan for target in interval.targets})
+    many = max(1, CHUNK_BYTES // (index.info.height * index.info.width * 3))
+    for start in range(0, len(targets), many):
+        yield targets[start : start + many]
