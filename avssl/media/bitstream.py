@@ -45,8 +45,6 @@ def examiner(codec: str, extradata: bytes) -> Examiner:
     if codec == "hevc":
         length = (extradata[21] & 3) + 1 if extradata[:1] == b"\x01" and len(extradata) > 22 else 0
         return lambda data, key: _hevc(data, length)
-    if codec == "mpeg4":
-        return lambda data, key: Marks(fresh=not key or _pictures(data) < 2)
     if codec == "vp8":
         return lambda data, key: Marks(hidden=not data[0] >> 4 & 1)
     if codec == "vp9":
@@ -120,11 +118,6 @@ def _hevc(data: memoryview, length: int) -> Marks:
             needed |= kind > 14 or kind % 2 == 1 or bool(unit[0] & 1 or unit[1] >> 3)
             layer = max(layer, (unit[1] & 7) - 1)
     return Marks(droppable=pictures and not needed, fresh=fresh, layer=layer)
-
-
-def _pictures(data: memoryview) -> int:
-    """Return how many MPEG-4 pictures a packet packs: DivX and XviD in AVI append one that leans on the past."""
-    return bytes(data).count(b"\0\0\1\xb6")
 
 
 def _vp9_hidden(data: memoryview) -> bool:

@@ -169,7 +169,6 @@ class _FromFile:
     def __init__(self, origin: Origin, index: Index, threads: int):
         assert index.coding is not None
         self.index, self.name = index, origin.name
-        self.keys = frozenset(index.keys.tolist())
         self.data = origin.data
         self.file: IO[bytes] | None = None if origin.data is not None else origin.open()
         self.context = _decoder(index.coding, threads, index.strict)

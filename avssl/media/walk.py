@@ -91,7 +91,7 @@ class Walk:
 
     def leaning(self) -> int:
         """Return how many packets are marked as key frames but are none (H.264's gradual refresh)."""
-        return sum(row.key and not row.fresh for row in self.rows)
+        return sum(row.key and not row.marks.fresh for row in self.rows)
 
     def undecodable(self) -> set[int]:
         """Return packets before the first key frame's time that gave no picture: cut open groups, headless streams."""
