@@ -1,0 +1,281 @@
+"""Pictures through the same door as video: one picture, a folder of numbered ones, or an animation, by Pillow."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from avssl.media.base import Backend, Deadline, Index, Interval, Report, VideoInfo
+from avssl.media.errors import DecodeError, MediaError, OpenError, ScanError
+from avssl.media.resize import resize_area
+from avssl.media.source import Origin
+
+RATE = 25  # pictures a second where nobody says otherwise
+SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+ANIMATED = {"GIF", "WEBP", "PNG"}
+SHORTEST = 10  # ms; browsers show frames that claim this or less for 100 ms, and animations are made for browsers
+
+
+def scan_pictures(origin: Origin) -> Index:
+    """Return the index of a picture, of a folder's pictures in natural order, or of an animation's frames.
+
+    Raises:
+        OpenError: if the folder holds no picture, or the source is none.
+        ScanError: if the frames of an animation cannot be listed.
+    """
+    folder = pictures_in(origin)
+    if folder:
+        looks = [_look(path.open("rb"), str(path)) for path in folder]
+        sizes = [path.stat().st_size for path in folder]
+        return _index(origin, looks, sizes, pts=np.arange(len(folder)), end=len(folder), base=Fraction(1, RATE))
+    with opened(origin) as image:
+        first = _describe(image)
+        if image.format in ANIMATED and getattr(image, "is_animated", False):
+            shown = _milliseconds(image, origin.name)
+            pts = np.concatenate([[0], np.cumsum(shown)])
+            looks, base = [first] * len(shown), Fraction(1, 1000)
+            return _index(origin, looks, [0] * len(shown), pts=pts[:-1], end=int(pts[-1]), base=base, one_key=True)
+    return _index(origin, [first], [0], pts=np.arange(1), end=1, base=Fraction(1, RATE))
+
+
+def at_rate(index: Index, rate: float | Fraction) -> Index:
+    """Return the index of a folder of pictures shown at ``rate`` pictures a second.
+
+    Raises:
+        ValueError: if the source has times of its own.
+    """
+    if index.info.container != "pictures" or len(index.keys) != len(index):
+        raise ValueError("rate is for folders of pictures; videos and animations know their own times")
+    if not rate > 0:
+        raise ValueError(f"rate must be above 0 pictures a second; got {rate!r}")
+    base = 1 / Fraction(rate).limit_denominator(1001 * 1000)
+    return replace(index, time_base=base, info=replace(index.info, duration=float(len(index) * base)))
+
+
+def natural(name: str) -> list[tuple[bool, int, str]]:
+    """Return a sorting key that puts ``frame10`` after ``frame9``.
+
+    Example:
+        >>> sorted(["b10.png", "b9.png", "a.png"], key=natural)
+        ['a.png', 'b9.png', 'b10.png']
+    """
+    parts = re.findall(r"\d+|\D+", name)
+    return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part.casefold()) for part in parts]
+
+
+def pictures_in(origin: Origin) -> list[Path]:
+    """Return a folder's pictures in natural order; an empty list if the source is no folder."""
+    if origin.path is None or not origin.path.is_dir():
+        return []
+    found = [path for path in origin.path.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
+    if not found:
+        raise OpenError(
+            f"the folder holds no pictures; put frames there, named like 0001.png ({', '.join(sorted(SUFFIXES))})",
+            source=origin.name,
+            backend="pictures",
+        )
+    return sorted(found, key=lambda path: natural(path.name))
+
+
+class Pictures(Backend):
+    """Decodes with Pillow: orientation applied, CMYK, grey and palettes to RGB, 16 bits to 8, alpha blended on black.
+
+    Colour profiles are not applied, as they are not for video.
+    """
+
+    name = "pictures"
+
+    def decode(
+        self, plan: Sequence[Interval], slots: Mapping[int, np.ndarray], report: Report, deadline: Deadline
+    ) -> None:
+        folder = pictures_in(self.origin)
+        for interval in plan:
+            if folder or len(self.index) == 1:
+                for frame in interval.targets:
+                    deadline.check()
+                    name = str(folder[frame]) if folder else self.origin.name
+                    with _image(folder[frame].open("rb"), name) if folder else opened(self.origin) as image:
+                        report.decoded += 1
+                        self._write(image, name, slots[frame])
+                    report.filled.add(frame)
+            else:
+                self._play(interval, slots, report, deadline)
+
+    def close(self) -> None:
+        """Nothing is held open between calls."""
+
+    def _play(self, interval: Interval, slots: Mapping[int, np.ndarray], report: Report, deadline: Deadline) -> None:
+        """Decode an animation up to the last target; each of its frames changes the one before."""
+        last = max(interval.targets)
+        with opened(self.origin) as image:
+            for frame in range(last + 1):
+                deadline.check()
+                with _telling(self.origin.name, DecodeError, self.index.seconds(frame)):
+                    image.seek(frame)
+                    image.load()
+                report.decoded += 1
+                if frame in interval.targets:
+                    self._write(image, self.origin.name, slots[frame])
+                    report.filled.add(frame)
+
+    def _write(self, image: Image.Image, name: str, slot: np.ndarray) -> None:
+        with _telling(name, DecodeError):
+            pixels = rgb(image)
+        native = (self.index.info.height, self.index.info.width)
+        if pixels.shape[:2] != native and slot.shape[:2] == native:
+            raise DecodeError(
+                f"the picture is {pixels.shape[1]}x{pixels.shape[0]}, the first of the folder {native[1]}x{native[0]} "
+                "(width x height): give size=(height, width) to bring all to one size",
+                source=name,
+                backend="pictures",
+            )
+        resize_area(pixels, slot)
+
+
+def rgb(image: Image.Image) -> np.ndarray:
+    """Return a picture of any mode as it is meant to be seen, uint8 RGB ``(height, width, 3)``."""
+    turned = orientation(image) > 1
+    image.load()
+    if turned:
+        image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):
+        deep = np.asarray(image).astype(np.int64)
+        if deep.min() < 0 or deep.max() > 65535:
+            raise ValueError(f"grey values from {deep.min()} to {deep.max()}; save it with 8 or 16 bits")
+        return ((deep + 128) // 257).astype(np.uint8)[..., None].repeat(3, axis=2)
+    if image.mode == "F":
+        raise ValueError("floating point grey values have no known white; save it with 8 or 16 bits")
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+@contextmanager
+def opened(origin: Origin) -> Iterator[Image.Image]:
+    """Open one picture or animation and close it whatever happens; a file of the caller's stays open.
+
+    Raises:
+        OpenError: if Pillow does not know what it is.
+    """
+    with _image(origin.open(), origin.name, lent=origin.lent) as image:
+        yield image
+
+
+@contextmanager
+def _image(file, name: str, lent: bool = False) -> Iterator[Image.Image]:
+    try:
+        with _telling(name, OpenError):
+            image = Image.open(file)
+        yield image
+    finally:
+        if not lent:
+            file.close()
+
+
+@contextmanager
+def _telling(name: str, kind: type[MediaError], position: float | None = None) -> Iterator[None]:
+    """Turn whatever Pillow raises into one clear error that names the file."""
+    try:
+        yield
+    except Exception as error:  # its plugins raise OSError, SyntaxError, ValueError, struct.error, ...
+        reason = "not a picture that Pillow knows" if isinstance(error, Image.UnidentifiedImageError) else str(error)
+        raise kind(
+            f"the picture cannot be read: {reason or type(error).__name__}",
+            source=name,
+            backend="pictures",
+            position=position,
+        ) from error
+
+
+def _look(file, name: str) -> tuple[str, str, int, int]:
+    with _image(file, name) as image:
+        return _describe(image)
+
+
+def _describe(image: Image.Image) -> tuple[str, str, int, int]:
+    """Return format, mode, and height and width as displayed, from the header."""
+    width, height = image.size[::-1] if orientation(image) >= 5 else image.size  # from 5 on rows and columns change
+    return (image.format or "").lower(), image.mode, height, width
+
+
+def orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 to 8, from the header; for a PNG that has it behind the pixels, 1."""
+    if image.format == "PNG" and "exif" not in image.info:
+        return 1  # Pillow would decode the whole picture to look behind it
+    return image.getexif().get(0x0112, 1)
+
+
+def _milliseconds(image: Image.Image, name: str) -> np.ndarray:
+    """Return how long each frame of an animation is shown, int64 ``(frames,)``."""
+    shown: list[int] = []
+    with _telling(name, ScanError):
+        for frame in range(getattr(image, "n_frames", 1)):
+            image.seek(frame)
+            image.load()
+            shown.append(round(image.info.get("duration", 0)))
+    return np.array([each if each > SHORTEST else 100 for each in shown], np.int64)
+
+
+def _index(
+    origin: Origin,
+    looks: list[tuple[str, str, int, int]],
+    sizes: list[int],
+    *,
+    pts: np.ndarray,
+    end: int,
+    base: Fraction,
+    one_key: bool = False,
+) -> Index:
+    count = len(looks)
+    kind, mode, height, width = looks[0]
+    others = sum(look[2:] != (height, width) for look in looks)
+    keys = np.arange(1 if one_key else count, dtype=np.int32)
+    durations = np.diff(pts, append=end).astype(np.int64)
+    info = VideoInfo(
+        stream=0,
+        container="pictures",
+        codec=kind,
+        pixel_format=mode,
+        bit_depth=16 if mode.startswith("I") else 8,
+        height=height,
+        width=width,
+        rotation=0,
+        flipped=False,
+        pixel_aspect=Fraction(1),
+        color_matrix="rgb",
+        color_range="full",
+        color_transfer="unspecified",
+        frames=count,
+        start=0.0,
+        duration=float(end * base),
+        constant_rate=bool((durations == durations[0]).all()),
+        mode="pts",
+        sound=None,
+    )
+    return Index(
+        mode="pts",
+        pts=pts.astype(np.int64),
+        durations=durations,
+        packet=np.arange(count, dtype=np.int32),
+        keys=keys,
+        key_frames=keys.copy(),
+        seeks=pts[keys].astype(np.int64),
+        droppable=np.zeros(count, bool),
+        marks=pts.astype(np.int64),
+        offsets=np.empty(0, np.int64),
+        sizes=np.array(sizes, np.int32),
+        discarded=0,
+        reordered=False,
+        strict=False,
+        time_base=base,
+        coding=None,
+        info=info,
+        notes=(f"{others} of {count} pictures differ in size from the first: give size=(height, width)",)
+        * (others > 0),
+    )
