@@ -1,0 +1,93 @@
+"""Calls to objects: the first place where what a config names is imported."""
+
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+from avssl.config.check import Call, fit
+from avssl.config.describe import record
+from avssl.config.errors import ConfigError
+from avssl.config.source import is_class, locate, resolve
+
+LIGHT = "avssl.sampling"  # needs NumPy only: what is built from it complains before torch is imported
+
+
+def build(planned: Call, seed: int | None = None) -> Any:
+    """Make what a plan calls, the innermost first.
+
+    Args:
+        planned: by `plan` or `fit`.
+        seed: of torch, before anything that needs it is made: initial weights repeat too. None leaves it.
+
+    Raises:
+        ConfigError: if a constructor refuses its arguments; the message is its own, with the key in front.
+    """
+    made: dict[int, Any] = {}
+    for inner in calls(planned):
+        if inner.module.startswith(LIGHT):
+            perform(inner, made)
+    if seed is not None:
+        import torch
+
+        torch.manual_seed(seed)
+    return perform(planned, made)
+
+
+def calls(value: Any) -> Iterator[Call]:
+    """Yield every call within a value, inner ones first."""
+    if isinstance(value, Call):
+        yield from calls(value.arguments)
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from calls(one)
+
+
+def perform(value: Any, made: dict[int, Any]) -> Any:
+    """Make one value; each call is made once."""
+    if isinstance(value, dict):
+        return {key: perform(one, made) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(perform(one, made) for one in value)
+    if not isinstance(value, Call):
+        return value
+    if id(value) not in made:
+        made[id(value)] = construct(value, {key: perform(one, made) for key, one in value.arguments.items()})
+    return made[id(value)]
+
+
+def construct(planned: Call, arguments: dict[str, Any]) -> Any:
+    """Import and call; an object remembers its arguments."""
+    target = getattr(import_module(planned.module), planned.name)
+    if planned.how == "function":
+        return target(**arguments)
+    if not planned.module.startswith("avssl."):
+        print(f"{planned.where}: runs code of yours, {planned.module}.{planned.name} in {locate(planned.module)}")
+    try:
+        return target.parse(arguments["text"]) if planned.how == "parse" else record(target(**arguments), arguments)
+    except ConfigError:
+        raise
+    except ValueError as error:
+        raise ConfigError(f"{planned.where}: {error}") from error
+
+
+def make(settings: Any, base: type | str, where: str = "") -> Any:
+    """Make the object that settings name.
+
+    Args:
+        settings: a mapping with ``name`` and arguments, or a bare name.
+        base: the class it must inherit from, or its dotted path.
+        where: dotted key of the settings, for messages.
+
+    Example:
+        >>> make({"name": "UniformClips", "frames": 4, "stride": "fps(8)"}, "avssl.sampling.Sampler").stride
+        fps(8)
+    """
+    path = base if isinstance(base, str) else f"{base.__module__}.{base.__qualname__}"
+    module, _, name = path.rpartition(".")
+    stand_in = resolve(module, name)
+    if not is_class(stand_in):
+        known = "imported" if module in sys.modules else "not found"
+        raise ConfigError(f"{where or 'settings'}: {path} is no class whose source can be read ({module} is {known})")
+    return build(fit(settings, stand_in, where))

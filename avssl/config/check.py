@@ -1,0 +1,203 @@
+"""Settings against signatures: what a config calls, with every name, key and value checked."""
+
+import collections.abc
+import json
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from avssl.config.errors import ConfigError, joined, suggest
+from avssl.config.signatures import bases, is_abstract, parameters
+from avssl.config.source import Function, StandIn, exports, is_class, locate, resolve
+
+UNRECORDED = "?unrecorded"  # stands where an object built in Python kept no word of an argument
+UNIONS = (typing.Union, types.UnionType)
+
+
+@dataclass
+class Call:
+    """A call that a config makes.
+
+    Args:
+        where: the dotted key of the mapping.
+        module: where the class or function is defined.
+        name: its name there.
+        arguments: what to pass: plain values, further calls, and lists and mappings of both.
+        how: a function and a class are called; ``"parse"`` asks a class to read itself from text.
+    """
+
+    where: str
+    module: str
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    how: Literal["function", "class", "parse"] = "class"
+
+
+def plan(module: str, name: str, settings: dict[str, Any]) -> Call:
+    """Check the settings of a function, everything within them too.
+
+    Raises:
+        ConfigError: at the first key, name or value that does not fit.
+    """
+    target = resolve(module, name)
+    if not isinstance(target, Function):
+        raise ConfigError(f"{module} has no function {name!r} whose source can be read")
+    return call(target, settings, "")
+
+
+def call(target: type[StandIn] | Function, settings: dict[str, Any], where: str) -> Call:
+    """Check the settings of one call against the signature."""
+    name = target.node.name
+    takes = parameters(target)
+    listing = f"{name} takes {', '.join(takes) or 'nothing'}"
+    for key in settings:
+        if key not in takes:
+            raise ConfigError(f"{joined(where, key)}: unknown{suggest(key, takes)}; {listing}")
+    for key, parameter in takes.items():
+        if key not in settings and parameter.default is None:
+            raise ConfigError(f"{joined(where, key)}: missing; {listing}")
+    arguments = {key: fit(value, takes[key].hint, joined(where, key)) for key, value in settings.items()}
+    return Call(where, target.module, name, arguments, "function" if isinstance(target, Function) else "class")
+
+
+def fit(value: Any, hint: Any, where: str) -> Any:
+    """Return what a setting means where a type is expected: a plain value, a `Call`, or a container of them.
+
+    Raises:
+        ConfigError: if the setting does not fit the type.
+    """
+    if value == UNRECORDED:
+        raise ConfigError(f"{where}: was not recorded, for the object was built in Python and keeps no such attribute")
+    if not mentions_class(hint):
+        return plain(value, hint, where)
+    if is_class(hint):
+        return component(value, hint, where)
+    origin, inside = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        return fit(value, inside[0], where)
+    if origin in UNIONS:
+        return choose(value, inside, where)
+    if origin is dict or origin is collections.abc.Mapping:
+        mapping = expect(value, dict, "a mapping", where)
+        return {key: fit(one, inside[1], joined(where, key)) for key, one in mapping.items()}
+    items = expect(value, list, "a list", where)
+    if origin is tuple and Ellipsis not in inside and len(items) != len(inside):
+        raise ConfigError(f"{where}: got a list of {len(items)}; needs {len(inside)}")
+    types_of_items = inside if origin is tuple and Ellipsis not in inside else inside[:1] * len(items)
+    made = [fit(one, kind, joined(where, i)) for i, (one, kind) in enumerate(zip(items, types_of_items, strict=True))]
+    return tuple(made) if origin is tuple else made
+
+
+def mentions_class(hint: Any) -> bool:
+    """Tell whether a type is, or contains, a class that a config may name."""
+    if is_class(hint):
+        return True
+    return any(mentions_class(part) for part in typing.get_args(hint))
+
+
+def choose(value: Any, options: tuple[Any, ...], where: str) -> Any:
+    """Fit a value to one of several types."""
+    classes = [option for option in options if mentions_class(option)]
+    others = [option for option in options if not mentions_class(option)]
+    try:
+        if others:
+            return plain(value, typing.Union[tuple(others)], where)  # noqa: UP007 (works on values)
+    except ConfigError:
+        if value is None or isinstance(value, bool):  # never the name of a class
+            raise
+    complaints = []
+    for option in classes:
+        try:
+            return fit(value, option, where)
+        except ConfigError as error:
+            complaints.append(error)
+    raise complaints[0]
+
+
+def plain(value: Any, hint: Any, where: str) -> Any:
+    """Check a value without classes of ours, strictly: text is no number, and true is no number either."""
+    adapter = TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True))
+    try:
+        return adapter.validate_json(json.dumps(value), strict=True)
+    except ValidationError as error:
+        if isinstance(value, float) and value.is_integer():
+            try:  # 1e4 steps are a whole number of steps
+                return adapter.validate_json(json.dumps(int(value)), strict=True)
+            except ValidationError:
+                pass
+        needs = dict.fromkeys(one["msg"].replace("Input should be", "should be", 1) for one in error.errors())
+        choices = [
+            option for one in error.errors() for option in one.get("ctx", {}).get("expected", "").split("'")[1::2]
+        ]
+        hint_at = suggest(value, choices) if isinstance(value, str) else ""
+        raise ConfigError(f"{where}: got {value!r}; {' or '.join(needs)}{hint_at}") from None
+
+
+def component(value: Any, base: type[StandIn], where: str) -> Call:
+    """Check a mapping (or a bare name) that names a class of a family."""
+    if isinstance(value, str) and any(getattr(node, "name", "") == "parse" for node in base.node.body):
+        return Call(where, base.module, base.node.name, {"text": value}, "parse")
+    if isinstance(value, str):
+        value = {"name": value}
+    settings = dict(expect(value, dict, f"a mapping with the name of {article(base.node.name)}", where))
+    known = family(base)
+    if "name" not in settings:
+        if set(known) != {base.node.name}:
+            raise ConfigError(f"{joined(where, 'name')}: missing; {base.node.name} is one of {listed(known)}")
+        return call(base, settings, where)
+    name = expect(settings.pop("name"), str, "the name of a class", joined(where, "name"))
+    return call(find(name, base, known, where), settings, where)
+
+
+def home(base: type[StandIn]) -> str:
+    """Return the package that exports a class, and with it the rest of its family."""
+    package = base.module
+    while package:
+        if base.node.name in exports(package) and resolve(package, base.node.name) is base:
+            return package
+        package = package.rpartition(".")[0]
+    return base.module
+
+
+def family(base: type[StandIn]) -> dict[str, type[StandIn]]:
+    """Return what may be named where ``base`` is expected: what its home exports and can be made."""
+    package = home(base)
+    found = {name: resolve(package, name) for name in exports(package)} | {base.node.name: base}
+    known = {name: one for name, one in found.items() if is_class(one) and base in bases(one) and not is_abstract(one)}
+    if len(known) > 1:
+        known.pop(base.node.name, None)
+    return known
+
+
+def find(name: str, base: type[StandIn], known: dict[str, type[StandIn]], where: str) -> type[StandIn]:
+    """Return the class that a name means: one of the family's, or a dotted path to a person's own."""
+    if name in known:
+        return known[name]
+    module, _, last = name.rpartition(".")
+    if not module:
+        raise ConfigError(f"{where}: unknown {base.node.name} {name!r}{suggest(name, known)}; there is {listed(known)}")
+    if locate(module) is None:
+        raise ConfigError(f"{where}: no module {module!r} in the Python path; write package.module.Class")
+    found = resolve(module, last)
+    if not is_class(found):
+        raise ConfigError(f"{where}: {module} has no class {last!r}")
+    if base not in bases(found):
+        raise ConfigError(f"{where}: {name} is no {base.node.name}; it must inherit from it")
+    return found
+
+
+def expect(value: Any, kind: type, words: str, where: str) -> Any:
+    if not isinstance(value, kind):
+        raise ConfigError(f"{where}: got {value!r}; should be {words}")
+    return value
+
+
+def listed(known: dict[str, Any]) -> str:
+    return ", ".join(sorted(known)) or "none"
+
+
+def article(name: str) -> str:
+    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"

@@ -1,0 +1,86 @@
+"""A tool's command line: a config, overrides, ``--help``, and errors in one line."""
+
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from avssl.config.build import build
+from avssl.config.check import plan
+from avssl.config.errors import ConfigError
+from avssl.config.reading import lay, read
+from avssl.config.signatures import parameters
+from avssl.config.source import Function, resolve
+
+
+def main(
+    function: Callable[..., Any] | str,
+    usage: str | None,
+    default: str | Path | None = None,
+    arguments: Sequence[str] | None = None,
+) -> Any:
+    """Run a tool: ``python tools/NAME.py [CONFIG.yaml] [key.sub=value ...]``.
+
+    Args:
+        function: what to run. Its dotted path is better than itself: then nothing is imported before the settings
+            are known to be good.
+        usage: what ``--help`` shows first: the tool's docstring.
+        default: the config to use where the command line names none.
+        arguments: the command line without the program; ``sys.argv`` if None.
+
+    Returns:
+        What the function returns.
+
+    Raises:
+        SystemExit: after one line on the error stream; status 2 if the settings or a recording are at fault, 130 if
+            a person stopped the run.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    path = function if isinstance(function, str) else f"{function.__module__}.{function.__qualname__}"
+    module, _, name = path.rpartition(".")
+    if "-h" in words or "--help" in words:
+        print(explain(module, name, usage, default))
+        return None
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # a person's own package.module.Class beside the config
+    source = ""
+    try:
+        if words and "=" not in words[0]:
+            source, words = words[0], words[1:]
+        elif default is not None:
+            source = str(default)
+        settings = read(source) if source else {}
+        if not source and not words:
+            raise ConfigError(f"give a config, such as configs/NAME.yaml, or key=value; see {sys.argv[0]} --help")
+        for word in words:
+            lay(settings, word)
+        planned = plan(module, name, settings)
+        seeded = "seed" in parameters(resolve(module, name))
+        return build(planned, planned.arguments.get("seed", 0) if seeded else None)
+    except ConfigError as error:
+        fail(f"{source}: {error}" if source else str(error))
+    except ValueError as error:
+        if not type(error).__module__.startswith("avssl."):
+            raise
+        fail(str(error))  # ours speak to a person; any other is a fault, and shows where
+    except KeyboardInterrupt as error:
+        fail(str(error) or "stopped", status=130)
+
+
+def fail(message: str, status: int = 2) -> NoReturn:
+    print(message, file=sys.stderr)
+    raise SystemExit(status)
+
+
+def explain(module: str, name: str, usage: str | None, default: str | Path | None) -> str:
+    """Return the text of ``--help``: the usage, and the function's arguments with their defaults."""
+    target = resolve(module, name)
+    assert isinstance(target, Function), f"{module}.{name} is no function whose source can be read"
+    lines = [inspect.cleandoc(usage or ""), "", f"Settings of {name}, in YAML or as key=value:"]
+    for key, parameter in parameters(target).items():
+        state = "needed" if parameter.default is None else f"default {parameter.default}"
+        lines.append(f"  {key} ({state}): {parameter.about}".rstrip(": "))
+    if default is not None:
+        lines += ["", f"Without a config: {default}"]
+    return "\n".join(lines)

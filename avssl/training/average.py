@@ -1,0 +1,61 @@
+"""A running average of the weights: smoother than any single step's."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+STATISTICS = ("running_mean", "running_var")  # buffers of batch normalisation, averaged like weights
+
+
+class Average:
+    """An exponential moving average of a module's weights and batch statistics.
+
+    Other buffers (queues, counters) are those of the last step. Early on the average forgets faster, by
+    ``min(decay, (1 + step) / (10 + step))``, or the random first weights would weigh for long.
+
+    Args:
+        module: whose weights.
+        decay: share of the average that each step keeps, in [0, 1).
+    """
+
+    def __init__(self, module: nn.Module, decay: float):
+        self.decay = decay
+        self.values = {name: value.detach().clone() for name, value in module.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, module: nn.Module, step: int) -> None:
+        """Take in the weights after step number ``step``, counted from 1."""
+        keep = min(self.decay, (1 + step) / (10 + step))
+        weights = {name for name, _ in module.named_parameters()}
+        for name, value in module.state_dict().items():
+            if name in weights or name.rpartition(".")[2] in STATISTICS:
+                self.values[name].lerp_(value, 1 - keep)
+            else:
+                self.values[name].copy_(value)
+
+    @contextmanager
+    def applied(self, module: nn.Module) -> Iterator[None]:
+        """Put the averaged weights into the module for a while."""
+        self._swap(module)
+        try:
+            yield
+        finally:
+            self._swap(module)
+
+    @torch.no_grad()
+    def _swap(self, module: nn.Module) -> None:
+        for name, value in module.state_dict().items():
+            kept = value.clone()
+            value.copy_(self.values[name])
+            self.values[name].copy_(kept)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the averaged values by name, for a checkpoint."""
+        return self.values
+
+    def load_state_dict(self, values: dict[str, Tensor]) -> None:
+        """Take up the values of a checkpoint."""
+        for name, value in self.values.items():
+            value.copy_(values[name])

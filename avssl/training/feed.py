@@ -1,0 +1,90 @@
+"""Batches for training and for measuring."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from avssl.data import Dataset, Endless
+from avssl.data.collate import collate
+from avssl.training.stopping import leave_signals_alone
+
+Batch = dict[str, Any]
+UNSEEN = 2**40  # an epoch that no training reaches: measuring takes looks that training never took
+
+
+class Feed:
+    """An endless stream of training batches on the device, in the order that the seed fixes.
+
+    Args:
+        fabric: knows the device and this process's share.
+        data: what to draw from.
+        batch_size: items a batch.
+        seed: fixes the order.
+        start: items already drawn, over all processes.
+        workers: processes that load ahead; 0 loads in this one.
+        prefetch: batches that each worker keeps ready.
+    """
+
+    def __init__(
+        self, fabric: Fabric, data: Dataset, batch_size: int, seed: int, start: int, workers: int, prefetch: int
+    ):
+        order = Endless(len(data), seed, start, fabric.global_rank, fabric.world_size)
+        loader = loading(fabric, data, batch_size, order, workers, prefetch)
+        self._batches: Iterator[Any] = iter(fabric.setup_dataloaders(loader, use_distributed_sampler=False))
+
+    def take(self, count: int) -> list[Batch]:
+        """Return the next batches."""
+        return [next(self._batches) for _ in range(count)]
+
+
+def loading(
+    fabric: Fabric, data: Dataset, batch_size: int, keys: Iterable[Any], workers: int, prefetch: int = 2
+) -> DataLoader:
+    """Return a loader of the items under ``keys``, in that order."""
+    return DataLoader(
+        data,
+        batch_size,
+        sampler=keys,
+        num_workers=workers,
+        prefetch_factor=prefetch if workers else None,
+        pin_memory=fabric.device.type == "cuda",
+        collate_fn=collate,
+        worker_init_fn=leave_signals_alone,
+        generator=torch.Generator(),  # its own, so that starting workers draws nothing from the method's
+    )
+
+
+def look(
+    fabric: Fabric, data: Dataset, epoch: int, items: int | None, batch_size: int, workers: int
+) -> Iterator[Batch]:
+    """Yield batches of items of a data set, each once, the same whenever asked.
+
+    Args:
+        fabric: knows the device.
+        data: what to look at.
+        epoch: which look to take.
+        items: how many, spread evenly over the data set; None for all.
+        batch_size: items a batch.
+        workers: processes that load.
+    """
+    count = len(data) if items is None else min(items, len(data))
+    keys = [(epoch, int(index)) for index in np.arange(count) * len(data) // count]
+    for batch in loading(fabric, data, batch_size, keys, min(workers, -(-count // batch_size))):
+        yield fabric.to_device(batch)
+
+
+def is_empty(batch: Batch) -> bool:
+    """Tell whether nothing of a batch could be read."""
+    return not any(isinstance(value, Tensor) for value in batch.values())
+
+
+def images(batch: Batch) -> int:
+    """Return how many images a batch has; its items, where it has no ``frames``."""
+    if "frames" in batch:
+        return int(np.prod(batch["frames"].shape[:-3]))
+    return next((len(value) for value in batch.values() if isinstance(value, Tensor)), 0)

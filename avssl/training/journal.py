@@ -1,0 +1,125 @@
+"""What a run writes down: ``log.jsonl`` (the truth), ``log.csv``, TensorBoard's events, and the bad recordings."""
+
+import csv
+import json
+import math
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+LOG, FAILURES = "log.jsonl", "failures.jsonl"
+
+
+class Journal:
+    """Writes records of a run, each with the ``step`` it belongs to.
+
+    Args:
+        folder: the run.
+        step: the step that the run goes on from; later records, of a run that was cut off, are dropped.
+        active: False in all processes but the first, which then write nothing but bad recordings.
+        tensorboard: write events too.
+    """
+
+    def __init__(self, folder: Path, step: int, active: bool = True, tensorboard: bool = True):
+        self.folder, self.active, self.events = folder, active, None
+        if active:
+            for name in (LOG, FAILURES):
+                rewind(folder / name, step)
+            if tensorboard:
+                from torch.utils.tensorboard import SummaryWriter  # takes seconds to import
+
+                self.events = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1 if step else None)
+
+    def close(self) -> None:
+        """Flush and end."""
+        self.flush()
+        if self.events is not None:
+            self.events.close()
+
+    def write(self, step: int, scalars: dict[str, float]) -> None:
+        """Add a record."""
+        if not self.active:
+            return
+        known = {name: value if math.isfinite(value) else None for name, value in scalars.items()}  # JSON has no NaN
+        append(self.folder / LOG, {"step": step} | known)
+        if self.events is not None:
+            for name, value in scalars.items():
+                self.events.add_scalar(name, value, step)
+
+    def fail(self, step: int, failures: Iterable[dict[str, str]]) -> None:
+        """Write down recordings that could not be read; every process does."""
+        for failure in failures:
+            append(self.folder / FAILURES, {"step": step} | failure)
+
+    def flush(self) -> None:
+        """Force the log to the disk and make ``log.csv`` of it."""
+        if not self.active:
+            return
+        if (self.folder / LOG).exists():
+            with open(self.folder / LOG) as file:
+                os.fsync(file.fileno())
+            table(read(self.folder / LOG), self.folder / "log.csv")
+        if self.events is not None:
+            self.events.flush()
+
+
+def append(path: Path, record: dict[str, Any]) -> None:
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Return the whole records of a file, none if there is no file; a line that was cut off is left out."""
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").split("\n")[:-1]  # what follows the last line's end was cut off
+    return [json.loads(line) for line in lines]
+
+
+def rewind(path: Path, step: int) -> None:
+    """Drop the records after a step."""
+    if path.exists():
+        kept = [record for record in read(path) if record["step"] <= step]
+        part = path.with_suffix(".part")
+        part.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
+        part.replace(path)
+
+
+def table(records: list[dict[str, Any]], path: Path) -> None:
+    """Write records as CSV, one row a step, one column a name."""
+    rows: dict[int, dict[str, Any]] = {}
+    for record in records:
+        rows.setdefault(record["step"], {}).update(record)
+    columns = list(dict.fromkeys(name for row in rows.values() for name in row))
+    part = path.with_suffix(".part")
+    with open(part, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows[step] for step in sorted(rows))
+    part.replace(path)
+
+
+class Tally:
+    """Means of scalars since the last record; part of a checkpoint, so that a cut changes no record."""
+
+    def __init__(self):
+        self.sums: dict[str, float] = {}
+        self.counts: dict[str, int] = {}
+
+    def add(self, scalars: dict[str, float]) -> None:
+        for name, value in scalars.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+            self.counts[name] = self.counts.get(name, 0) + 1
+
+    def take(self) -> dict[str, float]:
+        """Return the means and begin anew."""
+        means = {name: total / self.counts[name] for name, total in self.sums.items()}
+        self.sums, self.counts = {}, {}
+        return means
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"sums": self.sums, "counts": self.counts}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.sums, self.counts = state["sums"], state["counts"]

@@ -1,0 +1,185 @@
+"""The training loop: all of it, top to bottom."""
+
+import time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies.fsdp import FSDPStrategy
+from pydantic import Field
+
+from avssl import config
+from avssl.config import Count, Positive
+from avssl.data import Dataset
+from avssl.methods import Method
+from avssl.training.average import Average
+from avssl.training.errors import TrainingError
+from avssl.training.feed import Feed, images, look
+from avssl.training.measuring import Measures
+from avssl.training.optim import Optim, set_rates
+from avssl.training.run import Run
+from avssl.training.schedule import Schedule
+from avssl.training.seeding import seed_torch
+from avssl.training.step import agree, update
+from avssl.training.stopping import StopSignals
+
+Accelerator = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true"]
+
+
+def train(
+    *,
+    method: Method,
+    data: Dataset,
+    optim: Optim,
+    steps: Count,
+    batch_size: Count,
+    out: Path,
+    schedule: Schedule | None = None,
+    held_out: Dataset | None = None,
+    seed: Annotated[int, Field(ge=0)] = 0,
+    accumulate: Count = 1,
+    clip: Positive | None = None,
+    ema: Annotated[float, Field(ge=0, lt=1)] | None = None,
+    measure_every: Count = 200,
+    measure_items: Count = 512,
+    best: str | None = None,
+    goal: Literal["max", "min"] = "max",
+    log_every: Count = 10,
+    save_every: Count = 200,
+    keep: Count = 1,
+    resume: bool = True,
+    workers: Annotated[int, Field(ge=0)] = 2,
+    prefetch: Count = 4,
+    accelerator: Accelerator = "auto",
+    devices: Count | Literal["auto"] = 1,
+    strategy: str = "auto",
+    precision: Precision = "32-true",
+    compile: bool = False,
+    channels_last: bool = False,
+    tensorboard: bool = True,
+) -> Method:
+    """Train a method; where ``out`` holds a run that was cut off, go on from its last checkpoint, exactly.
+
+    Args:
+        method: what to learn.
+        data: what to learn from.
+        optim: how to step.
+        steps: optimiser steps to take in all.
+        batch_size: items a batch and process.
+        out: folder of the run; see the documentation of runs for what it holds.
+        schedule: the learning rate over time; None keeps it.
+        held_out: what to measure on beside the training data.
+        seed: fixes the order of items and all that is drawn during training.
+        accumulate: batches whose gradients make one step.
+        clip: greatest norm of the gradient; None leaves it.
+        ema: share of a running average of the weights that each step keeps; measured and exported in place of them.
+        measure_every: steps between measures; the random start and the end are measured too.
+        measure_items: items of each data set to measure on, spread evenly over it.
+        best: the measure that decides which checkpoint is the best, such as ``held_out/auc``; by default the least
+            ``held_out/loss`` (``train/loss`` without ``held_out``).
+        goal: whether ``best`` should be great or small.
+        log_every: steps between records of the log.
+        save_every: steps between checkpoints.
+        keep: how many of the last checkpoints to keep.
+        resume: go on with a run that ``out`` holds; if false, refuse to touch it.
+        workers: processes that load data, for each training process.
+        prefetch: batches that each of them keeps ready.
+        accelerator: what to compute on.
+        devices: how many; more than one starts as many processes.
+        strategy: how they share the work, as Lightning Fabric names it: ``ddp``, ``fsdp`` and so on.
+        precision: of the arithmetic.
+        compile: compile the encoder with ``torch.compile``.
+        channels_last: lay images out with the channels last, which convolutions on GPUs like.
+        tensorboard: write events for TensorBoard too.
+
+    Returns:
+        The trained method.
+
+    Raises:
+        TrainingError: if ``out`` holds another run, or a loss is not finite.
+        Stopped: after Ctrl-C or SIGTERM, when everything is saved.
+    """
+    settings = config.describe(dict(locals()))
+    fabric = Fabric(accelerator=accelerator, devices=devices, strategy=shared_by(strategy, ema), precision=precision)
+    fabric.launch()
+    if channels_last:
+        method.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    if compile:
+        method.encoder.compile()  # in place, so that the names of the weights stay as they are
+    module, optimizer = fabric.setup(method, optim(method.parameter_groups()))
+    module.mark_forward_method("measure")
+    average = None if ema is None else Average(method, ema)
+    state: dict[str, Any] = {
+        "step": 0,
+        "method": module,
+        "optimizer": optimizer,
+        "average": average,
+        "scaler": fabric.strategy.precision,
+        "settings": settings,
+        "encoder": config.describe(method.encoder),
+        "world": fabric.world_size,
+    }
+    least = "train/loss" if held_out is None else "held_out/loss"
+    decided = {"best": best, "goal": goal} if best else {"best": least, "goal": "min"}
+    run = Run(fabric, out, state, steps=steps, keep=keep, resume=resume, tensorboard=tensorboard, **decided)
+    loading = {"batch_size": batch_size, "workers": workers}
+    measure = Measures(
+        fabric, module, average, data, held_out, items=measure_items, seed=seed, fail=run.fail, **loading
+    )
+    drawn = batch_size * accumulate * fabric.world_size  # items a step, over all processes
+
+    with run, StopSignals() as signals:
+        if state["step"] == 0:
+            run.judge(measure())
+        feed = Feed(fabric, data, seed=seed, start=state["step"] * drawn, prefetch=prefetch, **loading)
+        while state["step"] < steps:
+            step = state["step"] + 1
+            epoch = (step - 1) * drawn // len(data)
+            if step == 1 or epoch > (step - 2) * drawn // len(data):
+                seed_torch(seed, step)
+                method.before_epoch(lambda epoch=epoch: look(fabric, data, epoch, None, **loading))
+
+            asked_for = time.perf_counter()
+            batches = feed.take(accumulate)
+            arrived = time.perf_counter()
+            run.fail([failure for batch in batches for failure in batch["failures"]], step)
+            signal, usable = agree(fabric, signals.number, batches)
+            if signal:
+                run.stop(signal)
+
+            lr = set_rates(optimizer, schedule, step - 1, steps)
+            seed_torch(seed, step, fabric.global_rank)  # dropout and the like: the same after any interruption
+            scalars: dict[str, float] = {}
+            if usable:
+                scalars = update(fabric, module, optimizer, usable, step, clip)
+                method.after_step(step)
+                if average is not None:
+                    average.update(method, step)
+            else:
+                run.progress.say(f"step {step}: nothing could be read, so nothing was learned")
+            state["step"] = step
+            run.pace.lap(arrived - asked_for, time.perf_counter() - arrived, sum(map(images, usable)))
+
+            run.count(step, scalars, lr, log=due(step, log_every, steps))
+            if due(step, measure_every, steps):
+                run.judge(measure())
+            if due(step, save_every, steps):
+                run.save()
+        run.finish()
+    return method
+
+
+def due(step: int, every: int, steps: int) -> bool:
+    """Tell whether something that happens every so many steps, and after the last, happens now."""
+    return step % every == 0 or step == steps
+
+
+def shared_by(strategy: str, ema: float | None) -> str | FSDPStrategy:
+    """Return Fabric's strategy: FSDP writes whole checkpoints, as the others do."""
+    if strategy != "fsdp":
+        return strategy
+    if ema is not None:
+        raise TrainingError("ema needs whole weights in each process, which fsdp does not keep; use ddp, or no ema")
+    return FSDPStrategy(state_dict_type="full")

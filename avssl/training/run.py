@@ -1,0 +1,147 @@
+"""A run's folder: its state, its checkpoints, its log and what is shown of it."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any, NoReturn
+
+from lightning_fabric import Fabric
+
+from avssl import config
+from avssl.training import checkpoint
+from avssl.training.errors import Stopped, TrainingError
+from avssl.training.export import export_encoder
+from avssl.training.journal import FAILURES, LOG, Journal, Tally, read
+from avssl.training.measuring import better
+from avssl.training.progress import Pace, Progress, summary
+
+
+class Run:
+    """Keeps the books of a run; use it in a ``with`` block.
+
+    Args:
+        fabric: every process has a run; the first writes and shows.
+        folder: where; if a run is in it, ``state`` is restored from its last checkpoint.
+        state: what checkpoints hold: modules, optimisers and plain values, ``step`` among them.
+        steps: of the whole run.
+        best: the measure that decides which checkpoint is the best.
+        goal: whether it should be great (``"max"``) or small (``"min"``).
+        keep: how many of the last checkpoints to keep.
+        resume: if false, refuse a folder that holds a run.
+        tensorboard: write events too.
+    """
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        folder: Path,
+        state: dict[str, Any],
+        *,
+        steps: int,
+        best: str,
+        goal: str,
+        keep: int,
+        resume: bool,
+        tensorboard: bool,
+    ):
+        self.fabric, self.folder, self.state, self.steps = fabric, folder, state, steps
+        self.best, self.goal, self.keep = best, goal, keep
+        self.tally, self.pace = Tally(), Pace()
+        state |= {"tally": self.tally, "best": None, "measures": {}}
+        folder.mkdir(parents=True, exist_ok=True)
+        last = folder / checkpoint.LAST
+        if last.exists():
+            if not resume:
+                raise TrainingError(f"{folder} holds a run; give another out=, or resume=true to go on with it")
+            checkpoint.load(fabric, last, state)
+        fabric.barrier()  # nobody may look for the checkpoint after the first process has begun to write
+        if fabric.is_global_zero:
+            config.write(state["settings"], folder / "config.yaml")
+        self.journal = Journal(folder, state["step"], fabric.is_global_zero, tensorboard)
+        self.progress = Progress(steps, state["step"], fabric.is_global_zero)
+
+    def __enter__(self) -> "Run":
+        self.progress.start()
+        verb = "goes on from" if self.state["step"] else "starts at"
+        self.progress.say(f"{self.folder}: {verb} step {self.state['step']} of {self.steps} on {self.fabric.device}")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+        self.journal.close()
+
+    def count(self, step: int, scalars: dict[str, float], lr: float, log: bool) -> None:
+        """Take in what a step gave; write a record of the means since the last one if ``log``."""
+        self.tally.add(scalars)
+        rate, wait = self.pace.rates()
+        self.progress.show(step, scalars, rate, wait, log)
+        if log:
+            times = {"images_per_second": rate, "waiting": wait}
+            self.journal.write(step, self.tally.take() | {"lr": lr} | times)
+            self.pace.restart()
+
+    def fail(self, failures: list[dict[str, str]], step: int | None = None) -> None:
+        """Write down recordings that could not be read for a step; without one, for measuring after the last."""
+        self.journal.fail(self.state["step"] if step is None else step, failures)
+
+    def judge(self, scores: dict[str, float]) -> None:
+        """Write measures down, and keep the checkpoint if it is the best so far."""
+        step = self.state["step"]
+        self.state["measures"] = scores
+        self.journal.write(step, scores)
+        self.progress.say(f"step {step}: " + "  ".join(f"{name} {value:.4f}" for name, value in scores.items()))
+        if self.best not in scores:
+            raise TrainingError(f"best: there is no measure {self.best!r}; there is {', '.join(scores)}")
+        so_far = self.state["best"]
+        if better(scores[self.best], so_far and so_far["value"], self.goal):
+            self.state["best"] = {"step": step, "value": scores[self.best], "measures": scores}
+            checkpoint.save(self.fabric, self.folder, self.state, checkpoint.BEST)
+
+    def save(self) -> None:
+        """Write the last checkpoint, after the log that belongs to it."""
+        self.journal.flush()
+        checkpoint.save(self.fabric, self.folder, self.state, keep=self.keep)
+
+    def stop(self, number: int) -> NoReturn:
+        """Save, and end the run for a signal."""
+        self.save()
+        step, last = self.state["step"], self.folder / checkpoint.LAST
+        raise Stopped(f"stopped after step {step} of {self.steps}, saved as {last}; the same command goes on", number)
+
+    def finish(self) -> None:
+        """Export the encoder and tell what was learned and where everything is."""
+        if not self.fabric.is_global_zero:
+            return
+        encoder = export_encoder(self.folder)
+        say, state, best = self.progress.say, self.state, self.state["best"]
+        columns = {"random start": start_of(self.folder)}
+        if best is not None:
+            columns[f"best by {self.best} (step {best['step']})"] = best["measures"]
+        self.progress.console.print(summary(columns | {f"end (step {state['step']})": state["measures"]}))
+        rate, wait = self.pace.rates(whole=True)
+        if self.pace.startup is not None:
+            say(
+                f"{rate:.0f} images/s; waited for data {wait:.1%} of the time, after {self.pace.startup:.1f} s to start"
+            )
+        self.tell_failures()
+        say(f"encoder      {encoder}   (avssl.load_encoder({str(self.folder)!r}))")
+        say(f"log          {self.folder / LOG}, log.csv" + (", tensorboard/" if self.journal.events else ""))
+        say(f"checkpoints  {self.folder / checkpoint.LAST}, {checkpoint.BEST}; settings in config.yaml")
+
+    def tell_failures(self) -> None:
+        """Say how many recordings could not be read, and which."""
+        failures = read(self.folder / FAILURES)
+        if failures:
+            files = Counter(failure["path"] for failure in failures)
+            self.progress.say(f"{len(files)} recordings could not be read and were left out {len(failures)} times:")
+            for path, times in files.most_common(20):
+                self.progress.say(f"  {path} ({times} times)")
+            if len(files) > 20:
+                self.progress.say(
+                    f"  and {len(files) - 20} more; all of them, with reasons, in {self.folder / FAILURES}"
+                )
+
+
+def start_of(folder: Path) -> dict[str, float]:
+    """Return what was measured before the first step, as the log has it."""
+    first = next((record for record in read(folder / LOG) if record["step"] == 0), {})
+    return {name: value for name, value in first.items() if name != "step" and value is not None}

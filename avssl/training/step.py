@@ -1,0 +1,90 @@
+"""One optimiser step, from batches to changed weights."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, cast
+
+import torch
+from lightning_fabric import Fabric
+
+from avssl.training.errors import TrainingError
+from avssl.training.feed import Batch, is_empty
+
+
+def agree(fabric: Fabric, asked: int, batches: Sequence[Batch]) -> tuple[int, list[Batch]]:
+    """Return what every process will do alike: which signal to stop for (0: none), and the batches to use.
+
+    A batch that is empty in one process is left out in all, or the others would wait for its gradients for ever.
+    """
+    usable = [not is_empty(batch) for batch in batches]
+    if fabric.world_size > 1:
+        mine = torch.tensor([-asked, *usable], device=fabric.device, dtype=torch.int32)
+        gathered = cast(torch.Tensor, fabric.all_gather(mine))
+        every = gathered.view(fabric.world_size, -1).amin(0).tolist()
+        asked, usable = -every[0], [bool(value) for value in every[1:]]
+    return asked, [batch for batch, use in zip(batches, usable, strict=True) if use]
+
+
+def update(
+    fabric: Fabric, module: Any, optimizer: Any, batches: Sequence[Batch], step: int, clip: float | None
+) -> dict[str, float]:
+    """Take one step on the mean gradient of the batches.
+
+    Args:
+        fabric: scales, synchronises and clips.
+        module: the method, as Fabric set it up.
+        optimizer: likewise.
+        batches: at least one, none empty.
+        step: for messages, counted from 1.
+        clip: greatest norm of the gradient; None leaves it as it is.
+
+    Returns:
+        The mean of the method's scalars, and ``gradient_norm`` before clipping (left out where 16-mixed overflowed
+        and its scaler dropped the step).
+
+    Raises:
+        TrainingError: for a loss or gradient that is not finite; the weights are then still those of the last step.
+    """
+    scalars: dict[str, list[torch.Tensor]] = {}
+    for number, batch in enumerate(batches, 1):
+        with fabric.no_backward_sync(module, enabled=number < len(batches)):
+            losses = module(batch)
+            fabric.backward(losses["loss"] / len(batches))
+        for name, value in losses.items():
+            scalars.setdefault(name, []).append(value.detach().float())
+    norm = fabric.clip_gradients(module, optimizer, max_norm=clip or math.inf, error_if_nonfinite=False)
+    assert norm is not None
+    names = [*scalars, "gradient_norm"]
+    means = [torch.stack(values).mean() for values in scalars.values()]
+    # One transfer a step: a bad loss is caught before it reaches the weights, and waiting is measured honestly.
+    values = dict(zip(names, torch.stack([*means, norm.detach().float()]).tolist(), strict=True))
+    bad = nonfinite(values, getattr(fabric.strategy.precision, "scaler", None))
+    if bad:
+        raise TrainingError(complaint(bad, values[bad], batches, step))
+    optimizer.step()
+    optimizer.zero_grad()
+    return {name: value for name, value in values.items() if name != "gradient_norm" or math.isfinite(value)}
+
+
+def nonfinite(values: dict[str, float], scaler: Any) -> str | None:
+    """Return ``"loss"`` or ``"gradient_norm"``, whichever must not reach the weights, or None.
+
+    Scaled gradients (16-mixed) may overflow: the scaler then drops the step and halves its scale. Below a scale of 1
+    it is not the scaling that overflows.
+    """
+    if not math.isfinite(values["loss"]):
+        return "loss"
+    if math.isfinite(values["gradient_norm"]) or (scaler is not None and scaler.get_scale() >= 1):
+        return None
+    return "gradient_norm"
+
+
+def complaint(what: str, value: float, batches: Sequence[Batch], step: int) -> str:
+    """Return what to say of a value that is not finite: the step, the batch's files, what to try."""
+    paths = [str(path) for batch in batches for path in batch.get("path", [])]
+    files = ", ".join(paths[:8]) + (f" and {len(paths) - 8} more" if len(paths) > 8 else "")
+    return (
+        f"step {step}: {what} is {value}; the weights were left as they were, and the last checkpoint is good. "
+        f"Try a lower optim.lr, a longer schedule.warmup, clip=1 or precision=32-true, and look at the batch's files: "
+        f"{files or '(the data names none)'}"
+    )
