@@ -1,0 +1,26 @@
+"""What an encoder knows: evaluators, how to run them, and the page that shows a run."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from avssl.evaluation.base import Evaluator, Scores
+    from avssl.evaluation.keypoints import KeyPoints
+    from avssl.evaluation.neighbours import Neighbours
+    from avssl.evaluation.running import evaluate
+
+WHERE = {  # public name -> the module that holds it, imported when the name is first used
+    "Evaluator": "avssl.evaluation.base",
+    "KeyPoints": "avssl.evaluation.keypoints",
+    "Neighbours": "avssl.evaluation.neighbours",
+    "Scores": "avssl.evaluation.base",
+    "evaluate": "avssl.evaluation.running",
+}
+
+__all__ = ["Evaluator", "KeyPoints", "Neighbours", "Scores", "evaluate"]
+
+
+def __getattr__(name: str):
+    if name in WHERE:
+        return getattr(import_module(WHERE[name]), name)
+    raise AttributeError(f"module 'avssl.evaluation' has no attribute {name!r}")

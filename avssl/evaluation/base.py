@@ -1,0 +1,72 @@
+"""The contract of evaluators: an encoder goes in, scores come out that name the protocol they were taken with."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from PIL.Image import Image
+
+from avssl.nets import Encoder
+
+Fresh = Callable[[int], Encoder]  # a seed -> an encoder of the same architecture with initial weights
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Scores:
+    """What an evaluator found.
+
+    Args:
+        title: one line on what was asked.
+        numbers: every score by name, in the units of the metric (shares in [0, 1], not percent).
+        protocol: all that a number depends on, as plain values: data, sizes, normaliser, threshold, heads.
+        table: the rows that a person reads, each from column to text; all rows have the same columns.
+        notes: sentences under the table: chance levels, differences and their intervals, what was skipped.
+        tables: longer tables by name, one CSV file each; rows from column to value.
+        pictures: pictures by name.
+    """
+
+    title: str
+    numbers: Mapping[str, float]
+    protocol: Mapping[str, Any]
+    table: tuple[Mapping[str, str], ...]
+    notes: tuple[str, ...] = ()
+    tables: Mapping[str, Iterable[Mapping[str, Any]]] = field(default_factory=dict)
+    pictures: Mapping[str, Image] = field(default_factory=dict)
+
+
+def starts_group(before: Mapping[str, str], row: Mapping[str, str]) -> bool:
+    """Tell whether a table's row differs from the one before in a column that stands before the column ``row``.
+
+    Example:
+        >>> starts_group({"labels": "50", "row": "random"}, {"labels": "50", "row": "trained"})
+        False
+    """
+    leading = list(takewhile(lambda column: column != "row", row))
+    return any(row[column] != before[column] for column in leading)
+
+
+class Evaluator(ABC):
+    """Asks what an encoder knows; it always asks a random initialisation of the same architecture too.
+
+    Attributes:
+        name: the folder in the run that the results go to.
+    """
+
+    name: str
+
+    @abstractmethod
+    def __call__(
+        self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
+    ) -> Scores:
+        """Return the scores of an encoder.
+
+        Args:
+            encoder: what is judged; its weights are not changed.
+            fresh: makes encoders of the same architecture with initial weights; None re-initialises copies, see
+                `avssl.evaluation.rows.reinitialised`.
+            folder: where what is computed may be kept, so that an interrupted evaluation goes on; None keeps nothing.
+            device: where networks run.
+        """

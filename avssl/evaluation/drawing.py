@@ -1,0 +1,140 @@
+"""Pictures of results: skeletons on frames, curves, and sheets of neighbours."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from avssl.evaluation.skeletons import Skeleton
+
+SIDE_COLORS = {"left": "#ff9f1c", "right": "#2ec4ff"}  # bones of the person's left and right side
+MIDDLE_COLOR = "#ffffff"
+ROW_COLORS = {"trained": "#2a6fdb", "random": "#e4572e", "pixels": "#8a8f98", "mean pose": "#b9a44c"}
+MORE_COLORS = ("#7b2cbf", "#2a9d8f", "#d81159", "#5f7470")
+
+
+class Curve(NamedTuple):
+    """One line of a plot."""
+
+    name: str
+    across: np.ndarray
+    up: np.ndarray
+
+
+def skeleton_sheet(images: np.ndarray, rows: Mapping[str, np.ndarray], skeleton: Skeleton, title: str) -> Image.Image:
+    """Draw skeletons on pictures: a line for each finder, a column for each picture.
+
+    Args:
+        images: uint8 ``(pictures, 3, H, W)``.
+        rows: from a finder's name to joints in pixels, ``(pictures, joints, 2)``; a lost joint is left out.
+        skeleton: names the joints and connects them.
+        title: a line over the sheet.
+    """
+    figure = Figure(figsize=(1.6 * len(images) + 0.4, 1.6 * len(rows) + 0.4), dpi=110, layout="constrained")
+    figure.suptitle(title, fontsize=10)
+    panels = figure.subplots(len(rows), len(images), squeeze=False)
+    for line, (name, points) in zip(panels, rows.items(), strict=True):
+        line[0].set_ylabel(name, fontsize=9)
+        for panel, image, pose in zip(line, images, points, strict=True):
+            show(panel, image)
+            draw_skeleton(panel, pose, skeleton)
+    return rendered(figure)
+
+
+def show(panel: Axes, image: np.ndarray) -> None:
+    """Show a uint8 picture ``(3, H, W)`` with hard pixels and no axes."""
+    panel.imshow(image.transpose(1, 2, 0), interpolation="nearest")
+    panel.set(xticks=[], yticks=[], xlim=(-0.5, image.shape[2] - 0.5), ylim=(image.shape[1] - 0.5, -0.5))
+    for side in panel.spines.values():
+        side.set_visible(False)
+
+
+def draw_skeleton(panel: Axes, points: np.ndarray, skeleton: Skeleton) -> None:
+    """Draw joints ``(joints, 2)`` and the bones between them."""
+    for bone in skeleton.bones:
+        ends = points[skeleton.places(bone)]
+        color = SIDE_COLORS.get(bone[1].split()[0], MIDDLE_COLOR)
+        panel.plot(*ends.T, color="black", linewidth=2.6, solid_capstyle="round", alpha=0.6)
+        panel.plot(*ends.T, color=color, linewidth=1.5, solid_capstyle="round")
+    panel.plot(*points.T, "o", color="white", markersize=2.2, markeredgecolor="black", markeredgewidth=0.4)
+
+
+def curve_picture(panels: Mapping[str, Sequence[Curve]], across: str, up: str) -> Image.Image:
+    """Draw a panel of curves for each title; equal names have equal colours.
+
+    Args:
+        panels: from a title to its curves.
+        across: label of the horizontal axis.
+        up: label of the vertical axis.
+    """
+    columns = min(2, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(4.2 * columns, 3.1 * rows), dpi=110, layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    for spare in axes[len(panels) :]:
+        spare.set_visible(False)
+    others = (name for curves in panels.values() for name, *_ in curves if name not in ROW_COLORS)
+    colors = ROW_COLORS | {name: MORE_COLORS[i % 4] for i, name in enumerate(dict.fromkeys(others))}
+    for panel, (title, curves) in zip(axes, panels.items(), strict=False):
+        for curve in curves:
+            panel.plot(curve.across, curve.up, color=colors[curve.name], label=curve.name, linewidth=1.8)
+        panel.set_title(title, fontsize=10)
+        panel.grid(alpha=0.25)
+        panel.legend(fontsize=8, frameon=False)
+        panel.set(xlabel=across, ylabel=up)
+        panel.label_outer()
+    return rendered(figure)
+
+
+class Strip(NamedTuple):
+    """A query's neighbours by one way of comparing."""
+
+    name: str
+    images: np.ndarray  # uint8 (k, 3, H, W)
+    captions: Sequence[str]
+
+
+def contact_sheet(queries: np.ndarray, strips: Sequence[Sequence[Strip]], title: str, across: int = 2) -> Image.Image:
+    """Draw queries and their neighbours: a block a query, in it a line a way of comparing.
+
+    Args:
+        queries: uint8 ``(queries, 3, H, W)``.
+        strips: the lines of each query, the same names for each.
+        title: a line over the sheet.
+        across: blocks side by side.
+    """
+    lines, neighbours, high = len(strips[0]), len(strips[0][0].images), 1.12  # inches a line: a picture, its caption
+    wide, tall, head = 2.15 + 0.98 * neighbours + 0.35, high * lines + 0.25, 0.4
+    width, height = wide * min(across, len(queries)), tall * -(-len(queries) // across) + head
+    figure = Figure(figsize=(width, height), dpi=100)
+    figure.text(0.1 / width, 1 - 0.27 / height, title, fontsize=11)
+
+    def place(left: float, top: float, side: float) -> Axes:
+        """Return a square panel, its left upper corner and side in inches."""
+        return figure.add_axes((left / width, 1 - (top + side) / height, side / width, side / height))
+
+    for number, (query, lines_of_query) in enumerate(zip(queries, strips, strict=True)):
+        left, top = wide * (number % across) + 0.1, tall * (number // across) + head
+        show(place(left, top, 1.4), query)
+        figure.text((left + 0.7) / width, 1 - (top + 1.57) / height, "query", fontsize=9, ha="center")
+        for line, strip in enumerate(lines_of_query):
+            down = top + high * line
+            figure.text((left + 2.0) / width, 1 - (down + 0.5) / height, strip.name, fontsize=9, ha="right")
+            for column, (image, caption) in enumerate(zip(strip.images, strip.captions, strict=True)):
+                panel = place(left + 2.08 + 0.98 * column, down, 0.92)
+                show(panel, image)
+                panel.set_xlabel(caption, fontsize=8, labelpad=1)
+    return rendered(figure)
+
+
+def rendered(figure: Figure) -> Image.Image:
+    """Return a figure as a picture."""
+    stream = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(stream)
+    stream.seek(0)
+    return Image.open(stream).convert("RGB")

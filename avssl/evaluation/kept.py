@@ -1,0 +1,69 @@
+"""What an evaluation has computed, kept by the content of all that it was computed from."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+
+class Kept:
+    """A folder of results: a finished one is read back, never computed again, so that an interruption costs little.
+
+    Args:
+        folder: where the results lie; it may be deleted at any time. None keeps nothing.
+    """
+
+    def __init__(self, folder: Path | None = None):
+        self.folder = folder
+
+    def __call__(self, key: Mapping[str, Any], compute: Callable[[], np.ndarray]) -> np.ndarray:
+        """Return the result that ``key`` names, computed now or before.
+
+        Args:
+            key: all that the result depends on, as values that JSON can hold (see `digest` for arrays and weights).
+            compute: makes the result.
+        """
+        if self.folder is None:
+            return compute()
+        name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
+        path = self.folder / f"{name}.npy"
+        if path.exists():
+            return np.load(path, allow_pickle=False)
+        result = compute()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}.part")
+        with open(part, "wb") as file:
+            np.save(file, result, allow_pickle=False)
+        part.replace(path)  # in one move: a reader sees all of it or nothing
+        return result
+
+
+def digest(*contents: Tensor | np.ndarray | nn.Module) -> str:
+    """Return the hash of arrays' contents or of a network's class and weights.
+
+    Example:
+        >>> digest(np.zeros(2)) == digest(np.zeros(2)) != digest(np.zeros(3))
+        True
+    """
+    total = hashlib.sha256()
+    for content in contents:
+        if isinstance(content, nn.Module):
+            total.update(repr(content).encode())
+            for name, value in content.state_dict().items():
+                total.update(name.encode())
+                _add(total, value)
+        else:
+            _add(total, content)
+    return total.hexdigest()[:24]
+
+
+def _add(total: Any, content: Tensor | np.ndarray) -> None:
+    array = content.detach().cpu().numpy() if isinstance(content, Tensor) else content
+    array = np.ascontiguousarray(array)
+    total.update(f"{array.dtype} {array.shape}".encode())
+    total.update(array.data if array.size else b"")

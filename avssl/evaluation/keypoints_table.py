@@ -1,0 +1,232 @@
+"""From the joints that heads found to numbers, tables and pictures."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+from PIL.Image import Image
+
+from avssl.evaluation import pck
+from avssl.evaluation.base import Scores
+from avssl.evaluation.drawing import Curve, curve_picture, skeleton_sheet
+from avssl.evaluation.paired import Difference, paired_difference
+from avssl.evaluation.people import People
+from avssl.evaluation.rows import TRAINED
+from avssl.evaluation.skeletons import Skeleton
+
+NORMALISER = "torso"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Fit:
+    """The joints that one head found on one encoder from one draw of labels.
+
+    Args:
+        row: what was judged: ``"trained"``, ``"random"``, ...
+        head: name of the head; empty for a row without one.
+        labels: how many labelled pictures.
+        draw: which draw of them.
+        found: joints of the test pictures, ``(pictures, joints, 2)``.
+    """
+
+    row: str
+    head: str
+    labels: int
+    draw: int
+    found: np.ndarray
+
+
+class Judge:
+    """Measures fits on the test pictures.
+
+    Args:
+        test: the pictures and the truth.
+        skeleton: whose torso is the normaliser.
+        thresholds: of the PCKs, in torso lengths; the first one is the main one.
+    """
+
+    def __init__(self, test: People, skeleton: Skeleton, thresholds: tuple[float, ...]):
+        self.test, self.skeleton, self.thresholds = test, skeleton, thresholds
+        self.torso = skeleton.torso_length(test.points)
+
+    def hits(self, fit: Fit) -> np.ndarray:
+        """Return 1, 0 or NaN for each joint at the main threshold, ``(pictures, joints)``."""
+        return pck.hits(fit.found, self.test.points, self.test.counted, self.torso, self.thresholds[0])
+
+    def distances(self, fit: Fit) -> np.ndarray:
+        """Return distances in torso lengths, NaN where a joint does not count, ``(pictures, joints)``."""
+        return np.where(self.test.counted, pck.distances(fit.found, self.test.points, self.torso), np.nan)
+
+    def curve(self, fit: Fit) -> np.ndarray:
+        """Return the PCK at each threshold of the grid."""
+        return pck.pck_curve(fit.found, self.test.points, self.test.counted, self.torso)
+
+    def measure(self, fit: Fit) -> dict[str, float]:
+        """Return every score by the name that carries its protocol."""
+        truth = (self.test.points, self.test.counted)
+        scores = {
+            pck.pck_name(threshold, NORMALISER): pck.pck(fit.found, *truth, self.torso, threshold)
+            for threshold in self.thresholds
+        }
+        scores[pck.auc_name(pck.GRID, NORMALISER)] = float(self.curve(fit).mean())
+        scores[f"nme/{NORMALISER}"] = pck.nme(fit.found, *truth, self.torso)
+        return scores | {"epe/px": pck.epe(fit.found, *truth)}
+
+
+def summarise(fits: list[Fit], judge: Judge, protocol: Mapping[str, Any], against: str, shown: int) -> Scores:
+    """Return all that there is to say about the fits.
+
+    Args:
+        fits: every row, head, number of labels and draw.
+        judge: measures them.
+        protocol: what the scores depend on.
+        against: the row that every other row is compared with in pairs.
+        shown: how many test pictures to draw.
+    """
+    groups = grouped(fits)
+    main = pck.pck_name(judge.thresholds[0], NORMALISER)
+    scores = {group: [judge.measure(fit) for fit in members] for group, members in groups.items()}
+    numbers = {
+        "/".join(filter(None, (row, head, str(labels), metric))): float(np.mean([each[metric] for each in draws]))
+        for (labels, head, row), draws in scores.items()
+        for metric in draws[0]
+    }
+    differences = compare(groups, judge, against)
+    for (labels, head, row), found in differences.items():
+        name = f"{row}-{against}/{head}/{labels}/{main}"
+        numbers |= {
+            name: found.mean,
+            f"{name}/error": found.error,
+            f"{name}/low": found.low,
+            f"{name}/high": found.high,
+        }
+    return Scores(
+        title="Key points from few labels: share of joints near their true place, in %",
+        numbers=numbers,
+        protocol=protocol,
+        table=tuple(table_rows(scores, main)),
+        notes=tuple(notes(scores, differences, main, against)),
+        tables={
+            "items": list(item_rows(fits, judge)),
+            "joints": list(joint_rows(groups, judge)),
+            "curves": list(curve_rows(groups, judge)),
+        },
+        pictures={
+            "skeletons": skeletons(groups, judge, shown),
+            "pck": curves(groups, judge),
+        },
+    )
+
+
+Group = tuple[int, str, str]  # labels, head, row
+
+
+def grouped(fits: Iterable[Fit]) -> dict[Group, list[Fit]]:
+    """Return the fits of each group by draw, groups by head, then labels, then in the order of first appearance."""
+    found: dict[Group, list[Fit]] = {}
+    for fit in sorted(fits, key=lambda fit: fit.draw):
+        found.setdefault((fit.labels, fit.head, fit.row), []).append(fit)
+    return {group: found[group] for group in sorted(found, key=lambda group: (group[1], group[0]))}
+
+
+def compare(groups: Mapping[Group, list[Fit]], judge: Judge, against: str) -> dict[Group, Difference]:
+    """Return each row's paired difference from the row ``against``, where both have the head."""
+    found = {}
+    for (labels, head, row), fits in groups.items():
+        if row != against and (labels, head, against) in groups:
+            ours, theirs = (
+                np.stack([judge.hits(fit) for fit in members]) for members in (fits, groups[labels, head, against])
+            )
+            found[labels, head, row] = paired_difference(ours, theirs, judge.test.video)
+    return found
+
+
+def table_rows(scores: Mapping[Group, list[dict[str, float]]], main: str) -> Iterable[dict[str, str]]:
+    for (labels, head, row), draws in scores.items():
+        cells = {"head": head or "none", "labels": str(labels), "row": row}
+        for metric in draws[0]:
+            values = np.array([each[metric] for each in draws])
+            share = metric.startswith(("pck", "auc"))
+            text = f"{100 * values.mean():.1f}" if share else f"{values.mean():.3f}"
+            if metric == main and len(values) > 1:
+                text += f" ± {100 * values.std(ddof=1):.1f}"
+            cells[metric] = text
+        yield cells
+
+
+def notes(
+    scores: Mapping[Group, list[dict[str, float]]], differences: Mapping[Group, Difference], main: str, against: str
+) -> Iterable[str]:
+    for (labels, head, row), found in differences.items():
+        yield f"{row} − {against}, {head}, {labels} labels: {found} points of {main} over {found.draws} label draws"
+    for (labels, head, row), draws in scores.items():
+        if not head:
+            level = 100 * np.mean([each[main] for each in draws])
+            yield f"Knowing nothing ({row} of {labels} labels) scores {level:.1f} {main}."
+    yield (
+        "± in the table is the deviation over label draws; in a difference it is the standard error, "
+        "the interval is a bootstrap over label draws and test videos."
+    )
+
+
+def item_rows(fits: Iterable[Fit], judge: Judge) -> Iterable[dict[str, Any]]:
+    """One row a test picture and fit."""
+    test, main = judge.test, pck.pck_name(judge.thresholds[0], NORMALISER)
+    for fit in fits:
+        right, far = judge.hits(fit), judge.distances(fit)
+        for item in np.flatnonzero(test.counted.any(1)):
+            yield {
+                "row": fit.row,
+                "head": fit.head,
+                "labels": fit.labels,
+                "draw": fit.draw,
+                "path": test.paths[test.video[item]],
+                "time": round(float(test.times[item]), 6),
+                main: round(float(np.nanmean(right[item])), 4),
+                f"nme/{NORMALISER}": round(float(np.nanmean(far[item])), 4),
+            }
+
+
+def joint_rows(groups: Mapping[Group, list[Fit]], judge: Judge) -> Iterable[dict[str, Any]]:
+    """One row a joint and group, means over draws."""
+    main = pck.pck_name(judge.thresholds[0], NORMALISER)
+    for (labels, head, row), fits in groups.items():
+        right = np.mean([pck.per_joint(judge.hits(fit)) for fit in fits], axis=0)
+        far = np.mean([pck.per_joint(judge.distances(fit)) for fit in fits], axis=0)
+        for name, score, distance in zip(judge.skeleton.joints, right, far, strict=True):
+            known = {main: round(float(score), 4), f"nme/{NORMALISER}": round(float(distance), 4)}
+            yield {"row": row, "head": head, "labels": labels, "joint": name} | known
+
+
+def curve_rows(groups: Mapping[Group, list[Fit]], judge: Judge) -> Iterable[dict[str, Any]]:
+    """One row a threshold and group, means over draws."""
+    for (labels, head, row), fits in groups.items():
+        curve = np.mean([judge.curve(fit) for fit in fits], axis=0)
+        for threshold, score in zip(pck.GRID, curve, strict=True):
+            yield {"row": row, "head": head, "labels": labels, "threshold": threshold, "pck": round(float(score), 4)}
+
+
+def curves(groups: Mapping[Group, list[Fit]], judge: Judge) -> Image:
+    """Draw PCK by threshold, one panel for each head and number of labels."""
+    panels: dict[str, list[Curve]] = {}
+    heads, numbers = {head for _, head, _ in groups if head}, {labels for labels, _, _ in groups}
+    for head, labels in product(sorted(heads), sorted(numbers)):
+        for (count, name, row), fits in groups.items():
+            if count == labels and name in (head, ""):
+                heights = np.mean([judge.curve(fit) for fit in fits], axis=0)
+                panels.setdefault(f"{head}, {labels} labels", []).append(Curve(row, np.array(pck.GRID), 100 * heights))
+    return curve_picture(panels, across="threshold, in torso lengths", up="PCK, %")
+
+
+def skeletons(groups: Mapping[Group, list[Fit]], judge: Judge, shown: int) -> Image:
+    """Draw the truth and each row's joints on test pictures of different videos, by one head from the most labels."""
+    labels = max(labels for labels, _, _ in groups)
+    head = min(head for count, head, _ in groups if head and count == labels)
+    found = {row: fits[0].found for (count, name, row), fits in groups.items() if (count, name) == (labels, head)}
+    pictures = np.unique(np.linspace(0, len(judge.test) - 1, shown).round().astype(int))
+    images = judge.test.images.numpy()
+    order = sorted(found, key=lambda row: row == TRAINED)  # the trained one last, beside what it is compared with
+    sheet = {"truth": judge.test.points[pictures]} | {row: found[row][pictures] for row in order}
+    return skeleton_sheet(images[pictures], sheet, judge.skeleton, f"{head}, {labels} labels, first draw")

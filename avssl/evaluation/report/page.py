@@ -1,0 +1,165 @@
+"""Gathers what a run's folder holds and renders it as one page without outside resources."""
+
+import base64
+import json
+import os
+import platform
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from avssl.evaluation.base import starts_group
+from avssl.evaluation.report.curves import colors, svg
+from avssl.evaluation.report.log import FIRST, Chart, read_charts
+from avssl.evaluation.rows import TRAINED
+from avssl.evaluation.runs import CONFIG, find_run
+from avssl.training.journal import FAILURES, read
+from avssl.version import __version__
+
+PAGE = "report.html"
+SCORES = "scores.jsonl"
+PACKAGES = ("torch", "torchvision", "torchaudio", "numpy", "av", "lightning-fabric", "scikit-learn")
+
+
+def report(run: str | Path | None = None, runs: str | Path = "runs") -> Path:
+    """Write the page of a run and say where it is.
+
+    Args:
+        run: folder of the run; None for the one that was written last.
+        runs: where runs lie.
+    """
+    page = write_report(find_run(run, runs, weights=False))
+    print(page)
+    return page
+
+
+def write_report(run: str | Path) -> Path:
+    """Write ``run/report.html`` from whatever the folder holds so far, and return its path.
+
+    Nothing is needed but the folder: curves, scores, pictures, configuration and failures are shown as they come.
+    """
+    run = Path(run)
+    charts = [chart for chart in read_charts(run) if any(line.points for line in chart.lines.values())]
+    text = template().render(
+        name=run.resolve().name,
+        written=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        summary=summary(run),
+        tiles=tiles(charts),
+        charts=[drawn(chart) for chart in charts if chart.name in FIRST],
+        more=[drawn(chart) for chart in charts if chart.name not in FIRST],
+        evaluations=[shown(record, run) for record in latest(run)],
+        config=read_text(run / CONFIG),
+        facts=facts(run),
+        failures=failures(run),
+    )
+    page = run / PAGE
+    part = page.with_suffix(f".{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(page)
+    return page
+
+
+def template():
+    loader = PackageLoader("avssl.evaluation.report", ".")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template("page.html")
+
+
+def summary(run: Path) -> str:
+    """Return one line on what the run is, from its configuration."""
+    text = read_text(run / CONFIG)
+    config = yaml.safe_load(text) if text else {}
+    method = config.get("method", {}) if isinstance(config, dict) else {}
+    method = {"name": method} if isinstance(method, str) else method
+    encoder = method.get("encoder") or {}
+    encoder = encoder if isinstance(encoder, str) else encoder.get("name", "")
+    data = config.get("data", {}) if isinstance(config, dict) else {}
+    source = data.get("source", "") if isinstance(data, dict) else ""
+    return " · ".join(filter(None, (method.get("name", ""), encoder, str(source))))
+
+
+def tiles(charts: list[Chart]) -> list[dict[str, str]]:
+    """Return the last value of the main curves."""
+    found = []
+    for chart in charts:
+        if chart.name in FIRST:
+            for line in chart.lines.values():
+                if line.points:
+                    step, value = line.points[-1]
+                    about = f"{line.name}, step {step:g}"
+                    found.append({"value": f"{value:.3f}", "name": chart.title, "about": about, "floor": line.dashed})
+    return found
+
+
+def drawn(chart: Chart) -> dict[str, Any]:
+    legend = [
+        {"name": line.name, "color": color % 6, "dashed": line.dashed}
+        for line, color in zip(chart.lines.values(), colors(chart), strict=True)
+    ]
+    return {"title": chart.title, "svg": Markup(svg(chart)), "legend": legend, "chance": chart.chance}
+
+
+def latest(run: Path) -> list[dict[str, Any]]:
+    """Return the last line of each evaluator in ``scores.jsonl``."""
+    found: dict[str, dict[str, Any]] = {}
+    for record in read(run / SCORES):
+        found[record["evaluator"]] = record
+    return list(found.values())
+
+
+def shown(record: dict[str, Any], run: Path) -> dict[str, Any]:
+    """Return an evaluation with its pictures as data and its protocol as text."""
+    pictures = [
+        {"name": name, "data": embedded(run / path)}
+        for name, path in record.get("pictures", {}).items()
+        if (run / path).exists()
+    ]
+    protocol = {name: told(value) for name, value in record.get("protocol", {}).items()}
+    rows = record.get("table", [])
+    table = [
+        {"cells": row, "bold": row.get("row") == TRAINED, "first": starts_group(before, row)}
+        for before, row in zip(rows[:1] + rows, rows, strict=False)
+    ]
+    return record | {"pictures": pictures, "protocol": protocol, "table": table}
+
+
+def told(value: Any) -> str:
+    """Return a plain value as a person would write it.
+
+    Example:
+        >>> told([50, 200]), told({"steps": 300, "freeze": False}), told([])
+        ('50, 200', 'steps: 300; freeze: no', 'none')
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {told(inner)}" for name, inner in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(told, value)) or "none"
+    return "none" if value is None else str(value)
+
+
+def embedded(path: Path) -> str:
+    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def facts(run: Path) -> dict[str, str]:
+    """Return the command and the versions: those that the run noted, else those of this moment."""
+    noted = read_text(run / "run.json")
+    if noted:
+        return {name: told(value) for name, value in json.loads(noted).items()}
+    versions = "; ".join(f"{name} {version(name)}" for name in PACKAGES)
+    return {"avssl": __version__, "Python": platform.python_version(), "versions when written": versions}
+
+
+def failures(run: Path) -> list[dict[str, str]]:
+    """Return the recordings that could not be read, with their last error."""
+    return list({record["path"]: record for record in read(run / FAILURES)}.values())
+
+
+def read_text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""

@@ -1,0 +1,119 @@
+"""Run an evaluator on a run and put what it found into the run's folder."""
+
+import csv
+import json
+import math
+import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+import avssl
+from avssl.evaluation.base import Evaluator, Scores, starts_group
+from avssl.evaluation.report import write_report
+from avssl.evaluation.runs import find_run, fresh_encoder
+
+SCORES = "scores.jsonl"
+
+
+def evaluate(
+    evaluator: Evaluator, run: str | Path | None = None, runs: str | Path = "runs", device: str = "auto"
+) -> Scores:
+    """Score the encoder of a run, print one table, and add the results to the run's folder.
+
+    The folder gains ``scores.jsonl`` (a line an evaluation: numbers, protocol, table, notes), CSV tables and pictures
+    under the evaluator's name, and its ``report.html`` anew. What was computed is kept there too, under ``kept``: an
+    interrupted evaluation goes on where it stopped.
+
+    Args:
+        evaluator: what to ask.
+        run: folder of the run; None for the one that was written last.
+        runs: where runs lie.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
+
+    Raises:
+        ConfigError: if there is no such run, or it has no weights.
+    """
+    folder = find_run(run, runs)
+    console = Console()
+    console.print(f"{type(evaluator).__name__} of {folder}")
+    started = time.monotonic()
+    scores = evaluator(
+        avssl.load_encoder(folder),
+        fresh=lambda seed: fresh_encoder(folder, seed),
+        folder=folder / evaluator.name / "kept",
+        device=chosen(device),
+    )
+    show(scores, console)
+    write_scores(scores, evaluator, folder, time.monotonic() - started)
+    page = write_report(folder)
+    console.print(f"Written: {folder / SCORES}, {folder / evaluator.name}, {page}")
+    return scores
+
+
+def chosen(device: str) -> str:
+    """Return the device that ``"auto"`` means here."""
+    if device != "auto":
+        return device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def show(scores: Scores, console: Console) -> None:
+    """Print the table, the notes and the protocol."""
+    table = Table(title=scores.title, title_justify="left", title_style="bold")
+    rows = list(scores.table)
+    for column in rows[0]:
+        table.add_column(column, justify="right" if is_number(rows[0][column]) else "left")
+    for before, row in zip([rows[0], *rows], rows, strict=False):
+        if starts_group(before, row):
+            table.add_section()
+        table.add_row(*row.values(), style="bold" if row.get("row") == "trained" else None)
+    console.print(table)
+    for note in scores.notes:
+        console.print(f"• {note}")
+    plain = {name: value for name, value in scores.protocol.items() if not isinstance(value, Mapping) and value != []}
+    console.print("Protocol: " + "; ".join(f"{name}: {value}" for name, value in plain.items()), style="dim")
+
+
+def is_number(text: str) -> bool:
+    return text.lstrip("+-−")[:1].isdigit()
+
+
+def write_scores(scores: Scores, evaluator: Evaluator, run: Path, seconds: float) -> None:
+    """Write tables and pictures under ``run/<evaluator>`` and add a line to ``run/scores.jsonl``."""
+    folder = run / evaluator.name
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, rows in scores.tables.items():
+        write_csv(folder / f"{name}.csv", rows)
+    for name, picture in scores.pictures.items():
+        picture.save(folder / f"{name}.png")
+    record = {
+        "evaluator": type(evaluator).__name__,
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 1),
+        "version": avssl.__version__,
+        "title": scores.title,
+        "numbers": {name: value if math.isfinite(value) else None for name, value in scores.numbers.items()},
+        "protocol": scores.protocol,
+        "table": scores.table,
+        "notes": scores.notes,
+        "tables": {name: f"{evaluator.name}/{name}.csv" for name in scores.tables},
+        "pictures": {name: f"{evaluator.name}/{name}.png" for name in scores.pictures},
+    }
+    line = json.dumps(record, ensure_ascii=False)
+    with open(run / SCORES, "a", encoding="utf-8") as file:
+        file.write(line + "\n")
+
+
+def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows of equal columns; the first row names them."""
+    rows = list(rows)
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]) if rows else [], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,140 @@
+"""The key-point evaluator: who knows all scores all, who knows nothing scores the mean pose."""
+
+import numpy as np
+import pytest
+
+from avssl.config import ConfigError
+from avssl.evaluation import KeyPoints
+from avssl.evaluation.heads import Regression, Ridge
+from avssl.evaluation.people import gather
+from avssl.nets import SmallNet
+from tests.evaluation.worlds import Blind, Dots, Planted
+
+MAIN = "pck@0.2/torso"
+
+
+def evaluator(**settings):
+    known = {"labels": (6, 30), "draws": 2, "heads": [Ridge()], "shown": 2, "quiet": True}
+    return KeyPoints(**({"train": Dots(40), "test": Dots(10, seed=1)} | known | settings))
+
+
+def test_an_encoder_that_reveals_the_joints_scores_nearly_all():
+    numbers = evaluator()(Planted()).numbers
+    assert numbers[f"trained/ridge/30/{MAIN}"] > 0.97
+    assert numbers[f"mean pose/30/{MAIN}"] < 0.9
+
+
+def test_an_encoder_that_says_the_same_of_everything_scores_the_mean_pose():
+    scores = evaluator()(Blind())
+    for labels in (6, 30):
+        for metric in (MAIN, "pck@0.1/torso", "nme/torso", "auc@0.01-0.5x50/torso"):
+            blind = scores.numbers[f"trained/ridge/{labels}/{metric}"]
+            assert blind == pytest.approx(scores.numbers[f"mean pose/{labels}/{metric}"], abs=1e-6)
+
+
+def test_the_random_row_the_pixels_and_the_mean_pose_are_always_there():
+    scores = evaluator(heads=[Ridge(), Regression(steps=2, batch=4)])(SmallNet(width=4, dim=8))
+    rows = {(row["head"], row["row"]) for row in scores.table}
+    fine = "fine-tuned regression"
+    both = {(head, row) for head in ("ridge", fine) for row in ("trained", "random")}
+    assert rows == both | {("none", "mean pose"), ("ridge", "pixels")}
+    assert len({tuple(row) for row in scores.table}) == 1  # the same columns everywhere
+    assert any("trained − random, ridge, 30 labels" in note for note in scores.notes)
+    assert f"trained-random/ridge/30/{MAIN}/low" in scores.numbers
+
+
+def test_the_random_row_is_another_initialisation_in_each_draw():
+    seeds = []
+
+    def fresh(seed):
+        seeds.append(seed)
+        return SmallNet(width=4, dim=8)
+
+    evaluator(draws=3, seed=7)(SmallNet(width=4, dim=8), fresh=fresh)
+    assert seeds == [7, 8, 9]
+
+
+def test_label_draws_are_nested_differ_and_take_one_frame_of_a_video():
+    judge = evaluator()
+    train = gather(judge.train, "training", quiet=True)
+    few, many, other = judge.label(train, 6, 0), judge.label(train, 30, 0), judge.label(train, 6, 1)
+    assert np.array_equal(few.points, many.points[:6]) and not np.array_equal(few.points, other.points)
+    whole = many.points + judge.margin
+    owners = {int(train.video[np.flatnonzero((train.points == pose).all((1, 2)))[0]]) for pose in whole}
+    assert len(owners) == 30
+
+
+def test_an_interrupted_evaluation_goes_on_with_what_it_had(tmp_path):
+    heads, fits = [Ridge()], []
+    call = Ridge.__call__
+
+    class Breaks(Ridge):
+        def __call__(self, *arguments):
+            fits.append(1)
+            if len(fits) == 5:
+                raise KeyboardInterrupt
+            return call(self, *arguments)
+
+    encoder = SmallNet(width=4, dim=8)
+    expected = evaluator(heads=heads)(encoder).numbers
+    with pytest.raises(KeyboardInterrupt):
+        evaluator(heads=[Breaks()])(encoder, folder=tmp_path)
+    before = len(fits)
+    numbers = evaluator(heads=[Breaks()])(encoder, folder=tmp_path).numbers
+    assert numbers == pytest.approx(expected)
+    assert len(fits) - before == 4 + 4 - 4  # random and trained, two numbers of labels, two draws, less those kept
+
+
+def test_each_video_is_read_once_and_the_bad_ones_are_told():
+    train, test = Dots(40, bad=3), Dots(10, seed=1)
+    scores = evaluator(train=train, test=test)(Planted())
+    assert (train.looks, test.looks) == (40, 10)
+    assert scores.protocol["unreadable videos"] == ["0-3.mp4"]
+
+
+def test_tables_hold_every_item_joint_and_threshold():
+    scores = evaluator()(Planted())
+    tables = {name: list(rows) for name, rows in scores.tables.items()}
+    groups = 2 * 4  # numbers of labels; trained, random, pixels, mean pose
+    assert len(tables["items"]) == groups * 2 * 20
+    assert len(tables["joints"]) == groups * 14 and len(tables["curves"]) == groups * 50
+    assert {"row", "head", "labels", "draw", "path", "time", MAIN, "nme/torso"} == set(tables["items"][0])
+    assert set(scores.pictures) == {"skeletons", "pck"}
+
+
+def test_the_protocol_names_all_that_a_score_depends_on():
+    protocol = evaluator()(Planted()).protocol
+    assert protocol["comparison"] == "<=" and protocol["lost joints"] == "wrong"
+    assert protocol["normaliser"] == "torso: neck and right hip + left hip"
+    assert protocol["labels"] == [6, 30] and protocol["label draws"] == 2
+    assert protocol["heads"]["ridge"]["held_out"] == 0.25
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"labels": (60,)}, r"evaluator\.labels: 60 labels are more than the 40 training videos"),
+        ({"test": Dots(10)}, r"10 videos are in training and in test"),
+        ({"train": Dots(40, keypoints=False)}, r"0-0\.mp4 \(training\) has no key points; they come from a manifest"),
+        ({"margin": 10}, r"margin=10 leaves nothing of pictures of 20x20"),
+    ],
+)
+def test_data_that_cannot_be_used_are_one_clear_line(settings, complaint):
+    with pytest.raises(ConfigError, match=complaint) as caught:
+        evaluator(**settings)(Planted())
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"labels": ()}, "needs at least 4 labels and 1 draw"),
+        ({"draws": 0}, "needs at least 4 labels and 1 draw"),
+        ({"skeleton": "fish"}, "unknown skeleton 'fish'; there is figure"),
+        ({"heads": [Ridge(), Ridge()]}, "two heads have the same name"),
+        ({"thresholds": (0,)}, "thresholds must be lengths above 0"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused_at_once(settings, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        evaluator(**settings)

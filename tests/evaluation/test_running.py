@@ -1,0 +1,112 @@
+"""Running an evaluator on a run, and the tools' answers to bad input."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import avssl
+from avssl.config import ConfigError
+from avssl.evaluation import KeyPoints, Neighbours, evaluate
+from avssl.evaluation.heads import Ridge
+from avssl.evaluation.kept import digest
+from avssl.evaluation.runs import find_run, fresh_encoder
+from avssl.nets import SmallNet
+from tests.evaluation.worlds import Dots
+
+ROOT = Path(__file__).parents[2]
+CONFIG = """\
+method: {name: ShuffleAndLearn, encoder: {name: SmallNet, dim: 8, width: 4}}
+"""
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    folder = tmp_path / "runs" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text(CONFIG)
+    (folder / "encoder.safetensors").write_bytes(b"")
+    monkeypatch.setattr(avssl, "load_encoder", lambda run: SmallNet(dim=8, width=4), raising=False)
+    return folder
+
+
+def key_points(**settings):
+    known = {"train": Dots(20), "test": Dots(5, seed=1), "labels": (6,), "draws": 2, "heads": [Ridge()], "shown": 1}
+    return KeyPoints(**(known | {"quiet": True} | settings))
+
+
+def test_an_evaluation_leaves_scores_tables_pictures_and_the_page_in_the_run(run, capsys):
+    scores = evaluate(key_points(), runs=run.parent, device="cpu")
+    evaluate(Neighbours(queries=Dots(6), k=2, shown=1, quiet=True), run=run, device="cpu")
+    first, second = map(json.loads, (run / "scores.jsonl").read_text().splitlines())
+    assert (first["evaluator"], second["evaluator"]) == ("KeyPoints", "Neighbours")
+    assert first["numbers"] == dict(scores.numbers) and first["protocol"]["labels"] == [6]
+    for name in (*first["tables"].values(), *first["pictures"].values(), *second["pictures"].values()):
+        assert (run / name).stat().st_size > 100
+    with open(run / first["tables"]["items"], newline="") as file:
+        assert len(list(csv.DictReader(file))) == 4 * 2 * 10
+    assert (run / "report.html").read_text().count("<img") == 3
+    printed = capsys.readouterr().out
+    assert "trained" in printed and "mean pose" in printed and "Protocol" in printed
+
+
+def test_a_score_that_is_no_number_is_written_as_null(run):
+    evaluate(key_points(draws=1), run=run)
+    (record,) = map(json.loads, (run / "scores.jsonl").read_text().splitlines())
+    assert record["numbers"]["trained-random/ridge/6/pck@0.2/torso/error"] is None
+
+
+def test_random_rows_are_built_as_training_would_have_begun(run):
+    one, same, other = (digest(fresh_encoder(run, seed)) for seed in (0, 0, 1))
+    assert one == same != other
+
+
+def test_the_newest_run_with_weights_is_taken(run):
+    unfinished = run.parent / "unfinished"
+    unfinished.mkdir()
+    (unfinished / "config.yaml").write_text(CONFIG)
+    assert find_run(runs=run.parent) == run
+    assert find_run(runs=run.parent, weights=False) == unfinished
+
+
+def test_extra_rows_are_loaded_from_their_runs(run):
+    scores = key_points(extra={"other": str(run)})(SmallNet(dim=8, width=4))
+    assert "other" in {row["row"] for row in scores.table}
+    with pytest.raises(ConfigError, match="there is no folder nowhere"):
+        key_points(extra={"other": "nowhere"})(SmallNet(dim=8, width=4))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "complaint"),
+    [
+        (lambda run: run.rename(run.with_name("gone")), "there is no folder .*train one first"),
+        (lambda run: (run / "config.yaml").unlink(), "is not the folder of a run: it has no config.yaml"),
+        (lambda run: (run / "encoder.safetensors").unlink(), "has no encoder.safetensors yet"),
+    ],
+    ids=["no folder", "no run", "no weights"],
+)
+def test_a_run_that_cannot_be_judged_is_one_clear_line(run, spoil, complaint):
+    spoil(run)
+    with pytest.raises(ConfigError, match=complaint) as caught:
+        find_run(run)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_run_at_all_says_how_to_get_one(tmp_path):
+    with pytest.raises(ConfigError, match=r"no finished run under .*python tools/train\.py"):
+        find_run(runs=tmp_path / "runs")
+
+
+@pytest.mark.parametrize("tool", ["report", "eval_keypoints"])
+def test_tools_answer_a_missing_run_with_one_line(tool, tmp_path):
+    words = [sys.executable, str(ROOT / "tools" / f"{tool}.py"), "run=nowhere"]
+    if tool == "eval_keypoints":
+        manifest = tmp_path / "manifest.csv"
+        manifest.write_text("path,split\na.mp4,train\nb.mp4,heldout\n")
+        words += [f"evaluator.{part}.source={manifest}" for part in ("train", "test")]
+    answer = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert answer.returncode == 2
+    assert answer.stderr.count("\n") == 1 and "there is no folder nowhere" in answer.stderr
