@@ -5,12 +5,14 @@
 
 from avssl.sampling import presets
 from avssl.sampling.base import Clips, Sampler, Timeline, rng_for
-from avssl.sampling.clips import Consecutive, RandomClip, SlidingClips, UniformClips
+from avssl.sampling.clips import RandomClip, UniformClips
 from avssl.sampling.ordered import OrderedFrames
+from avssl.sampling.pairs import PairOfClips
+from avssl.sampling.rows import OrderedClips
 from avssl.sampling.segments import DenseClips, Segments
-from avssl.sampling.several import OrderedClips, PairOfClips
 from avssl.sampling.sound import MisalignedSound, WithSound
 from avssl.sampling.stride import Stride, fps, frames, seconds
+from avssl.sampling.whole import Consecutive, SlidingClips
 from avssl.sampling.wrappers import MotionWeighted, Views
 
 __all__ = [
