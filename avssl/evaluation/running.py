@@ -16,7 +16,7 @@ from rich.table import Table
 import avssl
 from avssl.evaluation.base import Evaluator, Scores, starts_group
 from avssl.evaluation.report import write_report
-from avssl.evaluation.runs import find_run, fresh_encoder
+from avssl.evaluation.runs import find_run, fresh_encoders
 
 SCORES = "scores.jsonl"
 
@@ -45,7 +45,7 @@ def evaluate(
     started = time.monotonic()
     scores = evaluator(
         avssl.load_encoder(folder),
-        fresh=lambda seed: fresh_encoder(folder, seed),
+        fresh=fresh_encoders(folder),
         folder=folder / evaluator.name / "kept",
         device=chosen(device),
     )

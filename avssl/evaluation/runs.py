@@ -1,14 +1,17 @@
-"""Finished runs: finding one, and building its encoder with the weights it learned or with initial ones."""
+"""Runs on disk: finding one, and building its encoder with initial weights."""
 
 from pathlib import Path
 
 import torch
 
-from avssl.config import ConfigError, make, read
+from avssl.config import ConfigError, make
+from avssl.evaluation.base import Fresh
 from avssl.nets import Encoder
+from avssl.training.checkpoint import LAST, peek
+from avssl.training.export import FILE, read_export
 
-WEIGHTS = "encoder.safetensors"
 CONFIG = "config.yaml"
+WEIGHTS = (LAST, FILE)  # a checkpoint, or the encoder alone
 TRAIN_FIRST = "train one first (python tools/train.py configs/shuffle_learn.yaml), or name one with run=FOLDER"
 
 
@@ -23,28 +26,29 @@ def find_run(run: str | Path | None = None, runs: str | Path = "runs", weights: 
     Raises:
         ConfigError: if there is none, or it lacks what is needed.
     """
-    needed = [CONFIG, WEIGHTS] if weights else [CONFIG]
+    needed = WEIGHTS if weights else (CONFIG,)
     if run is None:
-        runs = Path(runs)
-        found = [folder.parent for folder in runs.glob(f"*/{needed[-1]}") if (folder.parent / CONFIG).is_file()]
+        found = [path for name in needed for path in Path(runs).glob(f"*/{name}") if (path.parent / CONFIG).is_file()]
         if not found:
-            raise ConfigError(f"run: no finished run under {runs.resolve()}; {TRAIN_FIRST}")
-        return max(found, key=lambda folder: (folder / needed[-1]).stat().st_mtime)
+            raise ConfigError(f"run: no {'trained ' if weights else ''}run under {Path(runs).resolve()}; {TRAIN_FIRST}")
+        return max(found, key=lambda path: path.stat().st_mtime).parent
     folder = Path(run)
     if not folder.is_dir():
         raise ConfigError(f"run: there is no folder {folder}; {TRAIN_FIRST}")
-    missing = [name for name in needed if not (folder / name).is_file()]
-    if CONFIG in missing:
+    if not (folder / CONFIG).is_file():
         raise ConfigError(f"run: {folder} is not the folder of a run: it has no {CONFIG}; {TRAIN_FIRST}")
-    if missing:
-        raise ConfigError(
-            f"run: {folder} has no {WEIGHTS} yet: its training has not saved an encoder; let it go on, or name another"
-        )
+    if not any((folder / name).is_file() for name in needed):
+        raise ConfigError(f"run: {folder} has no weights yet ({' or '.join(WEIGHTS)}); let its training go on")
     return folder
 
 
-def fresh_encoder(run: Path, seed: int) -> Encoder:
-    """Return the run's encoder as its training would have started it with this seed; torch's own stream is kept."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return make(read(run / CONFIG)["method"], "avssl.methods.Method", "method").encoder
+def fresh_encoders(run: Path) -> Fresh:
+    """Return what builds the run's architecture with initial weights from a seed; torch's own stream is kept."""
+    settings = peek(run / LAST)["encoder"] if (run / LAST).is_file() else read_export(run / FILE)[0]
+
+    def fresh(seed: int) -> Encoder:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return make(settings, "avssl.nets.Encoder", "encoder")
+
+    return fresh

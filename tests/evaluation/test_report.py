@@ -39,8 +39,9 @@ def test_the_page_asks_nothing_of_the_network(run):
 def test_curves_of_training_held_out_and_pixels_share_a_chart(run):
     log(
         run,
-        {"step": 1, "train/loss": 0.7, "lr": 0.1, "seconds": None},
-        {"step": 2, "train/loss": 0.6, "heldout/loss": 0.65, "heldout/auc": 0.8, "heldout/pixel_auc": 0.55},
+        {"step": 1, "train/loss": 0.7, "lr": 0.1, "waiting": None},
+        {"step": 2, "train/loss": 0.6, "held_out/loss": 0.65, "held_out/auc": 0.8, "held_out/pixel_auc": 0.55},
+        {"step": 2, "loss": 0.8},
     )
     charts = {chart.name: chart for chart in read_charts(run)}
     assert list(charts) == ["loss", "auc", "lr"]
@@ -48,16 +49,6 @@ def test_curves_of_training_held_out_and_pixels_share_a_chart(run):
     assert charts["auc"].chance == 0.5 and charts["auc"].lines["held-out pixel"].dashed
     text = write_report(run).read_text()
     assert text.count("<svg") == 3 and "learning rate" in text and "0.800" in text
-
-
-def test_records_one_level_deeper_or_with_a_split_are_read_too(run):
-    log(run, {"step": 1, "heldout": {"auc": 0.9}}, {"step": 2, "split": "train", "auc": 0.95})
-    (chart,) = read_charts(run)
-    points = {name: line.points for name, line in chart.lines.items()}
-    assert points == {
-        "held-out": [(1, 0.9)],
-        "training": [(2, 0.95)],
-    }
 
 
 def test_a_line_cut_off_by_an_interruption_is_left_out(run):

@@ -7,29 +7,27 @@ import sys
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
 
-import avssl
 from avssl.config import ConfigError
 from avssl.evaluation import KeyPoints, Neighbours, evaluate
 from avssl.evaluation.heads import Ridge
 from avssl.evaluation.kept import digest
-from avssl.evaluation.runs import find_run, fresh_encoder
+from avssl.evaluation.runs import find_run, fresh_encoders
 from avssl.nets import SmallNet
 from tests.evaluation.worlds import Dots
 
 ROOT = Path(__file__).parents[2]
-CONFIG = """\
-method: {name: ShuffleAndLearn, encoder: {name: SmallNet, dim: 8, width: 4}}
-"""
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run(tmp_path):
+    """A run that was sent on with its encoder alone."""
     folder = tmp_path / "runs" / "mine"
     folder.mkdir(parents=True)
-    (folder / "config.yaml").write_text(CONFIG)
-    (folder / "encoder.safetensors").write_bytes(b"")
-    monkeypatch.setattr(avssl, "load_encoder", lambda run: SmallNet(dim=8, width=4), raising=False)
+    (folder / "config.yaml").write_text("method: {name: ShuffleAndLearn}\n")
+    about = {"encoder": json.dumps({"name": "SmallNet", "dim": 8, "width": 4})}
+    save_file(SmallNet(dim=8, width=4).trunk.state_dict(), folder / "encoder.safetensors", metadata=about)
     return folder
 
 
@@ -59,15 +57,15 @@ def test_a_score_that_is_no_number_is_written_as_null(run):
     assert record["numbers"]["trained-random/ridge/6/pck@0.2/torso/error"] is None
 
 
-def test_random_rows_are_built_as_training_would_have_begun(run):
-    one, same, other = (digest(fresh_encoder(run, seed)) for seed in (0, 0, 1))
+def test_random_rows_are_the_runs_architecture_built_anew_by_seed(run):
+    one, same, other = (digest(fresh_encoders(run)(seed)) for seed in (0, 0, 1))
     assert one == same != other
 
 
 def test_the_newest_run_with_weights_is_taken(run):
     unfinished = run.parent / "unfinished"
     unfinished.mkdir()
-    (unfinished / "config.yaml").write_text(CONFIG)
+    (unfinished / "config.yaml").write_text("method: {name: ShuffleAndLearn}\n")
     assert find_run(runs=run.parent) == run
     assert find_run(runs=run.parent, weights=False) == unfinished
 
@@ -84,7 +82,7 @@ def test_extra_rows_are_loaded_from_their_runs(run):
     [
         (lambda run: run.rename(run.with_name("gone")), "there is no folder .*train one first"),
         (lambda run: (run / "config.yaml").unlink(), "is not the folder of a run: it has no config.yaml"),
-        (lambda run: (run / "encoder.safetensors").unlink(), "has no encoder.safetensors yet"),
+        (lambda run: (run / "encoder.safetensors").unlink(), "has no weights yet"),
     ],
     ids=["no folder", "no run", "no weights"],
 )
@@ -96,7 +94,7 @@ def test_a_run_that_cannot_be_judged_is_one_clear_line(run, spoil, complaint):
 
 
 def test_no_run_at_all_says_how_to_get_one(tmp_path):
-    with pytest.raises(ConfigError, match=r"no finished run under .*python tools/train\.py"):
+    with pytest.raises(ConfigError, match=r"no trained run under .*python tools/train\.py"):
         find_run(runs=tmp_path / "runs")
 
 

@@ -7,14 +7,12 @@ from avssl.evaluation.report.log import Chart, Line
 
 WIDTH, HEIGHT = 460, 250
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 10, 30
-COLORS = {"training": 0, "held-out": 1}  # number of the style's class; others follow in order
+COLORS = {"training": 0, "held-out": 1, "batches": 2}  # number of the style's class; others follow in order
 
 
 def svg(chart: Chart) -> str:
-    """Return a chart as an SVG element; nothing if it has no point."""
+    """Return a chart as an SVG element."""
     points = [point for line in chart.lines.values() for point in line.points]
-    if not points:
-        return ""
     heights = [value for _, value in points] + ([] if chart.chance is None else [chart.chance])
     across = Axis(min(step for step, _ in points), max(step for step, _ in points), LEFT, WIDTH - RIGHT)
     up = Axis(min(heights), max(heights), HEIGHT - BOTTOM, TOP, room=0.06)
@@ -38,14 +36,12 @@ def svg(chart: Chart) -> str:
 
 def colors(chart: Chart) -> list[int]:
     """Return the colour number of each line: training and held-out always have theirs."""
-    spare = iter(range(2, 100))
+    spare = iter(range(3, 100))
     return [COLORS[name] if name in COLORS else next(spare) for name in chart.lines]
 
 
 def curve(line: Line, color: int, across: "Axis", up: "Axis") -> str:
     places = [(across(step), up(value)) for step, value in line.points]
-    if not places:
-        return ""
     kind = f"curve c{color % 6}{' dashed' if line.dashed else ''}"
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     step, value = line.points[-1]

@@ -44,7 +44,7 @@ def write_report(run: str | Path) -> Path:
     Nothing is needed but the folder: curves, scores, pictures, configuration and failures are shown as they come.
     """
     run = Path(run)
-    charts = [chart for chart in read_charts(run) if any(line.points for line in chart.lines.values())]
+    charts = read_charts(run)
     text = template().render(
         name=run.resolve().name,
         written=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
@@ -83,15 +83,14 @@ def summary(run: Path) -> str:
 
 
 def tiles(charts: list[Chart]) -> list[dict[str, str]]:
-    """Return the last value of the main curves."""
+    """Return the last value of the main curves on held-out data."""
     found = []
     for chart in charts:
-        if chart.name in FIRST:
-            for line in chart.lines.values():
-                if line.points:
-                    step, value = line.points[-1]
-                    about = f"{line.name}, step {step:g}"
-                    found.append({"value": f"{value:.3f}", "name": chart.title, "about": about, "floor": line.dashed})
+        for line in chart.lines.values():
+            if chart.name in FIRST and line.name.startswith("held-out"):
+                step, value = line.points[-1]
+                about = f"{line.name}, step {step:g}"
+                found.append({"value": f"{value:.3f}", "name": chart.title, "about": about, "floor": line.dashed})
     return found
 
 
@@ -100,7 +99,8 @@ def drawn(chart: Chart) -> dict[str, Any]:
         {"name": line.name, "color": color % 6, "dashed": line.dashed}
         for line, color in zip(chart.lines.values(), colors(chart), strict=True)
     ]
-    return {"title": chart.title, "svg": Markup(svg(chart)), "legend": legend, "chance": chart.chance}
+    alone = list(chart.lines) == ["batches"]  # then the title says it all
+    return {"title": chart.title, "svg": Markup(svg(chart)), "legend": [] if alone else legend, "chance": chart.chance}
 
 
 def latest(run: Path) -> list[dict[str, Any]]:
