@@ -21,7 +21,9 @@ def sheet(figures: int = 4, looks: int = 8, size: int = 72) -> Image.Image:
     for row in range(figures):
         drawing = draw_figure((1, row), style=STYLES[row % len(STYLES)], size=size)
         for column, frame in enumerate(np.linspace(0, len(drawing.frames) - 1, looks).astype(int)):
-            picture = Image.fromarray(drawing.frames[frame]).resize((size * SCALE,) * 2, Image.Resampling.BICUBIC)
+            picture = Image.fromarray(drawing.frames[frame]).resize(
+                (size * SCALE, size * SCALE), Image.Resampling.BICUBIC
+            )
             if column % 2:
                 skeleton(picture, (drawing.keypoints[frame] + 0.5) * SCALE - 0.5, drawing.visible[frame])
             pages.paste(picture, (column * size * SCALE, row * size * SCALE))
@@ -31,7 +33,7 @@ def sheet(figures: int = 4, looks: int = 8, size: int = 72) -> Image.Image:
 def skeleton(picture: Image.Image, points: np.ndarray, visible: np.ndarray) -> None:
     """Draw bones as lines, joints as dots; hidden joints are rings."""
     pen = ImageDraw.Draw(picture)
-    place = dict(zip(JOINTS, points.tolist(), strict=True))
+    place: dict[str, list[float]] = dict(zip(JOINTS, points.tolist(), strict=True))
     for _, start, ends, *_ in PARTS:
         for end in ends.split():
             pen.line([*place[start], *place[end]], fill="white", width=1)
