@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     )
     from avssl.media.motion import motion_profile
     from avssl.media.reader import Reader, open_video
+    from avssl.media.sound import SoundReader, open_sound
     from avssl.media.source import Source
 
 _NAMES = {
@@ -38,6 +39,8 @@ _NAMES = {
     "ScanError": "errors",
     "TooShort": "errors",
     "motion_profile": "motion",
+    "SoundReader": "sound",
+    "open_sound": "sound",
     "open_video": "reader",
 }
 
@@ -57,10 +60,12 @@ __all__ = [
     "Size",
     "Sound",
     "SoundInfo",
+    "SoundReader",
     "Source",
     "TooShort",
     "VideoInfo",
     "motion_profile",
+    "open_sound",
     "open_video",
 ]
 
