@@ -49,7 +49,8 @@ def main(
         if words and "=" not in words[0]:
             source, words = words[0], words[1:]
         elif default is not None:
-            source = str(default)
+            beside = Path(sys.argv[0]).resolve().parent.parent / default  # tools/NAME.py, from any folder
+            source = str(default if Path(default).exists() or not beside.exists() else beside)
         settings = read(source) if source else {}
         if not source and not words:
             raise ConfigError(f"give a config, such as configs/NAME.yaml, or key=value; see {sys.argv[0]} --help")

@@ -26,6 +26,12 @@ class Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+class Dumper(yaml.SafeDumper):
+    """Writes what `Loader` reads back alike: text that looks like a number of 1.2 is put in quotes."""
+
+    yaml_implicit_resolvers: dict[str | None, list] = {}  # noqa: RUF012 (as above)
+
+
 for tag, pattern, first in (
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
@@ -36,7 +42,8 @@ for tag, pattern, first in (
         list("-+.0123456789"),
     ),
 ):
-    Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), first)
+    for kind in (Loader, Dumper):
+        kind.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), first)
 
 
 def whole(loader: Loader, node: Any) -> int:
@@ -129,4 +136,6 @@ def index(target: Any, key: str, parents: list[str]) -> str | int:
 
 def write(settings: dict[str, Any], path: Path) -> None:
     """Write settings as YAML that `read` reads back alike."""
-    path.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=120), encoding="utf-8")
+    path.write_text(
+        yaml.dump(settings, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120), encoding="utf-8"
+    )
