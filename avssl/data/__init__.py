@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from avssl.data.base import Dataset
-    from avssl.data.collate import collate
+    from avssl.data.batches import collate
     from avssl.data.endless import Endless
     from avssl.data.recordings import Recording, find_recordings
     from avssl.data.videos import Videos
@@ -15,7 +15,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "Endless": "avssl.data.endless",
     "Recording": "avssl.data.recordings",
     "Videos": "avssl.data.videos",
-    "collate": "avssl.data.collate",
+    "collate": "avssl.data.batches",
     "find_recordings": "avssl.data.recordings",
 }
 

@@ -28,6 +28,9 @@ class Videos(Dataset):
             once a recording and cached.
         sound_rate: with samplers that choose windows of sound: samples a second to return.
         on_bad: a recording that cannot be read raises (``"error"``) or is left out and told (``"skip"``).
+
+    Raises:
+        ValueError: if the source holds no recording, or the sampler weighs by motion and ``motion`` is None.
     """
 
     def __init__(
@@ -42,6 +45,8 @@ class Videos(Dataset):
         sound_rate: int | None = None,
         on_bad: Literal["error", "skip"] = "error",
     ):
+        if sampler.needs_motion and motion is None:
+            raise ValueError(f"{type(sampler).__name__} weighs by motion: set motion to 'difference' or 'farneback'")
         self.recordings, self.classes = find_recordings(source, split)
         self.sampler, self.size, self.seed, self.backend = sampler, size, seed, backend
         self.motion, self.sound_rate, self.on_bad = motion, sound_rate, on_bad
@@ -105,10 +110,11 @@ def cut(timeline: Timeline, recording: Recording) -> tuple[Timeline, int]:
     if recording.start is None and recording.end is None:
         return timeline, 0
     start = recording.start or 0.0
-    end = timeline.end if recording.end is None else min(recording.end, timeline.end)
+    end = timeline.end if recording.end is None else recording.end
     inside = np.flatnonzero((timeline.times >= start) & (timeline.times < end))
     if not len(inside):
         raise ValueError(f"no frame lies between {start} s and {end} s; the recording lasts {timeline.end:.3f} s")
+    end = min(end, timeline.end)
     first, zero = int(inside[0]), float(timeline.times[inside[0]])
     sound = None
     if timeline.sound is not None:

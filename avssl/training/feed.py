@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from avssl.data import Dataset, Endless
-from avssl.data.collate import collate
+from avssl.data.batches import collate
 from avssl.training.stopping import leave_signals_alone
 
 Batch = dict[str, Any]
