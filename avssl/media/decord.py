@@ -5,6 +5,7 @@ and spins for ever holding the interpreter when a file has fewer frames than it 
 ``tools/bench_exactness.py``). It is therefore given only files and frames that the scan vouches for.
 """
 
+import io
 import os
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -13,6 +14,7 @@ import numpy as np
 
 from avssl.media.base import Backend, Deadline, Index, Interval, Report
 from avssl.media.peers import (
+    contents,
     first_line,
     gave_up,
     in_chunks,
@@ -73,7 +75,7 @@ class Decord(Backend):
         decord = load(self.origin)
         if several_videos(self.origin):
             raise refusal(self, "there are several video streams and Decord chooses by itself")
-        source = str(self.origin.path) if self.origin.path else self.origin.open()
+        source = str(self.origin.path) if self.origin.path else io.BytesIO(contents(self.origin))
         try:
             reader = decord.VideoReader(source, ctx=decord.cpu(0), num_threads=self.threads, fault_tol=0)
             times = reader.get_frame_timestamp(np.arange(len(reader)))[:, 0].astype(np.float64)

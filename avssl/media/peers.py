@@ -1,13 +1,14 @@
 """What the backends of other libraries share: when they may be trusted, and how their answers are checked."""
 
+import re
 from collections.abc import Iterator, Sequence
 
-import av
 import numpy as np
 
 from avssl.media.base import Backend, Index, Interval, Report
 from avssl.media.errors import BackendUnavailable, BackendUnsuitable, DecodeError
 from avssl.media.source import Origin
+from avssl.media.walk import opened
 
 CHUNK_BYTES = 64 << 20  # native-size pixels that a library may hold at once
 
@@ -45,8 +46,10 @@ def gave_up(backend: Backend, error: Exception, frame: int, report: Report) -> D
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error with words in it: the libraries append traces of their C++."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    """Return what an error says, without the places and traces in C++ that the libraries put around it."""
+    line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    line = re.sub(r"^(\[[\d:]+\] )?\S+\.(cc|cpp|h):\d+: (Check failed: )?(\[[^\]]*\] ?)?", "", line)
+    return line if len(line) <= 200 else line[:197] + "..."
 
 
 def why_unsafe(index: Index, library: str, containers: frozenset[str]) -> str | None:
@@ -82,8 +85,20 @@ def wrong_clock(index: Index, times: np.ndarray, tolerance: float) -> str | None
 
 def several_videos(origin: Origin) -> bool:
     """Tell whether the recording has more than one video stream, cover pictures included."""
-    with av.open(str(origin.path) if origin.path else origin.open()) as container:
+    with opened(origin) as container:
         return len(container.streams.video) > 1
+
+
+def contents(origin: Origin) -> bytes:
+    """Return all bytes of a recording, for a library that reads paths or bytes alone."""
+    if origin.data is not None:
+        return origin.data
+    file = origin.open()
+    try:
+        return file.read()
+    finally:
+        if not origin.lent:
+            file.close()
 
 
 def in_chunks(plan: Sequence[Interval], index: Index) -> Iterator[list[int]]:

@@ -10,7 +10,7 @@ from importlib.metadata import version
 import numpy as np
 
 from avssl.media.base import Backend, Deadline, Index, Interval, Report
-from avssl.media.peers import first_line, gave_up, in_chunks, refusal, unavailable, why_unsafe
+from avssl.media.peers import contents, first_line, gave_up, in_chunks, refusal, unavailable, why_unsafe
 from avssl.media.resize import resize_area
 from avssl.media.source import Origin
 
@@ -59,7 +59,7 @@ class TorchCodec(Backend):
     def _open(self):
         decoders = load(self.origin)
         origin, info = self.origin, self.index.info
-        source = str(origin.path) if origin.path else origin.data or origin.open()
+        source = str(origin.path) if origin.path else contents(origin)
         try:
             decoder = decoders.VideoDecoder(
                 source,

@@ -29,15 +29,13 @@ CLOSE = ["ten_bits.mp4"]
 REFUSED = {
     "h264.avi": "presentation times",
     "packed_2.avi": "presentation times",
-    "mpeg1.mpg": "presentation times",
     "raw.h264": "presentation times",
     "cut.mp4": "edit list",
     "h264.ts": "mpegts",
-    "mpeg2.ts": "mpegts",
-    "intra_refresh.mp4": "",
-    "beheaded_open_x265.mkv": "",
+    "intra_refresh.mp4": "key frames lean",
+    "beheaded_open_x265.mkv": "cannot be decoded|open groups",
     "two_videos.mp4": "several video streams",
-    "loop.apng": "",
+    "loop.gif": "pictures",
 }
 
 

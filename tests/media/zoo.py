@@ -66,7 +66,7 @@ PLAIN: dict[str, Sheet] = {
     "loop.apng": Sheet(codec="apng", pixels="rgba", container="apng"),
     "loop.gif": Sheet(codec="gif", pixels="rgb8"),
     "uneven.gif": Sheet(
-        codec="gif", pixels="rgb8", ticks=[3 * place + place % 3 for place in range(48)], clock=100, frames=48
+        codec="gif", pixels="rgb8", ticks=[4 * place + place % 3 for place in range(48)], clock=100, frames=48
     ),
     # open groups: frames are shown before a key frame that lies before them in the file
     "open_x264.mp4": Sheet(between=3, options=OPEN_X264),
