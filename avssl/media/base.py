@@ -98,6 +98,7 @@ class Index:
         offsets: where each packet's bytes lie in the file, int64 ``(packets,)``; empty if they must be demuxed.
         sizes: bytes of each packet, int32 ``(packets,)``.
         discarded: number of packets that are decoded but never displayed (edit lists, hidden frames).
+        damaged: packets that the decoder refused when the scan decoded everything (ordinal mode).
         reordered: True if some frame is displayed before a key frame that precedes it in the file (open GOP).
         strict: whether the decoder may be told to refuse damage; not where references to what lies before a key frame
             are normal (open groups in H.264).
@@ -120,6 +121,7 @@ class Index:
     sizes: np.ndarray
     discarded: int
     reordered: bool
+    damaged: int = 0
     strict: bool = True
     time_base: Fraction
     coding: Coding | None

@@ -13,7 +13,7 @@ import numpy as np
 from avssl.cache import cache_folder
 from avssl.media.base import Coding, Index, SoundInfo, VideoInfo
 
-VERSION = 2  # raise it when the scan or the file changes: older files are then scanned anew
+VERSION = 3  # raise it when the scan or the file changes: older files are then scanned anew
 _ARRAYS = {
     "pts": np.int64,
     "durations": np.int64,
@@ -65,6 +65,7 @@ def pack(index: Index) -> bytes:
             "mode": index.mode,
             "discarded": index.discarded,
             "reordered": index.reordered,
+            "damaged": index.damaged,
             "strict": index.strict,
             "time_base": str(index.time_base),
             "notes": index.notes,
@@ -102,6 +103,7 @@ def unpack(data: bytes) -> Index | None:
         mode=header["mode"],
         discarded=header["discarded"],
         reordered=header["reordered"],
+        damaged=header["damaged"],
         strict=header["strict"],
         time_base=Fraction(header["time_base"]),
         coding=coding,

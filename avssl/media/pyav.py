@@ -4,10 +4,9 @@ Every packet is given its own number as its time, so that each frame that comes 
 clock the container has.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from typing import IO, Any
+from typing import Any
 
 import av
 import numpy as np
@@ -98,6 +97,7 @@ class _Run:
         self.counting = not len(self.index.packet)
         self.left = {frame for frame in interval.targets if frame not in report.filled}
         self.last = -1  # the frame that came out last
+        self.fed = -1  # the packet given last
 
     def go(self) -> None:
         if not self.left:
@@ -109,6 +109,7 @@ class _Run:
             for packet in feeder.packets(feed(self.index, self.interval)):
                 self.deadline.check()
                 self.report.decoded += 1
+                self.fed = packet.pts
                 for frame in context.decode(packet):
                     self._take(frame)
                 if not self.left:
@@ -143,10 +144,13 @@ class _Run:
         return int(self.backend._frame_of[frame.pts])
 
     def _salvage(self, context: VideoCodecContext) -> None:
-        """Take what the decoder still holds from before a damaged packet."""
+        """Take what the decoder still holds from before a damaged packet; with threads nobody knows what that is."""
+        if self.backend.threads > 1:
+            return
         try:
             for frame in context.decode(None):
-                self._take(frame)
+                if frame.pts != self.fed:
+                    self._take(frame)
         except (FFmpegError, _Missing):
             return  # the first error is the one to report
 
@@ -168,20 +172,18 @@ class _FromFile:
 
     def __init__(self, origin: Origin, index: Index, threads: int):
         assert index.coding is not None
-        self.index, self.name = index, origin.name
-        self.data = origin.data
-        self.file: IO[bytes] | None = None if origin.data is not None else origin.open()
+        self.index = index
+        self.file = origin.open()
         self.context = _decoder(index.coding, threads, index.strict)
         self.keys = frozenset(index.keys.tolist())
 
     def packets(self, numbers: np.ndarray) -> Iterator[Packet]:
-        handle = None if self.file is None else self.file.fileno()
         offsets, sizes = self.index.offsets[numbers].tolist(), self.index.sizes[numbers].tolist()
         for number, offset, size in zip(numbers.tolist(), offsets, sizes, strict=True):
-            data = self.data[offset : offset + size] if self.data is not None else os.pread(handle, size, offset)
-            if len(data) != size:
+            packet = Packet(size)  # FFmpeg's own memory, with the room that decoders read past the end
+            self.file.seek(offset)
+            if self.file.readinto(packet) != size:
                 raise _Missing("the file is shorter than when it was scanned")
-            packet = Packet(data)
             packet.pts = number
             if number in self.keys:  # some decoders add what is not marked so to the picture before
                 packet.is_keyframe = True
@@ -192,14 +194,15 @@ class _FromFile:
         self.context.flush_buffers()
 
     def close(self) -> None:
-        if self.file is not None:
-            self.file.close()
+        self.file.close()
 
 
 def _decoder(coding: Coding, threads: int, strict: bool) -> VideoCodecContext:
     """Return a decoder set up as the container would have."""
     context: Any = av.CodecContext.create(coding.decoder, "r")
-    context.extradata = coding.extradata or None
+    if coding.extradata:
+        context.extradata = bytes(len(coding.extradata) + 128)  # decoders read past the end: let them find zeros there
+        context.extradata = coding.extradata
     context.width, context.height = coding.width, coding.height
     if coding.pixel_format:
         context.pix_fmt = coding.pixel_format

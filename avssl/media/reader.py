@@ -11,7 +11,7 @@ import torch
 
 from avssl.media.base import Backend, Deadline, Frames, Index, Mismatch, Report, Size, Sound, VideoInfo
 from avssl.media.errors import BackendUnsuitable, DecodeError, MediaError, TooShort
-from avssl.media.plan import packets_fed, plan_frames
+from avssl.media.plan import plan_frames
 from avssl.media.resize import output_size
 from avssl.media.scan import scan
 from avssl.media.source import Origin, Source
@@ -88,7 +88,8 @@ class Reader:
             raise ValueError(f"threads must be at least 1; got {threads}")
         self.origin = Origin(source)
         self.backend, self.size, self.threads, self.stream = backend, size, threads, stream
-        self.on_error, self.timeout = on_error, timeout
+        self.on_error: OnError = on_error
+        self.timeout = timeout
         self.report = Report()
         self._backend: Backend | None = None
         self._index = scan(self.origin, stream)
@@ -150,16 +151,9 @@ class Reader:
         try:
             return self._frames(self._absolute(asked), deadline)
         except Mismatch as surprise:
-            note = f"frames were counted anew: {surprise}"
-        self._recount()
-        try:
-            frames = self._frames(self._absolute(asked), deadline)
-        except Mismatch as surprise:
-            raise DecodeError(
-                f"the file does not decode twice to the same frames: {surprise}", source=self.origin.name
-            ) from surprise
-        self.report.notes.append(note)
-        return frames
+            frames = self._frames(self._absolute(asked), deadline)  # by the new count
+            self.report.notes.append(f"frames were counted anew: {surprise}")
+            return frames
 
     def sound(self, windows: np.ndarray, rate: int, channels: int | None = 1) -> Sound:
         """Return windows of sound on the video's clock, float32 ``(windows, channels, samples)`` with a mask.
@@ -277,7 +271,11 @@ class Reader:
         parts = [plan] if self.on_error == "raise" else [[interval] for interval in plan]
         for part in parts:
             try:
-                backend.decode(part, slots, self.report, deadline)
+                try:
+                    backend.decode(part, slots, self.report, deadline)
+                except Mismatch as surprise:
+                    self._recount(surprise)
+                    raise
             except DecodeError as error:
                 if self.on_error == "raise":
                     raise
@@ -288,10 +286,19 @@ class Reader:
             self._backend = self._class()(self.origin, self._index, threads=self.threads)
         return self._backend
 
-    def _recount(self) -> None:
-        """Forget what the container promised and learn the frames by decoding everything."""
+    def _recount(self, surprise: Mismatch) -> None:
+        """Forget what the container promised and learn the frames by decoding everything.
+
+        Raises:
+            DecodeError: if they were counted already, or damage explains the surprise.
+        """
+        counted = scan(self.origin, self.stream, count=True)
+        if self._index.mode == "ordinal" or counted.damaged:
+            raise DecodeError(
+                f'{surprise}: the file is damaged; on_error="truncate" gives the good frames', source=self.origin.name
+            ) from surprise
         self.close()
-        self._index = scan(self.origin, self.stream, count=True)
+        self._index = counted
         self.__dict__.pop("timeline", None)
 
 
@@ -308,5 +315,3 @@ def _abandon() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_abandon)
-
-__all__ = ["BACKENDS", "OnError", "Reader", "open_video", "packets_fed"]

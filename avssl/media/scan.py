@@ -33,7 +33,7 @@ def scan(origin: Origin, stream: str | int = "best", *, count: bool = False) -> 
         if known is not None and (not count or known.mode == "ordinal"):
             return known
     index = scan_now(origin, stream, count=count)
-    if name is not None:
+    if name is not None and not (count and index.damaged):  # what a damaged file promises is worth more than its rest
         keep(name, stream, index)
     return index
 
@@ -94,12 +94,13 @@ def _by_order(found: Walk, reason: str, origin: Origin) -> Index:
     if not found.shown:
         raise ScanError("no frame of the video stream can be decoded", source=origin.name)
     notes = [f"frames were counted by decoding: {reason}"]
-    if found.damaged:
-        notes.append(f"{found.damaged} packets are damaged")
-    rows = found.shown
+    if found.refused:
+        notes.append(f"the decoder calls {len(found.refused)} packets damaged")
+    rows = found.counted()
     packed = any(row.marks.packed for row in found.rows)
     known = not packed and None not in rows and len(set(rows)) == len(rows)
     if not known:
+        rows = found.shown
         notes.append("the decoder does not tell which packet a frame came from: every read starts at the beginning")
     place_of = {row: place for place, row in enumerate(rows)} if known else {}
     keys = [key for key in found.fresh() if key in place_of]
@@ -120,6 +121,8 @@ def _times_by_order(found: Walk, rows: list) -> np.ndarray:
         if len(slots) == len(rows) == len(found.rows) == len(set(slots)):
             return np.array(slots, np.int64)
     step = 1 / (found.rate * found.time_base) if found.rate else Fraction(1)
+    if found.rate and step < 1:  # the container's clock is too coarse to tell frames apart
+        found.time_base, step = 1 / found.rate, Fraction(1)
     return np.array([round(place * step) for place in range(len(rows))], np.int64)
 
 
@@ -156,6 +159,7 @@ def _index(found: Walk, mode, pts, packet, keys, key_frames, marks, notes) -> In
         offsets=np.array([] if None in offsets else offsets, np.int64),
         strict=all(found.rows[key].marks.closed for key in key_rows),
         sizes=np.array([row.size for row in found.rows], np.int32),
+        damaged=len(found.refused) if found.complete else 0,
         discarded=sum(row.discard or row.marks.hidden for row in found.rows),
         reordered=reordered,
         time_base=found.time_base,

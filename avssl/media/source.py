@@ -64,7 +64,7 @@ class Origin:
         """Whether the source is an open file of the caller's, which we neither close nor open twice."""
         return self.path is None and self.data is None and not callable(self.source)
 
-    def open(self) -> IO[bytes]:
+    def open(self) -> Any:
         """Return a binary file at its start; the caller's own file if it gave one."""
         if self.path is not None:
             return open(self.path, "rb", buffering=0)

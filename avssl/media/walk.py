@@ -64,7 +64,7 @@ class Walk:
         rows: the packets.
         shown: for each frame the decoder gave, which packet it came from, in decoded order; None if it does not say.
         complete: whether everything was decoded, not only the start.
-        damaged: how many packets the decoder refused.
+        refused: packets that the decoder called damaged, each with how many frames came out before.
         time_base: seconds a unit of the rows' times.
         rate: mean frames a second by the headers, for want of better.
         sound_span: first and last moment of sound in seconds of container time.
@@ -78,10 +78,18 @@ class Walk:
     rows: list[Row] = field(default_factory=list)
     shown: list[int | None] = field(default_factory=list)
     complete: bool = False
-    damaged: int = 0
+    refused: list[tuple[int, int]] = field(default_factory=list)
     sound: SoundInfo | None = None
     sound_span: tuple[Fraction, Fraction] | None = None
     notes: list[str] = field(default_factory=list)
+
+    def counted(self) -> list[int | None]:
+        """Return for each frame in decoded order which packet it came from; damaged packets keep their places."""
+        frames, came = list(self.shown), set(self.shown)
+        for place, row in reversed(self.refused):
+            if row not in came:
+                frames.insert(place, row)
+        return frames
 
     def fresh(self) -> list[int]:
         """Return the packets at which decoding may start."""
@@ -207,6 +215,8 @@ class _Pass:
             self._packets()
         except FFmpegError as error:
             self.found.notes.append(f"the container breaks off: {error.strerror or type(error).__name__}")
+        except IndexError:  # what PyAV raises for a packet of a stream that damage made up on the way
+            self.found.notes.append("the container breaks off: a packet of a stream that does not exist")
         finally:
             if self.file is not None:
                 self.file.close()
@@ -273,7 +283,8 @@ class _Pass:
         try:
             frames = self.context.decode(packet)
         except FFmpegError:
-            self.found.damaged += packet is not None  # counted, and said in the index's notes
+            if packet is not None and self.found.shown:  # before the first picture it is only a headless stream
+                self.found.refused.append((len(self.found.shown), len(self.found.rows) - 1))
             return
         for frame in frames:
             if not self.found.shown:
