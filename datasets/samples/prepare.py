@@ -30,7 +30,7 @@ from avssl.cache import cache_folder
 SOURCES = Path(__file__).with_name("sources.toml")
 HELD_OUT = 0.25  # of a video that is split by time
 GAP = 2.0  # seconds between what is learned from and what is held out
-LONGEST = 10.0  # seconds that one row of the manifest spans at most
+LONGEST = 5.0  # seconds that one row of the manifest spans at most
 COLUMNS = ["path", "split", "label", "start", "end", "licence", "source"]
 
 
