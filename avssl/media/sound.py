@@ -38,8 +38,8 @@ def read_sound(
         info: its sound stream; None if it has none.
         windows: start and end in seconds, ``(windows, 2)``, all of one length; they may leave the track.
         rate: samples a second wanted, in Hz.
-        channels: 1 for the mean of all channels; 2 for stereo (mono twice; more than two by FFmpeg's standard matrix);
-            None for the channels as recorded.
+        channels: 1 for the mean of all channels; 2 for stereo (mono twice; more than two by FFmpeg's standard matrix,
+            whose sums may pass 1); None for the channels as recorded.
         zero: where the windows' clock starts, in seconds of the container's time; None at the first sample of sound.
         on_error: what a damaged packet does: ``"raise"`` a DecodeError, or ``"truncate"``: silence and a mask.
 

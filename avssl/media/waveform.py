@@ -5,12 +5,14 @@ from functools import cache
 
 import av
 import numpy as np
+from av.error import FFmpegError
 
 CROSSINGS = 64  # zero crossings of the sinc on each side: flat up to 0.91 of the lower Nyquist frequency
 CUTOFF = 0.955  # of the lower Nyquist frequency; the transition band ends where aliasing would begin
 BETA = 8.4  # of the Kaiser window: 85 dB down
 STEPS = 1024  # table rows a zero crossing; linear interpolation between them errs by -115 dB
 SAME_INSTANT = 1e-5  # in samples; closer than this two instants are one and the sample is copied
+KINDS = {"u8": np.uint8, "s16": np.int16, "s32": np.int32, "s64": np.int64, "flt": np.float32, "dbl": np.float64}
 ROWS = 4096  # output samples worked on at a time: bounds the memory
 
 
@@ -97,9 +99,12 @@ def _table() -> np.ndarray:
 
 def samples_of(frame: av.AudioFrame) -> np.ndarray:
     """Return a decoded frame of any sample format as float32 ``(channels, samples)``, full scale at 1."""
-    raw = frame.to_ndarray()
-    if not frame.format.is_planar:
-        raw = raw.reshape(-1, len(frame.layout.channels)).T
+    kind, channels = KINDS[frame.format.name.removesuffix("p")], len(frame.layout.channels)
+    if frame.format.is_planar:  # by hand, because PyAV's own conversion reads past the planes of eight channels
+        planes = [memoryview(frame.planes[place]) for place in range(channels)]
+        raw = np.stack([np.frombuffer(plane, kind, frame.samples) for plane in planes])
+    else:
+        raw = np.frombuffer(memoryview(frame.planes[0]), kind, frame.samples * channels).reshape(-1, channels).T
     if raw.dtype.kind == "f":
         return raw.astype(np.float32)
     if raw.dtype.kind == "u":
@@ -112,7 +117,14 @@ def fold(frame: av.AudioFrame, channels: int | None) -> np.ndarray:
     recorded = len(frame.layout.channels)
     if channels == 2 and recorded > 2:
         matrix = av.AudioResampler(format="fltp", layout="stereo", rate=frame.sample_rate)
-        return np.concatenate([samples_of(part) for part in matrix.resample(frame)], axis=1)
+        try:
+            parts = matrix.resample(frame)
+        except FFmpegError as error:
+            raise ValueError(
+                f"FFmpeg has no standard way from {recorded} channels ({frame.layout.name}) to stereo; "
+                "use channels=1 (mean) or channels=None (as recorded)"
+            ) from error
+        return np.concatenate([samples_of(part) for part in parts], axis=1)
     samples = samples_of(frame)
     if channels is None or recorded == channels:
         return samples
