@@ -6,7 +6,6 @@ and spins for ever holding the interpreter when a file has fewer frames than it 
 """
 
 import io
-import os
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 
@@ -16,7 +15,7 @@ from avssl.media.base import Backend, Deadline, Index, Interval, Report
 from avssl.media.peers import (
     contents,
     first_line,
-    gave_up,
+    hand_over,
     in_chunks,
     refusal,
     several_videos,
@@ -29,7 +28,6 @@ from avssl.media.source import Origin
 
 CONTAINERS = frozenset({"mov", "mp4", "matroska", "webm", "flv"})
 CODECS = frozenset({"h264", "hevc", "mpeg4", "vp8", "vp9", "mjpeg", "h263", "flv1", "prores", "ffv1", "dnxhd"})
-TRIES_AT_THE_END = "64"  # Decord's own 10240 looks like a hang
 
 
 class Decord(Backend):
@@ -60,7 +58,9 @@ class Decord(Backend):
             try:
                 pictures = reader.get_batch(frames).asnumpy()
             except Exception as error:  # DECORDError derives from nothing nearer
-                raise gave_up(self, error, frames[0], report) from error
+                self.close()  # a handle that has failed fails for ever
+                hand_over(self, error, plan, slots, report, deadline)
+                return
             if pictures.shape[1:3] != (info.height, info.width):
                 height, width = pictures.shape[1:3]
                 raise refusal(self, f"Decord shows {width}x{height} where {info.width}x{info.height} is displayed")
@@ -93,7 +93,6 @@ class Decord(Backend):
 
 def load(origin: Origin):
     """Import Decord, late and quietly."""
-    os.environ.setdefault("DECORD_EOF_RETRY_MAX", TRIES_AT_THE_END)  # it reads this when it is loaded, never again
     try:
         decord = import_module("decord")
     except (ImportError, OSError, RuntimeError) as error:

@@ -1,12 +1,13 @@
 """What the backends of other libraries share: when they may be trusted, and how their answers are checked."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from avssl.media.base import Backend, Index, Interval, Report
-from avssl.media.errors import BackendUnavailable, BackendUnsuitable, DecodeError
+from avssl.media.base import Backend, Deadline, Index, Interval, Report
+from avssl.media.errors import BackendUnavailable, BackendUnsuitable
+from avssl.media.pyav import PyAV
 from avssl.media.source import Origin
 from avssl.media.walk import opened
 
@@ -33,16 +34,25 @@ def refusal(backend: Backend, reason: str) -> BackendUnsuitable:
     )
 
 
-def gave_up(backend: Backend, error: Exception, frame: int, report: Report) -> DecodeError:
-    """Return the error for a library that raised ``error`` somewhere from ``frame`` on."""
-    good = max((done for done in report.filled if done < frame), default=None)
-    return DecodeError(
-        f"{backend.name} gave up: {first_line(error)}",
-        source=backend.origin.name,
-        backend=backend.name,
-        position=backend.index.seconds(frame),
-        decoded_until=None if good is None else backend.index.seconds(good),
-    )
+def hand_over(
+    backend: Backend,
+    error: Exception,
+    plan: Sequence[Interval],
+    slots: Mapping[int, np.ndarray],
+    report: Report,
+    deadline: Deadline,
+) -> None:
+    """Let PyAV read what a library failed on: it alone tells which frames are good and where the damage begins.
+
+    Raises:
+        DecodeError: if the data is damaged for PyAV too.
+    """
+    report.notes.append(f"{backend.name} gave up ({first_line(error)}); pyav read on")
+    reference = PyAV(backend.origin, backend.index, threads=backend.threads)
+    try:
+        reference.decode(plan, slots, report, deadline)
+    finally:
+        reference.close()
 
 
 def first_line(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from importlib.metadata import version
 import numpy as np
 
 from avssl.media.base import Backend, Deadline, Index, Interval, Report
-from avssl.media.peers import contents, first_line, gave_up, in_chunks, refusal, unavailable, why_unsafe
+from avssl.media.peers import contents, first_line, hand_over, in_chunks, refusal, unavailable, why_unsafe
 from avssl.media.resize import resize_area
 from avssl.media.source import Origin
 
@@ -45,7 +45,9 @@ class TorchCodec(Backend):
             try:
                 batch = decoder.get_frames_at(frames)
             except Exception as error:  # RuntimeError, IndexError and its own kinds
-                raise gave_up(self, error, frames[0], report) from error
+                self.close()  # a handle that has failed fails for ever
+                hand_over(self, error, plan, slots, report, deadline)
+                return
             times = batch.pts_seconds.numpy() - self.index.info.start
             expected = self.index.times()[frames]
             if np.abs(times - expected).max() > 1e-3:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -192,8 +193,11 @@ def patch(path: Path, box: bytes, offset: int, value: bytes):
     path.write_bytes(content)
 
 
-def shown(path: Path) -> list[int]:
-    """Return the numbers that plain sequential decoding shows: what any reader must agree with."""
+def shown(path: Path, *, broken: bool = False) -> list[int]:
+    """Return the numbers that plain sequential decoding shows: what any reader must agree with.
+
+    A ``broken`` file is read up to the first packet that the decoder refuses.
+    """
     if path.suffix == ".webp":
         with Image.open(path) as pages:
             return read_numbers(np.stack([np.asarray(page.convert("RGB")) for page in ImageSequence.Iterator(pages)]))
@@ -202,7 +206,8 @@ def shown(path: Path) -> list[int]:
         stream = container.streams.best("video")
         assert isinstance(stream, av.VideoStream)
         stream.thread_type = "NONE"
-        for frame in container.decode(stream):
-            picture = np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90)
-            numbers += read_numbers(picture[None])
+        with suppress(FFmpegError) if broken else nullcontext():
+            for frame in container.decode(stream):
+                picture = np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90)
+                numbers += read_numbers(picture[None])
     return numbers
