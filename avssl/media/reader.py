@@ -13,7 +13,7 @@ from avssl.media.base import Backend, Deadline, Frames, Index, Mismatch, Report,
 from avssl.media.errors import BackendUnsuitable, DecodeError, MediaError, TooShort
 from avssl.media.plan import plan_frames
 from avssl.media.resize import output_size
-from avssl.media.scan import scan
+from avssl.media.scan import remember, scan, scan_now
 from avssl.media.source import Origin, Source
 from avssl.sampling import Clips, Timeline
 
@@ -45,7 +45,7 @@ def open_video(
         threads: of the decoder; more than one is for a person waiting, never for a loader's worker.
         stream: ``"best"``, or the number of the video stream.
         on_error: ``"raise"``, or ``"truncate"``: frames that damage makes undecodable come back black and not valid.
-        timeout: seconds that one call may take; None for no limit.
+        timeout: seconds that opening, or one call, may take; None for no limit.
 
     Returns:
         The reader, to be used in ``with``.
@@ -92,7 +92,7 @@ class Reader:
         self.timeout = timeout
         self.report = Report()
         self._backend: Backend | None = None
-        self._index = scan(self.origin, stream)
+        self._index = scan(self.origin, stream, Deadline(timeout, self.origin.name))
         self._class()  # an unsuitable backend is said now
         _readers.add(self)
 
@@ -274,7 +274,7 @@ class Reader:
                 try:
                     backend.decode(part, slots, self.report, deadline)
                 except Mismatch as surprise:
-                    self._recount(surprise)
+                    self._recount(surprise, int(wanted.max()))
                     raise
             except DecodeError as error:
                 if self.on_error == "raise":
@@ -286,20 +286,24 @@ class Reader:
             self._backend = self._class()(self.origin, self._index, threads=self.threads)
         return self._backend
 
-    def _recount(self, surprise: Mismatch) -> None:
+    def _recount(self, surprise: Mismatch, last: int) -> None:
         """Forget what the container promised and learn the frames by decoding everything.
 
         Raises:
-            DecodeError: if they were counted already, or damage explains the surprise.
+            DecodeError: if they were counted already, or if it is damage that explains the surprise.
         """
-        counted = scan(self.origin, self.stream, count=True)
-        if self._index.mode == "ordinal" or counted.damaged:
+        counted = self._index if self._index.mode == "ordinal" else scan_now(self.origin, self.stream, count=True)
+        if counted is self._index or counted.damaged or last >= len(counted):
+            found = "" if counted is self._index else f", {len(counted)} of {len(self._index)} frames come out"
             raise DecodeError(
-                f'{surprise}: the file is damaged; on_error="truncate" gives the good frames', source=self.origin.name
+                f'{surprise}: the file is damaged{found}; on_error="truncate" gives the good ones',
+                source=self.origin.name,
+                decoded_until=counted.seconds(len(counted) - 1),
             ) from surprise
         self.close()
         self._index = counted
         self.__dict__.pop("timeline", None)
+        remember(self.origin, self.stream, counted)
 
 
 _readers: "weakref.WeakSet[Reader]" = weakref.WeakSet()

@@ -1,53 +1,67 @@
 """The scan: list a recording's packets once, decide what can be trusted, and keep the result on disk."""
 
-import warnings
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 
-from avssl.media.base import NO_TIME, Index, SoundInfo
+from avssl.media.base import NO_TIME, Deadline, Index, SoundInfo
 from avssl.media.errors import ScanError
 from avssl.media.keep import fetch, keep
 from avssl.media.source import Origin
 from avssl.media.walk import TIMED, Walk, walk
 
 
-def scan(origin: Origin, stream: str | int = "best", *, count: bool = False) -> Index:
+def scan(origin: Origin, stream: str | int = "best", deadline: Deadline | None = None) -> Index:
     """Return the index of a recording, from the cache if it was scanned before.
 
     Args:
         origin: the recording.
         stream: ``"best"``, or the number of a stream in the container.
-        count: decode the whole recording to learn its frames, whatever the container promises; for recordings whose
-            packets turned out to lie.
+        deadline: when to give up.
 
     Raises:
+        DecodeTimeout: if the deadline has passed.
         OpenError: if it is not a video.
         ScanError: if it holds no frame.
     """
     name = origin.fingerprint()
-    if name is not None:
-        known = fetch(name, stream)
-        if known is not None and (not count or known.mode == "ordinal"):
-            return known
-    index = scan_now(origin, stream, count=count)
-    if name is not None and not (count and index.damaged):  # what a damaged file promises is worth more than its rest
-        keep(name, stream, index)
+    known = None if name is None else fetch(name, stream)
+    if known is not None:
+        return known
+    index = scan_now(origin, stream, deadline)
+    remember(origin, stream, index)
     return index
 
 
-def scan_now(origin: Origin, stream: str | int = "best", *, count: bool = False) -> Index:
-    """Scan without looking at the cache."""
+def remember(origin: Origin, stream: str | int, index: Index) -> None:
+    """Keep an index on disk, in place of an earlier one of the same recording."""
+    name = origin.fingerprint()
+    if name is not None:
+        keep(name, stream, index)
+
+
+def scan_now(
+    origin: Origin, stream: str | int = "best", deadline: Deadline | None = None, *, count: bool = False
+) -> Index:
+    """Scan without looking at the cache.
+
+    Args:
+        origin: the recording.
+        stream: as for `scan`.
+        deadline: as for `scan`.
+        count: decode the whole recording to learn its frames, whatever the container promises; for recordings whose
+            packets turned out to lie.
+    """
     if origin.pictures():
         from avssl.media.pictures import scan_pictures
 
         return scan_pictures(origin)
-    found = walk(origin, stream, count=count or None)
-    reason = "asked for" if count else _distrust(found)
+    found = walk(origin, stream, deadline, count=count or None)
+    reason = "its presentation times turned out wrong" if count else _distrust(found)
     if reason and not found.complete:
-        found = walk(origin, stream, count=True)
+        found = walk(origin, stream, deadline, count=True)
     return _by_order(found, reason, origin) if reason else _by_time(found, origin)
 
 
@@ -145,6 +159,8 @@ def _index(found: Walk, mode, pts, packet, keys, key_frames, marks, notes) -> In
         sound=_sound(found, start),
     )
     top = max((row.marks.layer for row in found.rows), default=0)
+    if info.color_transfer in ("smpte2084", "arib-std-b67"):
+        notes = [*notes, f"high dynamic range ({info.color_transfer}) is converted without tone mapping"]
     offsets = [row.offset for row in found.rows]
     return Index(
         mode=mode,
@@ -200,9 +216,3 @@ def _sound(found: Walk, start: float) -> SoundInfo | None:
         return None
     low, high = found.sound_span
     return replace(found.sound, start=float(low) - start, end=float(high) - start)
-
-
-def warn_of_transfer(index: Index) -> None:
-    """Warn of high dynamic range, which is converted without tone mapping and looks flat."""
-    if index.info.color_transfer in ("smpte2084", "arib-std-b67"):
-        warnings.warn(f"high dynamic range ({index.info.color_transfer}) is not tone-mapped", stacklevel=3)

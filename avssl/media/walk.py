@@ -15,7 +15,7 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from avssl.media.base import Coding, SoundInfo, VideoInfo
+from avssl.media.base import Coding, Deadline, SoundInfo, VideoInfo
 from avssl.media.bitstream import SEEKABLE, Examiner, Marks, examiner
 from avssl.media.errors import OpenError, ScanError
 from avssl.media.source import Origin
@@ -173,12 +173,15 @@ def _is_cover(stream: VideoStream) -> bool:
     return bool(stream.disposition & Disposition.attached_pic)
 
 
-def walk(origin: Origin, stream: str | int = "best", *, count: bool | None = None) -> Walk:
+def walk(
+    origin: Origin, stream: str | int = "best", deadline: Deadline | None = None, *, count: bool | None = None
+) -> Walk:
     """List all packets and decode the start, or everything.
 
     Args:
         origin: the recording.
         stream: ``"best"`` or a stream's number.
+        deadline: when to give up.
         count: True to decode everything; None to do so only where the container holds no presentation times.
 
     Raises:
@@ -191,7 +194,7 @@ def walk(origin: Origin, stream: str | int = "best", *, count: bool | None = Non
         found = _describe(container, video, sound)
         if count is None:
             count = not TIMED & set(found.container.split(","))
-        _Pass(origin, container, video, sound, found, count).run()
+        _Pass(origin, container, video, sound, found, count, deadline or Deadline(None)).run()
     if not found.rows:
         raise ScanError("the video stream holds no packet", source=origin.name)
     return found
@@ -200,9 +203,11 @@ def walk(origin: Origin, stream: str | int = "best", *, count: bool | None = Non
 class _Pass:
     """The loop of `walk`, with its state."""
 
-    def __init__(self, origin: Origin, container: InputContainer, video, sound, found: Walk, count: bool):
+    def __init__(
+        self, origin: Origin, container: InputContainer, video, sound, found: Walk, count: bool, deadline: Deadline
+    ):
         self.container, self.video, self.sound, self.found, self.count = container, video, sound, found, count
-        self.context = video.codec_context
+        self.context, self.deadline = video.codec_context, deadline
         self.context.thread_type = "NONE"
         self.context.thread_count = 1
         self.examine: Examiner = examiner(found.info.codec, found.coding.extradata)
@@ -230,6 +235,7 @@ class _Pass:
     def _packets(self) -> None:
         streams = [self.video] if self.sound is None else [self.video, self.sound]
         for packet in self.container.demux(*streams):
+            self.deadline.check()
             if not packet.size:  # the end, or a frame that AVI says to hold
                 continue
             if packet.stream_index != self.video.index:
