@@ -29,6 +29,8 @@ NEAR = 2.0  # seconds; over a shorter gap decoding on is cheaper than seeking
 DRIFT = 0.008  # seconds by which times may leave the count of samples before that is a gap; codec frames are longer
 BACK_OFF = (0.0, 2.0, 10.0)  # seconds further back that a seek is tried when it lands late
 SEEKABLE = {"mov", "mp4", "matroska", "webm", "mpegts", "avi", "flv", "wav", "flac", "mp3", "aac"}  # Ogg's seeks lie
+# Frames of one length, so that counting holds where times are rounded. Vorbis and WMA change theirs.
+STEADY = {"aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "opus"}
 OnError = Literal["raise", "truncate"]
 
 
@@ -256,9 +258,11 @@ class Track:
         offset, size = self._grid
         end = measured + frame.samples - offset  # a frame is trimmed at its front only: its end is on the grid
         place = round(end / size) * size + offset - frame.samples
-        if size > 3 * blur and abs(place - measured) <= 1.5 * blur:
+        codec = self._stream.codec_context.codec.canonical_name
+        steady = (codec in STEADY or codec.startswith("pcm_")) and size > 3 * blur
+        if steady and abs(place - measured) <= 1.5 * blur:
             return place
-        self._countable = self._seekable = False  # frames of unlike lengths: only counting from the head is exact
+        self._countable = self._seekable = False  # only counting from the head is exact
         return None
 
     def _decode(self) -> Iterator[av.AudioFrame]:
