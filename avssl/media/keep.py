@@ -36,10 +36,9 @@ def _place(name: str, stream: str | int) -> Path:
 
 def fetch(name: str, stream: str | int) -> Index | None:
     """Return the scan kept under a fingerprint, or None if there is none or it is broken."""
-    place = _place(name, stream)
     try:
-        data = place.read_bytes()
-    except FileNotFoundError:
+        data = _place(name, stream).read_bytes()
+    except OSError:  # not there, or not to be reached: then keeping the new one says so
         return None
     return unpack(data)
 

@@ -259,9 +259,7 @@ class Reader:
             data[first[place]] = 0
         for place in np.flatnonzero(first[inverse] != np.arange(len(flat))):
             data[place] = data[first[inverse[place]]]
-        pixels = torch.from_numpy(data).permute(0, 3, 1, 2).unflatten(0, index.shape) if index.ndim != 1 else None
-        if pixels is None:
-            pixels = torch.from_numpy(data).permute(0, 3, 1, 2)
+        pixels = torch.from_numpy(data.reshape(*index.shape, height, width, 3)).movedim(-1, -3)
         times = self._index.times()[index] if index.size else np.empty(index.shape)
         return Frames(data=pixels, times=times, index=index, valid=filled[inverse].reshape(index.shape))
 
