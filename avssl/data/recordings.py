@@ -5,9 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from avssl.cache import cache_folder
+
 KNOWN = ".3gp .asf .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .rm .ts .vob .webm .webp .wmv"
 ENDINGS = frozenset(KNOWN.split())
 DEMO = "demo:"  # a source that names a demo world, made on first use
+CACHED = "cache:"  # a source that a datasets/<name>/prepare.py gathered into the cache
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +37,8 @@ def find_recordings(source: str | Path, split: str | None = None) -> tuple[list[
     Args:
         source: a folder of class folders, a folder of files, a manifest (``.csv`` or ``.parquet`` with a column
             ``path``, relative to the manifest, and optionally ``split``, ``label``, ``start``, ``end``,
-            ``keypoints``), a folder that holds ``manifest.csv``, or ``"demo:figures"``.
+            ``keypoints``), a folder that holds ``manifest.csv``, ``"demo:figures"``, or ``"cache:samples"`` for what
+            ``datasets/samples/prepare.py`` gathered.
         split: keep only rows of a manifest with this value in the column ``split``.
 
     Raises:
@@ -44,6 +48,11 @@ def find_recordings(source: str | Path, split: str | None = None) -> tuple[list[
         from avssl.data.demo import prepare
 
         return read_manifest(prepare(source.removeprefix(DEMO)) / "manifest.csv", split)
+    if isinstance(source, str) and source.startswith(CACHED):
+        name = source.removeprefix(CACHED)
+        source = cache_folder(name) / "manifest.csv"
+        if not source.exists():
+            raise ValueError(f"{source} does not exist; make it with: python datasets/{name}/prepare.py")
     source = Path(source).expanduser()
     if source.is_dir() and (source / "manifest.csv").exists():
         source = source / "manifest.csv"

@@ -86,3 +86,14 @@ def test_wrong_manifests_are_answered_in_one_line(tmp_path, text, split, complai
     (tmp_path / "m.csv").write_text(text)
     with pytest.raises(ValueError, match=re.escape(complaint)):
         find_recordings(tmp_path / "m.csv", split)
+
+
+def test_what_was_never_gathered_says_how_to_gather_it():
+    with pytest.raises(ValueError, match=r"does not exist; make it with: python datasets/nothing/prepare\.py"):
+        find_recordings("cache:nothing")
+
+
+def test_what_was_gathered_into_the_cache_is_read_from_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("AVSSL_CACHE", str(tmp_path))
+    (touch(tmp_path / "samples", "a.mp4") / "manifest.csv").write_text("path,split\na.mp4,train\n")
+    assert [r.path for r in find_recordings("cache:samples", "train")[0]] == [tmp_path / "samples" / "a.mp4"]
