@@ -68,9 +68,13 @@ def describe(value: Any) -> Any:
         return {str(key): describe(one) for key, one in value.items()}
     if hasattr(type(value), "parse"):
         return str(value)
+    try:
+        parameters = inspect.signature(type(value)).parameters
+    except ValueError:  # a class of C, such as Tensor, which no config can name
+        return UNRECORDED
     given = getattr(value, "_arguments", None)
     settings = {"name": public_name(type(value))}
-    for name, parameter in inspect.signature(type(value)).parameters.items():
+    for name, parameter in parameters.items():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         known = getattr(value, name, UNRECORDED) if given is None else given.get(name, parameter.default)

@@ -9,7 +9,6 @@ from typing import Annotated
 import torch
 from lightning_fabric import Fabric
 from pydantic import Field
-from rich.console import Console
 from rich.table import Table
 
 from avssl.config import Count
@@ -18,7 +17,7 @@ from avssl.methods import Method
 from avssl.training.feed import Batch, Feed, images
 from avssl.training.loop import Accelerator, Precision
 from avssl.training.optim import SGD
-from avssl.training.progress import Pace
+from avssl.training.progress import Pace, screen
 from avssl.training.step import update
 from avssl.version import __version__
 
@@ -94,9 +93,9 @@ def bench_training(
         rows.append({"images_per_second": real, "waiting": waiting, "synthetic": synthetic, "ratio": real / synthetic})
         shape = " x ".join(map(str, batch["frames"].shape)) if "frames" in batch else ""
         table.add_row(case.title, shape, f"{real:.0f}", f"{waiting:.1%}", f"{synthetic:.0f}", f"{real / synthetic:.2f}")
-    console = Console(highlight=False)
+    console = screen()
     console.print(table)
-    console.print(versions(), markup=False, soft_wrap=True)
+    console.print(versions(), markup=False)
     return rows
 
 

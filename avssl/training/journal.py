@@ -16,20 +16,21 @@ class Journal:
 
     Args:
         folder: the run.
-        step: the step that the run goes on from; later records, of a run that was cut off, are dropped.
+        step: the step that the run goes on from; later records, of a run that was cut off, are dropped. None for a
+            run that begins: all are.
         active: False in all processes but the first, which then write nothing but bad recordings.
         tensorboard: write events too.
     """
 
-    def __init__(self, folder: Path, step: int, active: bool = True, tensorboard: bool = True):
+    def __init__(self, folder: Path, step: int | None, active: bool = True, tensorboard: bool = True):
         self.folder, self.active, self.events = folder, active, None
         if active:
             for name in (LOG, FAILURES):
-                rewind(folder / name, step)
+                rewind(folder / name, -1 if step is None else step)
             if tensorboard:
                 from torch.utils.tensorboard import SummaryWriter  # takes seconds to import
 
-                self.events = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1 if step else None)
+                self.events = SummaryWriter(str(folder / "tensorboard"), purge_step=0 if step is None else step + 1)
 
     def close(self) -> None:
         """Flush and end."""

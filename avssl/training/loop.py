@@ -136,19 +136,20 @@ def train(
         feed = Feed(fabric, data, seed=seed, start=state["step"] * drawn, prefetch=prefetch, **loading)
         while state["step"] < steps:
             step = state["step"] + 1
-            epoch = (step - 1) * drawn // len(data)
-            if step == 1 or epoch > (step - 2) * drawn // len(data):
-                seed_torch(seed, step)
-                method.before_epoch(lambda epoch=epoch: look(fabric, data, epoch, None, **loading))
-
             asked_for = time.perf_counter()
             batches = feed.take(accumulate)
-            arrived = time.perf_counter()
+            waited = time.perf_counter() - asked_for
             run.fail([failure for batch in batches for failure in batch["failures"]], step)
             signal, usable = agree(fabric, signals.number, batches)
             if signal:
                 run.stop(signal)
 
+            epoch = (step - 1) * drawn // len(data)
+            if step == 1 or epoch > (step - 2) * drawn // len(data):
+                seed_torch(seed, step)
+                method.before_epoch(lambda epoch=epoch: look(fabric, data, epoch, None, **loading))
+
+            begun = time.perf_counter()
             lr = set_rates(optimizer, schedule, step - 1, steps)
             seed_torch(seed, step, fabric.global_rank)  # dropout and the like: the same after any interruption
             scalars: dict[str, float] = {}
@@ -160,7 +161,7 @@ def train(
             else:
                 run.progress.say(f"step {step}: nothing could be read, so nothing was learned")
             state["step"] = step
-            run.pace.lap(arrived - asked_for, time.perf_counter() - arrived, sum(map(images, usable)))
+            run.pace.lap(waited, time.perf_counter() - begun, sum(map(images, usable)))
 
             run.count(step, scalars, lr, log=due(step, log_every, steps))
             if due(step, measure_every, steps):

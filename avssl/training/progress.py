@@ -23,7 +23,7 @@ class Progress:
 
     def __init__(self, steps: int, begun: int = 0, active: bool = True, console: Console | None = None):
         self.steps, self.begun = steps, begun
-        self.console = console or Console(quiet=not active, highlight=False, soft_wrap=True)
+        self.console = console or screen(quiet=not active)
         # Drawn by hand, not by a thread: loading processes are forked, and threads do not survive that well.
         self._live = (
             Live(console=self.console, auto_refresh=False, transient=True) if self.console.is_terminal else None
@@ -69,6 +69,14 @@ class Progress:
         bar = "━" * filled + "╌" * (20 - filled)
         text = f"{bar} {line(step, self.steps, scalars, rate, wait)}  {clock(left)} left"
         self._live.update(Text(text, overflow="ellipsis", no_wrap=True), refresh=True)
+
+
+def screen(quiet: bool = False) -> Console:
+    """Return the place to write to: the terminal, or lines of 120 characters for a file."""
+    console = Console(quiet=quiet, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = 120
+    return console
 
 
 def line(step: int, steps: int, scalars: Mapping[str, float], rate: float, wait: float) -> str:

@@ -49,14 +49,15 @@ class Run:
         state |= {"tally": self.tally, "best": None, "measures": {}}
         folder.mkdir(parents=True, exist_ok=True)
         last = folder / checkpoint.LAST
-        if last.exists():
+        begun = last.exists()
+        if begun:
             if not resume:
                 raise TrainingError(f"{folder} holds a run; give another out=, or resume=true to go on with it")
             checkpoint.load(fabric, last, state)
         fabric.barrier()  # nobody may look for the checkpoint after the first process has begun to write
         if fabric.is_global_zero:
             config.write(state["settings"], folder / "config.yaml")
-        self.journal = Journal(folder, state["step"], fabric.is_global_zero, tensorboard)
+        self.journal = Journal(folder, state["step"] if begun else None, fabric.is_global_zero, tensorboard)
         self.progress = Progress(steps, state["step"], fabric.is_global_zero)
 
     def __enter__(self) -> "Run":
