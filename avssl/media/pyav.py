@@ -65,9 +65,10 @@ class PyAV(Backend):
                 report.notes.append(f"reading through the container: {problem}")
                 self.close()
                 self._direct, attempt = False, interval
-        if isinstance(problem, DecodeError):
-            raise problem
-        raise Mismatch(str(problem))
+        try:
+            raise problem if isinstance(problem, DecodeError) else Mismatch(str(problem))
+        finally:
+            del problem  # it holds this call's frame, which holds it: a cycle that would keep all pictures
 
     def feeder(self) -> "_FromFile | _FromContainer":
         """Return the open source of packets."""

@@ -161,7 +161,9 @@ def choose(container: InputContainer, stream: str | int, name: str) -> VideoStre
             source=name,
         )
     if not videos:
-        kinds = sorted({each.type for each in container.streams})
+        if any(each.codec_context is None for each in container.streams.video):
+            raise OpenError("FFmpeg does not know the coding of its video stream, or it is damaged", source=name)
+        kinds = sorted({"cover picture" if each.type == "video" else each.type for each in container.streams})
         raise OpenError(f"no video stream, only {', '.join(kinds) or 'nothing'}", source=name)
     best = container.streams.best("video")
     if isinstance(best, VideoStream) and best.index in [each.index for each in videos]:
