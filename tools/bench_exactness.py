@@ -153,7 +153,11 @@ def main():
                 unread[library] += not cell[0].isdigit()
             if chosen.all or set(cells.values()) != {"0"}:
                 print(f"| {name} | " + " | ".join(cells.values()) + " |", flush=True)
-    print(f"| **of {files} files wrong** | " + " | ".join(str(bad[library]) for library in libraries) + " |")
+    print(
+        f"| **files with a wrong or failed access, of {files}** | "
+        + " | ".join(str(bad[library]) for library in libraries)
+        + " |"
+    )
     print("| **not opened, hung or crashed** | " + " | ".join(str(unread[library]) for library in libraries) + " |")
     print("\n" + ", ".join(f"{library} {released(LIBRARIES[library][1])}" for library in libraries))
 

@@ -1,6 +1,7 @@
 """Read with TorchCodec (an extra), in its exact mode, only where the scan proves it exact.
 
 TorchCodec trusts decoding times in AVI and loses frames in MPEG streams (measured by ``tools/bench_exactness.py``).
+What it fails on, PyAV reads; pictures that it makes up where data is damaged pass unnoticed, which PyAV would report.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,5 +1,8 @@
 """The zoo of odd files, written once a test session."""
 
+from collections.abc import Callable
+from importlib import import_module
+
 import pytest
 
 from tests.media.filming import Film, NoEncoder
@@ -18,3 +21,16 @@ def odd(zoo, request) -> Film:
         return zoo[request.param]
     except NoEncoder as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def need() -> Callable[[str], None]:
+    """A function that skips the test where a backend's library does not load."""
+
+    def check(backend: str):
+        try:
+            import_module("avssl" if backend in ("auto", "pyav") else backend)
+        except (ImportError, OSError, RuntimeError) as error:
+            pytest.skip(f"{backend} does not load here: {str(error).strip().splitlines()[0]}")
+
+    return check

@@ -39,20 +39,13 @@ REFUSED = {
 }
 
 
-def installed(backend: str):
-    try:
-        __import__(backend)
-    except (ImportError, OSError, RuntimeError) as error:
-        pytest.skip(f"{backend} is not here: {str(error).splitlines()[0]}")
-
-
 def numbers(frames) -> list[int]:
     return read_numbers(frames.data.movedim(-3, -1).numpy())
 
 
 @pytest.fixture(params=PEERS)
-def peer(request) -> str:
-    installed(request.param)
+def peer(request, need) -> str:
+    need(request.param)
     return request.param
 
 
@@ -125,8 +118,8 @@ def test_dangerous_files_are_refused(odd, peer):
 
 
 @pytest.mark.parametrize("odd", ["open_x264.mp4", "open_x265.mp4", "mpeg4.mp4"], indirect=True)
-def test_decord_is_kept_from_open_groups(odd):
-    installed("decord")
+def test_decord_is_kept_from_open_groups(odd, need):
+    need("decord")
     with pytest.raises(BackendUnsuitable, match="open groups"), open_video(odd.path, backend="decord") as video:
         video.frames([0])
 
