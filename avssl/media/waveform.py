@@ -13,7 +13,8 @@ BETA = 8.4  # of the Kaiser window: 85 dB down
 STEPS = 1024  # table rows a zero crossing; linear interpolation between them errs by -115 dB
 SAME_INSTANT = 1e-5  # in samples; closer than this two instants are one and the sample is copied
 KINDS = {"u8": np.uint8, "s16": np.int16, "s32": np.int32, "s64": np.int64, "flt": np.float32, "dbl": np.float64}
-ROWS = 4096  # output samples worked on at a time: bounds the memory
+BLOCK = 64  # wanted samples worked on together
+LONG = 1024  # phases, above which each block gets weights of its own: odd pairs of rates
 
 
 def reach(rate_in: int, rate_out: int) -> int:
@@ -47,18 +48,20 @@ def interpolate(signal: np.ndarray, start: Fraction, rate_in: int, rate_out: int
     if part == 0 and rate_in == rate_out:
         return _cut(signal, whole, whole + count)
     step = Fraction(rate_in, rate_out)
-    last = whole + (count - 1) * step.numerator // step.denominator + 1
-    padded = _cut(signal, whole - margin + 1, last + margin + 1)
-    views = np.lib.stride_tricks.sliding_window_view(padded, 2 * margin, axis=1)
-    kernels = _kernels(part, step, min(count, step.denominator), margin)
-    out = np.empty((len(signal), count), np.float32)
-    for low in range(0, count, ROWS):
-        moved = np.arange(low, min(count, low + ROWS)) * step.numerator
-        phase = np.arange(low, low + len(moved)) % step.denominator
-        first = moved // step.denominator + (part + (moved % step.denominator) / step.denominator >= 1)
-        for channel in range(len(signal)):
-            out[channel, low : low + len(moved)] = np.einsum("kt,kt->k", views[channel, first], kernels[phase])
-    return out
+    phases = step.denominator  # fractions of a recorded sample at which wanted ones lie, over and over
+    block = phases * -(-BLOCK // phases) if phases <= LONG else BLOCK
+    blocks = -(-count // block)
+    end = whole + int((blocks * block - 1) * step) + 2  # behind the last instant
+    padded = _cut(signal, whole - margin + 1, end + margin)
+    if phases <= LONG:  # all blocks have the same weights: one product of matrices
+        _, weights = _weights(part, step, range(block), margin)
+        rows = np.lib.stride_tricks.sliding_window_view(padded, len(weights), axis=1)[:, :: int(block * step)]
+        return (rows[:, :blocks] @ weights).reshape(len(signal), -1)[:, :count]
+    out = np.empty((len(signal), blocks * block), np.float32)
+    for low in range(0, blocks * block, block):
+        first, weights = _weights(part, step, range(low, low + block), margin)
+        out[:, low : low + block] = padded[:, first : first + len(weights)] @ weights
+    return out[:, :count]
 
 
 def _split(instant: Fraction) -> tuple[int, float]:
@@ -81,20 +84,31 @@ def _cut(signal: np.ndarray, low: int, high: int) -> np.ndarray:
     return out
 
 
-def _kernels(part: float, step: Fraction, phases: int, margin: int) -> np.ndarray:
-    """Return the weights of each phase, float32 ``(phases, 2 * margin)``; phases recur every ``step.denominator``."""
+def _weights(part: float, step: Fraction, wanted: range, margin: int) -> tuple[int, np.ndarray]:
+    """Return how recorded samples make up wanted ones, float32 ``(recorded, wanted)``, and which recorded is first."""
+    moved = np.arange(wanted.start, wanted.stop) * step.numerator
+    place = part + (moved % step.denominator) / step.denominator
+    first = moved // step.denominator + (place >= 1)
+    phases = min(len(wanted), step.denominator)  # the same come again after that
+    distance = np.abs(np.arange(1 - margin, margin + 1) - (place[:phases] % 1)[:, None])
     scale = min(1.0, float(1 / step))  # the sinc is stretched when the rate falls, which takes away what would alias
-    moved = part + (np.arange(phases) * step.numerator % step.denominator) / step.denominator
-    distance = np.arange(1 - margin, margin + 1) - (moved % 1)[:, None]
-    place = np.abs(distance) * (scale * STEPS)
-    return (scale * np.interp(place, np.arange(len(_table())), _table(), right=0)).astype(np.float32)
+    row, between = np.divmod(distance * (scale * STEPS), 1)
+    row = row.astype(np.intp).clip(max=CROSSINGS * STEPS)
+    sinc, slope = _table()
+    kernels = scale * (sinc[row] + between * slope[row])
+    weights = np.zeros((len(wanted), first[-1] - first[0] + 2 * margin), np.float32)
+    columns = (first - first[0])[:, None] + np.arange(2 * margin)
+    np.put_along_axis(weights, columns, kernels[np.arange(len(wanted)) % phases].astype(np.float32), axis=1)
+    return int(first[0]), np.ascontiguousarray(weights.T)
 
 
 @cache
-def _table() -> np.ndarray:
-    """Return half of the windowed sinc, ``STEPS`` rows a zero crossing."""
+def _table() -> tuple[np.ndarray, np.ndarray]:
+    """Return half of the windowed sinc, ``STEPS`` rows a zero crossing, and the way to the next row; 0 at the end."""
     place = np.arange(CROSSINGS * STEPS + 1) / STEPS
-    return CUTOFF * np.sinc(CUTOFF * place) * np.kaiser(2 * len(place) - 1, BETA)[len(place) - 1 :]
+    sinc = CUTOFF * np.sinc(CUTOFF * place) * np.kaiser(2 * len(place) - 1, BETA)[len(place) - 1 :]
+    sinc[-1] = 0
+    return sinc, np.diff(sinc, append=0)
 
 
 def samples_of(frame: av.AudioFrame) -> np.ndarray:
