@@ -1,10 +1,14 @@
 """The demo world on disk: whole files, a manifest last, safe to interrupt, and no work done twice."""
 
 import csv
+import subprocess
+import sys
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from avssl.cache import cache_folder
 from avssl.data.demo import draw_figure, prepare, world
@@ -113,6 +117,12 @@ def test_progress_is_shown_on_the_error_stream(tmp_path, capsys):
     prepare(root=tmp_path, train=1, heldout=0)
     told = capsys.readouterr()
     assert told.out == "" and "1/1" in told.err
+
+
+def test_the_script_draws_a_contact_sheet(tmp_path):
+    script = [sys.executable, str(Path(__file__).parents[2] / "datasets/demo/prepare.py")]
+    subprocess.run([*script, "--sheet", str(tmp_path / "sheet.png")], check=True, capture_output=True)
+    assert Image.open(tmp_path / "sheet.png").size == (8 * 144, 4 * 144)
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,8 @@ def prepare(
         raise ValueError(f"counts must be at least 0; got train={train}, heldout={heldout}")
     counts = {"train": train, "heldout": heldout}
     folder = Path(root) if root is not None else _cached(train, heldout)
+    for split in SPLITS:
+        (folder / split).mkdir(parents=True, exist_ok=True)
     rows = [_row(split, number) for split, count in counts.items() for number in range(count)]
     text = _table(rows)
     manifest = folder / "manifest.csv"
@@ -84,8 +86,6 @@ def _table(rows: list[dict[str, str]]) -> str:
 
 
 def _draw_all(folder: Path, rows: list[dict[str, str]], workers: int, progress: bool) -> None:
-    for split in SPLITS:
-        (folder / split).mkdir(parents=True, exist_ok=True)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with (
         Progress(*columns, console=Console(stderr=True), disable=not progress) as bar,
