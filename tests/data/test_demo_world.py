@@ -122,7 +122,8 @@ def test_progress_is_shown_on_the_error_stream(tmp_path, capsys):
 def test_the_script_draws_a_contact_sheet(tmp_path):
     script = [sys.executable, str(Path(__file__).parents[2] / "datasets/demo/prepare.py")]
     subprocess.run([*script, "--sheet", str(tmp_path / "sheet.png")], check=True, capture_output=True)
-    assert Image.open(tmp_path / "sheet.png").size == (8 * 144, 4 * 144)
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (8 * 144, 4 * 144)
 
 
 @pytest.mark.parametrize(
