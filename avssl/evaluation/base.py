@@ -1,7 +1,7 @@
 """The contract of evaluators: an encoder goes in, scores come out that name the protocol they were taken with."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
@@ -37,15 +37,30 @@ class Scores:
     pictures: Mapping[str, Image] = field(default_factory=dict)
 
 
-def starts_group(before: Mapping[str, str], row: Mapping[str, str]) -> bool:
-    """Tell whether a table's row differs from the one before in a column that stands before the column ``row``.
+@dataclass(frozen=True)
+class Line:
+    """A row of a table as it is shown: ``cells``, and whether a group ``starts`` with it."""
+
+    cells: Mapping[str, str]
+    starts: bool
+
+
+def lines(table: Sequence[Mapping[str, str]]) -> list[Line]:
+    """Return a table's rows to show: the columns before ``row`` make groups and are told once a group.
 
     Example:
-        >>> starts_group({"labels": "50", "row": "random"}, {"labels": "50", "row": "trained"})
-        False
+        >>> table = [{"labels": "50", "row": "random"}, {"labels": "50", "row": "trained"}]
+        >>> [(line.cells, line.starts) for line in lines(table)]
+        [({'labels': '50', 'row': 'random'}, True), ({'labels': '', 'row': 'trained'}, False)]
     """
-    leading = list(takewhile(lambda column: column != "row", row))
-    return any(row[column] != before[column] for column in leading)
+    shown = []
+    for number, row in enumerate(table):
+        before = table[number - 1] if number else {}
+        leading = list(takewhile(lambda column: column != "row", row))
+        told = list(takewhile(lambda column, row=row, before=before: row[column] == before.get(column), leading))
+        starts = number == 0 or told != leading
+        shown.append(Line({**row, **dict.fromkeys(told, "")}, starts))
+    return shown
 
 
 class Evaluator(ABC):

@@ -103,7 +103,7 @@ def summarise(fits: list[Fit], judge: Judge, protocol: Mapping[str, Any], agains
             f"{name}/high": found.high,
         }
     return Scores(
-        title="Key points from few labels: share of joints near their true place, in %",
+        title=f"Key points from few labels: joints near their true place in %, lengths in {NORMALISER}s",
         numbers=numbers,
         protocol=protocol,
         table=tuple(table_rows(scores, main)),
@@ -144,30 +144,35 @@ def compare(groups: Mapping[Group, list[Fit]], judge: Judge, against: str) -> di
 
 
 def table_rows(scores: Mapping[Group, list[dict[str, float]]], main: str) -> Iterable[dict[str, str]]:
+    """Shares in percent, with the deviation over draws for the main one; the normaliser is told by the title."""
     for (labels, head, row), draws in scores.items():
         cells = {"head": head or "none", "labels": str(labels), "row": row}
         for metric in draws[0]:
+            name, _, unit = metric.partition("/")
             values = np.array([each[metric] for each in draws])
-            share = metric.startswith(("pck", "auc"))
-            text = f"{100 * values.mean():.1f}" if share else f"{values.mean():.3f}"
-            if metric == main and len(values) > 1:
-                text += f" ± {100 * values.std(ddof=1):.1f}"
-            cells[metric] = text
+            if unit == NORMALISER:
+                text = f"{values.mean():.3f}" if name == "nme" else f"{100 * values.mean():.1f}"
+                spread = f" ± {100 * values.std(ddof=1):.1f}" if metric == main and len(values) > 1 else ""
+                cells["auc" if name.startswith("auc") else name] = text + spread
         yield cells
 
 
 def notes(
     scores: Mapping[Group, list[dict[str, float]]], differences: Mapping[Group, Difference], main: str, against: str
 ) -> Iterable[str]:
-    for (labels, head, row), found in differences.items():
-        yield f"{row} − {against}, {head}, {labels} labels: {found} points of {main} over {found.draws} label draws"
-    for (labels, head, row), draws in scores.items():
-        if not head:
-            level = 100 * np.mean([each[main] for each in draws])
-            yield f"Knowing nothing ({row} of {labels} labels) scores {level:.1f} {main}."
+    """Differences, those of the trained encoder first, and the level of knowing nothing."""
+    for (labels, head, row), found in sorted(differences.items(), key=lambda one: one[0][2] != TRAINED):
+        yield f"{row} − {against}, {head}, {labels} labels: {found} points of {main}"
+    for row in dict.fromkeys(row for _, head, row in scores if not head):
+        levels = (
+            f"{100 * np.mean([each[main] for each in draws]):.1f} ({labels} labels)"
+            for (labels, head, name), draws in scores.items()
+            if name == row and not head
+        )
+        yield f"Knowing nothing scores {', '.join(levels)} {main}: the {row}, whatever the picture."
     yield (
-        "± in the table is the deviation over label draws; in a difference it is the standard error, "
-        "the interval is a bootstrap over label draws and test videos."
+        "± in the table: deviation over label draws. In a difference: standard error over label draws, the same labels "
+        "for both; the interval is a bootstrap over label draws and test videos."
     )
 
 

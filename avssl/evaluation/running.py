@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 import avssl
-from avssl.evaluation.base import Evaluator, Scores, starts_group
+from avssl.evaluation.base import Evaluator, Scores, lines
 from avssl.evaluation.report import write_report
+from avssl.evaluation.rows import TRAINED
 from avssl.evaluation.runs import find_run, fresh_encoders
 
 SCORES = "scores.jsonl"
@@ -65,23 +67,19 @@ def chosen(device: str) -> str:
 
 def show(scores: Scores, console: Console) -> None:
     """Print the table, the notes and the protocol."""
-    table = Table(title=scores.title, title_justify="left", title_style="bold")
-    rows = list(scores.table)
-    for column in rows[0]:
-        table.add_column(column, justify="right" if is_number(rows[0][column]) else "left")
-    for before, row in zip([rows[0], *rows], rows, strict=False):
-        if starts_group(before, row):
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column, cell in scores.table[0].items():
+        table.add_column(column, justify="right" if cell[:1].isdigit() else "left")
+    for number, line in enumerate(lines(scores.table)):
+        if number and line.starts:
             table.add_section()
-        table.add_row(*row.values(), style="bold" if row.get("row") == "trained" else None)
+        table.add_row(*line.cells.values(), style="bold" if line.cells.get("row") == TRAINED else None)
+    console.print(f"\n{scores.title}", style="bold")
     console.print(table)
     for note in scores.notes:
         console.print(f"• {note}")
     plain = {name: value for name, value in scores.protocol.items() if not isinstance(value, Mapping) and value != []}
     console.print("Protocol: " + "; ".join(f"{name}: {value}" for name, value in plain.items()), style="dim")
-
-
-def is_number(text: str) -> bool:
-    return text.lstrip("+-−")[:1].isdigit()
 
 
 def write_scores(scores: Scores, evaluator: Evaluator, run: Path, seconds: float) -> None:

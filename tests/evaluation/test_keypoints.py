@@ -35,7 +35,7 @@ def test_an_encoder_that_says_the_same_of_everything_scores_the_mean_pose():
 def test_the_random_row_the_pixels_and_the_mean_pose_are_always_there():
     scores = evaluator(heads=[Ridge(), Regression(steps=2, batch=4)])(SmallNet(width=4, dim=8))
     rows = {(row["head"], row["row"]) for row in scores.table}
-    fine = "fine-tuned regression"
+    fine = "fine-tuned"
     both = {(head, row) for head in ("ridge", fine) for row in ("trained", "random")}
     assert rows == both | {("none", "mean pose"), ("ridge", "pixels")}
     assert len({tuple(row) for row in scores.table}) == 1  # the same columns everywhere

@@ -51,7 +51,7 @@ class Regression(Head):
     ):
         if steps < 1 or batch < 2:
             raise ValueError(f"steps must be at least 1 and batch at least 2; got steps={steps}, batch={batch}")
-        self.name = "frozen regression" if freeze else "fine-tuned regression"
+        self.name = "frozen regression" if freeze else "fine-tuned"
         self.freeze, self.steps, self.batch, self.rate, self.head_rate = freeze, steps, batch, rate, head_rate
         self.weight_decay, self.beta, self.jitter = weight_decay, beta, GainOffset(gain, offset, scope="tuple")
 

@@ -5,8 +5,8 @@ from html import escape
 
 from avssl.evaluation.report.log import Chart, Line
 
-WIDTH, HEIGHT = 460, 250
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 10, 30
+WIDTH, HEIGHT = 340, 220
+LEFT, RIGHT, TOP, BOTTOM = 40, 8, 10, 28
 COLORS = {"training": 0, "held-out": 1, "batches": 2}  # number of the style's class; others follow in order
 
 
@@ -35,14 +35,14 @@ def svg(chart: Chart) -> str:
 
 
 def colors(chart: Chart) -> list[int]:
-    """Return the colour number of each line: training and held-out always have theirs."""
-    spare = iter(range(3, 100))
-    return [COLORS[name] if name in COLORS else next(spare) for name in chart.lines]
+    """Return the colour number of each line: that of its side, which is the same in all charts."""
+    sides = list(dict.fromkeys([*COLORS, *(line.side for line in chart.lines.values())]))
+    return [sides.index(line.side) for line in chart.lines.values()]
 
 
 def curve(line: Line, color: int, across: "Axis", up: "Axis") -> str:
     places = [(across(step), up(value)) for step, value in line.points]
-    kind = f"curve c{color % 6}{' dashed' if line.dashed else ''}"
+    kind = f"curve c{color % 6}{' dashed' if line.dashed else ''}{' faint' if line.faint else ''}"
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     step, value = line.points[-1]
     x, y = places[-1]

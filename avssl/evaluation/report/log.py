@@ -14,11 +14,13 @@ NAMES = {"auc": "AUC", "lr": "learning rate"}
 
 @dataclass(eq=False)
 class Line:
-    """One curve: ``points`` are (step, value); ``dashed`` for floors."""
+    """One curve of a ``side``: ``points`` are (step, value); ``dashed`` for floors, ``faint`` for lesser ones."""
 
     name: str
+    side: str
     points: list[tuple[float, float]] = field(default_factory=list)
     dashed: bool = False
+    faint: bool = False
 
 
 @dataclass(eq=False)
@@ -53,10 +55,10 @@ def add(charts: dict[str, Chart], name: str, step: int, value: float) -> None:
     prefix, _, quantity = name.rpartition("/")
     floor = next((known for known in FIRST if quantity.startswith(FLOOR + known)), None)
     chart = charts.setdefault(floor or quantity, Chart(floor or quantity, chance=CHANCE.get(floor or quantity)))
-    label = SIDES.get(prefix, prefix)
-    if floor is not None:  # "pixel_auc_plain" of the held-out data: "held-out pixel, plain"
-        label += f" {quantity.replace(f'_{floor}', '').replace('_', ', ')}"
-    line = chart.lines.setdefault(label, Line(label, dashed=floor is not None))
+    side = SIDES.get(prefix, prefix)
+    kind = "" if floor is None else quantity.removeprefix(FLOOR + floor).replace("_", " ")  # " plain": before the views
+    label = side if floor is None else f"{side},{kind} pixels"
+    line = chart.lines.setdefault(label, Line(label, side, dashed=floor is not None, faint=bool(kind)))
     line.points.append((float(step), float(value)))
 
 

@@ -1,7 +1,6 @@
 """Gathers what a run's folder holds and renders it as one page without outside resources."""
 
 import base64
-import json
 import os
 import platform
 from datetime import datetime
@@ -13,7 +12,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from avssl.evaluation.base import starts_group
+from avssl.evaluation.base import lines
 from avssl.evaluation.report.curves import colors, svg
 from avssl.evaluation.report.log import FIRST, Chart, read_charts
 from avssl.evaluation.rows import TRAINED
@@ -22,6 +21,7 @@ from avssl.training.journal import FAILURES, read
 from avssl.version import __version__
 
 PAGE = "report.html"
+WHEN = "%Y-%m-%d %H:%M %Z"
 SCORES = "scores.jsonl"
 PACKAGES = ("torch", "torchvision", "torchaudio", "numpy", "av", "lightning-fabric", "scikit-learn")
 
@@ -47,7 +47,7 @@ def write_report(run: str | Path) -> Path:
     charts = read_charts(run)
     text = template().render(
         name=run.resolve().name,
-        written=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        written=datetime.now().astimezone().strftime(WHEN),
         summary=summary(run),
         tiles=tiles(charts),
         charts=[drawn(chart) for chart in charts if chart.name in FIRST],
@@ -89,14 +89,15 @@ def tiles(charts: list[Chart]) -> list[dict[str, str]]:
         for line in chart.lines.values():
             if chart.name in FIRST and line.name.startswith("held-out"):
                 step, value = line.points[-1]
-                about = f"{line.name}, step {step:g}"
-                found.append({"value": f"{value:.3f}", "name": chart.title, "about": about, "floor": line.dashed})
+                name = f"{chart.title} of{line.name.partition(',')[2]}" if line.dashed else chart.title
+                about = f"{line.side}, step {step:g}"
+                found.append({"value": f"{value:.3f}", "name": name, "about": about, "floor": line.dashed})
     return found
 
 
 def drawn(chart: Chart) -> dict[str, Any]:
     legend = [
-        {"name": line.name, "color": color % 6, "dashed": line.dashed}
+        {"name": line.name, "color": color % 6, "dashed": line.dashed, "faint": line.faint}
         for line, color in zip(chart.lines.values(), colors(chart), strict=True)
     ]
     alone = list(chart.lines) == ["batches"]  # then the title says it all
@@ -119,12 +120,12 @@ def shown(record: dict[str, Any], run: Path) -> dict[str, Any]:
         if (run / path).exists()
     ]
     protocol = {name: told(value) for name, value in record.get("protocol", {}).items()}
-    rows = record.get("table", [])
     table = [
-        {"cells": row, "bold": row.get("row") == TRAINED, "first": starts_group(before, row)}
-        for before, row in zip(rows[:1] + rows, rows, strict=False)
+        {"cells": line.cells, "bold": line.cells.get("row") == TRAINED, "first": line.starts}
+        for line in lines(record.get("table", []))
     ]
-    return record | {"pictures": pictures, "protocol": protocol, "table": table}
+    when = datetime.fromisoformat(record["time"]).astimezone().strftime(WHEN)
+    return record | {"pictures": pictures, "protocol": protocol, "table": table, "time": when}
 
 
 def told(value: Any) -> str:
@@ -148,12 +149,12 @@ def embedded(path: Path) -> str:
 
 
 def facts(run: Path) -> dict[str, str]:
-    """Return the command and the versions: those that the run noted, else those of this moment."""
-    noted = read_text(run / "run.json")
-    if noted:
-        return {name: told(value) for name, value in json.loads(noted).items()}
-    versions = "; ".join(f"{name} {version(name)}" for name in PACKAGES)
-    return {"avssl": __version__, "Python": platform.python_version(), "versions when written": versions}
+    """Return the commands that repeat the run and its scores, and the versions at this moment."""
+    found = {"train": f"python tools/train.py {run / CONFIG} out={run}_again"} if (run / CONFIG).exists() else {}
+    found["measure"] = f"python tools/eval_keypoints.py run={run}; python tools/eval_neighbours.py run={run}"
+    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    machine = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    return found | {"versions": f"avssl {__version__}, {versions}", "machine": machine}
 
 
 def failures(run: Path) -> list[dict[str, str]]:
