@@ -43,16 +43,16 @@ def scan_pictures(origin: Origin) -> Index:
     return _index(origin, [first], [0], pts=np.arange(1), end=1, base=Fraction(1, RATE))
 
 
-def at_rate(index: Index, rate: float | Fraction) -> Index:
+def at_rate(index: Index, rate: float | Fraction, name: str = "") -> Index:
     """Return the index of a folder of pictures shown at ``rate`` pictures a second.
 
     Raises:
         ValueError: if the source has times of its own.
     """
     if index.info.container != "pictures" or len(index.keys) != len(index):
-        raise ValueError("rate is for folders of pictures; videos and animations know their own times")
+        raise ValueError(f"{name}: rate is for folders of pictures; videos and animations know their own times")
     if not rate > 0:
-        raise ValueError(f"rate must be above 0 pictures a second; got {rate!r}")
+        raise ValueError(f"{name}: rate must be above 0 pictures a second; got {rate!r}")
     base = 1 / Fraction(rate).limit_denominator(1001 * 1000)
     return replace(index, time_base=base, info=replace(index.info, duration=float(len(index) * base)))
 

@@ -35,6 +35,7 @@ def open_video(
     stream: str | int = "best",
     on_error: OnError = "raise",
     timeout: float | None = None,
+    rate: float | None = None,
 ) -> "Reader":
     """Open a video, a folder of pictures or an animation.
 
@@ -46,6 +47,7 @@ def open_video(
         stream: ``"best"``, or the number of the video stream.
         on_error: ``"raise"``, or ``"truncate"``: frames that damage makes undecodable come back black and not valid.
         timeout: seconds that opening, or one call, may take; None for no limit.
+        rate: pictures a second of a folder of pictures, 25 if None; videos and animations know their own times.
 
     Returns:
         The reader, to be used in ``with``.
@@ -56,7 +58,14 @@ def open_video(
         BackendUnsuitable: if the backend named would return wrong frames for this file.
     """
     return Reader(
-        source, backend=backend, size=size, threads=threads, stream=stream, on_error=on_error, timeout=timeout
+        source,
+        backend=backend,
+        size=size,
+        threads=threads,
+        stream=stream,
+        on_error=on_error,
+        timeout=timeout,
+        rate=rate,
     )
 
 
@@ -79,6 +88,7 @@ class Reader:
         stream: str | int = "best",
         on_error: OnError = "raise",
         timeout: float | None = None,
+        rate: float | None = None,
     ):
         if backend != "auto" and backend not in BACKENDS:
             raise ValueError(f"unknown video backend {backend!r}; choose from auto, {', '.join(BACKENDS)}")
@@ -89,10 +99,14 @@ class Reader:
         self.origin = Origin(source)
         self.backend, self.size, self.threads, self.stream = backend, size, threads, stream
         self.on_error: OnError = on_error
-        self.timeout = timeout
+        self.timeout, self.rate = timeout, rate
         self.report = Report()
         self._backend: Backend | None = None
         self._index = scan(self.origin, stream, Deadline(timeout, self.origin.name))
+        if rate is not None:
+            from avssl.media.pictures import at_rate
+
+            self._index = at_rate(self._index, rate, self.origin.name)
         self._class()  # an unsuitable backend is said now
         _readers.add(self)
 
@@ -197,7 +211,7 @@ class Reader:
         self.close()
 
     def __getstate__(self) -> dict:
-        names = ("origin", "backend", "size", "threads", "stream", "on_error", "timeout")
+        names = ("origin", "backend", "size", "threads", "stream", "on_error", "timeout", "rate")
         state = {name: getattr(self, name) for name in names}
         if self.origin.lent:
             self.origin.__getstate__()

@@ -1,7 +1,6 @@
 """Pictures come through the same door as video, in their true colours, in order, and on time."""
 
 import pickle
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ import torch
 from PIL import Image
 
 from avssl.media import DecodeError, OpenError, TooShort, open_video
-from avssl.media.pictures import at_rate, natural
+from avssl.media.pictures import natural
 from avssl.sampling import Clips
 
 RED, GREEN = (220, 30, 40), (20, 200, 60)
@@ -124,12 +123,23 @@ def test_a_folder_of_pictures_is_a_video_in_natural_order(folder):
 
 
 def test_a_folder_is_shown_at_the_rate_asked_for(folder):
-    with open_video(folder) as video:
-        slow = at_rate(video.index, Fraction(30000, 1001)).timeline()
-    np.testing.assert_allclose(slow.times, np.arange(5) * 1001 / 30000)
-    assert slow.end == pytest.approx(5 * 1001 / 30000)
+    with open_video(folder, rate=30000 / 1001) as video:
+        for reader in (video, pickle.loads(pickle.dumps(video))):
+            np.testing.assert_allclose(reader.timeline.times, np.arange(5) * 1001 / 30000)
+            assert reader.timeline.end == pytest.approx(5 * 1001 / 30000)
+            assert reader.info.duration == pytest.approx(reader.timeline.end)
+    with open_video(folder) as video:  # the rate is not kept for others
+        assert video.timeline.end == pytest.approx(0.2)
+
+
+def test_a_rate_that_makes_no_sense_is_refused(folder, tmp_path_factory):
     with pytest.raises(ValueError, match="above 0"):
-        at_rate(video.index, 0)
+        open_video(folder, rate=0)
+    path = tmp_path_factory.mktemp("moving") / "moving.gif"
+    pictures = [Image.new("RGB", (8, 8), (shade, 0, 0)) for shade in (0, 200)]
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=50)
+    with pytest.raises(ValueError, match=r"moving\.gif: rate is for folders"):
+        open_video(path, rate=30)
 
 
 def test_a_reader_of_a_folder_pickles_and_sees_what_is_added(folder):
