@@ -346,3 +346,17 @@ def test_a_persons_mistake_inside_a_run_is_one_line_too(monkeypatch, capsys, tmp
     with pytest.raises(SystemExit):
         config.main("own_tool.work", None, arguments=[])
     assert "give a config" in capsys.readouterr().err
+
+
+def test_what_follows_is_called_with_the_folder_that_was_written(monkeypatch, tmp_path):
+    (tmp_path / "own_later.py").write_text(
+        "from pathlib import Path\n"
+        "def work(*, out: Path):\n"
+        "    '''Work.'''\n"
+        "    out.mkdir()\n"
+        "def look(out):\n"
+        "    (out / 'seen').touch()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    config.main("own_later.work", None, arguments=[f"out={tmp_path}/run"], then="own_later.look")
+    assert (tmp_path / "run" / "seen").exists()

@@ -10,4 +10,9 @@ Stop it with Ctrl-C; the same command goes on where it stopped.
 from avssl.config import main
 
 if __name__ == "__main__":
-    main("avssl.training.train", __doc__, default="configs/shuffle_learn.yaml")
+    main(
+        "avssl.training.train",
+        __doc__,
+        default="configs/shuffle_learn.yaml",
+        then="avssl.evaluation.report.page.report",
+    )

@@ -3,6 +3,7 @@
 import inspect
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,6 +20,7 @@ def main(
     usage: str | None,
     default: str | Path | None = None,
     arguments: Sequence[str] | None = None,
+    then: str | None = None,
 ) -> Any:
     """Run a tool: ``python tools/NAME.py [CONFIG.yaml] [key.sub=value ...]``.
 
@@ -28,6 +30,7 @@ def main(
         usage: what ``--help`` shows first: the tool's docstring.
         default: the config to use where the command line names none.
         arguments: the command line without the program; ``sys.argv`` if None.
+        then: dotted path of a function to call afterwards with the setting ``out``, the folder that was written.
 
     Returns:
         What the function returns.
@@ -58,7 +61,11 @@ def main(
             lay(settings, word)
         planned = plan(module, name, settings)
         seeded = "seed" in parameters(resolve(module, name))
-        return build(planned, planned.arguments.get("seed", 0) if seeded else None)
+        result = build(planned, planned.arguments.get("seed", 0) if seeded else None)
+        if then is not None:
+            package, _, last = then.rpartition(".")
+            getattr(import_module(package), last)(planned.arguments["out"])
+        return result
     except ConfigError as error:
         fail(f"{source}: {error}" if source else str(error))
     except ValueError as error:
