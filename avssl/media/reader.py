@@ -183,7 +183,16 @@ class Reader:
         from avssl.media.sound import read_sound
 
         zero = int(self._index.pts[0]) * self._index.time_base
-        return read_sound(self.origin, self.info.sound, windows, rate, channels, zero=zero, on_error=self.on_error)
+        return read_sound(
+            self.origin,
+            self.info.sound,
+            windows,
+            rate,
+            channels,
+            zero=zero,
+            on_error=self.on_error,
+            deadline=Deadline(self.timeout, self.origin.name, "pyav"),
+        )
 
     def explain(self) -> str:
         """Say in words what was found, who decodes and why."""

@@ -6,11 +6,11 @@ from fractions import Fraction
 import numpy as np
 import torch
 
-from avssl.media.base import Sound, SoundInfo
+from avssl.media.base import Deadline, Sound, SoundInfo
 from avssl.media.errors import OpenError
 from avssl.media.scan import scan
 from avssl.media.source import Origin, Source
-from avssl.media.track import OnError, Track
+from avssl.media.track import OnError, Track, check_on_error
 from avssl.media.walk import opened
 from avssl.media.waveform import interpolate, reach
 from avssl.sampling import Timeline
@@ -27,6 +27,7 @@ def read_sound(
     *,
     zero: Fraction | float | None = 0,
     on_error: OnError = "raise",
+    deadline: Deadline | None = None,
 ) -> Sound:
     """Decode windows of sound, overlapping ones once, and resample each in one run.
 
@@ -42,6 +43,7 @@ def read_sound(
             whose sums may pass 1); None for the channels as recorded.
         zero: where the windows' clock starts, in seconds of the container's time; None at the first sample of sound.
         on_error: what a damaged packet does: ``"raise"`` a DecodeError, or ``"truncate"``: silence and a mask.
+        deadline: by when it must be done.
 
     Returns:
         ``data`` float32 ``(windows, channels, samples)`` with exactly ``round(length * rate)`` samples, full scale at
@@ -51,12 +53,13 @@ def read_sound(
         ValueError: if the windows are of unequal length, or an argument makes no sense.
         OpenError: if there is no sound.
         DecodeError: if a packet in reach of the windows is damaged and ``on_error`` is ``"raise"``.
+        DecodeTimeout: if the deadline passes.
     """
     info = check_sound(info, origin)
     windows, count = check_windows(windows, rate)
     if channels not in (None, 1, 2):
         raise ValueError(f"channels must be 1 (mean), 2 (stereo) or None (as recorded); got {channels!r}")
-    with Track(origin, stream=info.stream, channels=channels, zero=zero, on_error=on_error) as track:
+    with Track(origin, stream=info.stream, channels=channels, zero=zero, on_error=on_error, deadline=deadline) as track:
         starts = [track.place(Fraction(start)) for start in windows[:, 0].tolist()]
         data = np.zeros((len(windows), track.channels, count), np.float32)
         valid = np.zeros((len(windows), count), bool)
@@ -124,11 +127,16 @@ def _nearest(start: Fraction, rate_in: int, rate_out: int, count: int) -> np.nda
     return whole + np.floor(moved + 0.5 + 1e-9).astype(np.int64)
 
 
-def open_sound(source: Source, *, on_error: OnError = "raise") -> "SoundReader":
+def open_sound(source: Source, *, on_error: OnError = "raise", timeout: float | None = None) -> "SoundReader":
     """Open the sound of a recording: a sound file (WAV, FLAC, MP3, Ogg, M4A), or a video's.
 
     The clock is the video's, so that its windows are those of ``open_video(source).sound``; without video it starts at
     the first sample.
+
+    Args:
+        source: a path, bytes, a seekable binary file, or a callable that opens one.
+        on_error: what a damaged packet does: ``"raise"``, or ``"truncate"``: silence and a mask.
+        timeout: seconds that opening, or one call, may take; None for no limit.
 
     Raises:
         OpenError: if there is no sound, or the source cannot be opened.
@@ -142,7 +150,7 @@ def open_sound(source: Source, *, on_error: OnError = "raise") -> "SoundReader":
         >>> open_sound(file.getvalue()).sound([[0.5, 1.5]], rate=8000).valid.float().mean().item()
         0.5
     """
-    return SoundReader(source, on_error=on_error)
+    return SoundReader(source, on_error=on_error, timeout=timeout)
 
 
 class SoundReader:
@@ -156,25 +164,38 @@ class SoundReader:
     info: SoundInfo
     timeline: Timeline
 
-    def __init__(self, source: Source, *, on_error: OnError = "raise"):
+    def __init__(self, source: Source, *, on_error: OnError = "raise", timeout: float | None = None):
         self._origin = Origin(source)
-        self._on_error: OnError = on_error
+        self._on_error = check_on_error(on_error)
+        self._timeout = timeout
         with opened(self._origin) as container:
             filmed = any("attached_pic" not in str(stream.disposition) for stream in container.streams.video)
         if filmed:
-            index = scan(self._origin)
+            index = scan(self._origin, deadline=self._deadline())
             self._zero = index.info.start
             self.info, self.timeline = check_sound(index.info.sound, self._origin), index.timeline()
         else:
             self._zero = None
-            with Track(self._origin, zero=None, on_error="truncate") as track:
+            with Track(self._origin, zero=None, on_error="truncate", deadline=self._deadline()) as track:
                 self.info = track.info()
             instants = np.arange(max(1, int(self.info.end / GRAIN))) * GRAIN
             self.timeline = Timeline(times=instants, end=self.info.end, sound=(0.0, self.info.end))
 
     def sound(self, windows: np.ndarray, rate: int, channels: int | None = 1) -> Sound:
         """Return windows of sound; see :func:`read_sound`."""
-        return read_sound(self._origin, self.info, windows, rate, channels, zero=self._zero, on_error=self._on_error)
+        return read_sound(
+            self._origin,
+            self.info,
+            windows,
+            rate,
+            channels,
+            zero=self._zero,
+            on_error=self._on_error,
+            deadline=self._deadline(),
+        )
+
+    def _deadline(self) -> Deadline:
+        return Deadline(self._timeout, self._origin.name, "pyav")
 
     def __len__(self) -> int:
         return round((self.info.end - self.info.start) * self.info.rate)

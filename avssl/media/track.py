@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
 from itertools import chain, islice
-from typing import Literal
+from typing import Literal, NamedTuple, get_args
 
 import av
 import av.stream
@@ -18,7 +18,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
 
-from avssl.media.base import SoundInfo
+from avssl.media.base import Deadline, SoundInfo
 from avssl.media.errors import DecodeError, OpenError
 from avssl.media.source import Origin
 from avssl.media.walk import opened
@@ -34,6 +34,21 @@ STEADY = {"aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "opus"}
 OnError = Literal["raise", "truncate"]
 
 
+def check_on_error(on_error: OnError) -> OnError:
+    """Return the policy, or say which there are."""
+    if on_error not in get_args(OnError):
+        raise ValueError(f'on_error is "raise" or "truncate"; got {on_error!r}')
+    return on_error
+
+
+class _Damage(NamedTuple):
+    """What could not be decoded, from which sample on, and whether all that follows is lost."""
+
+    place: int
+    message: str
+    final: bool = False
+
+
 class Track:
     """One open sound stream; position 0 is its first sample, at ``start`` on the clock.
 
@@ -43,6 +58,7 @@ class Track:
         channels: 1 for the mean, 2 for stereo, None as recorded.
         zero: where the clock starts, in seconds of the container's time; None at the first sample.
         on_error: ``"raise"`` where damage would be heard, or leave silence there (``"truncate"``).
+        deadline: checked at every packet.
 
     Attributes:
         rate: recorded samples a second.
@@ -66,10 +82,13 @@ class Track:
         channels: int | None = None,
         zero: Fraction | float | None = 0,
         on_error: OnError = "raise",
+        deadline: Deadline | None = None,
     ):
+        check_on_error(on_error)
+        self._deadline = deadline or Deadline(None)
         self._origin, self._index, self._fold, self._on_error = origin, stream, channels, on_error
         self._zero = None if zero is None else Fraction(zero)
-        self._damages: list[tuple[int, str]] = []
+        self._damages: list[_Damage] = []
         self._countable = True  # whether places can be told after a seek
         self._stack = ExitStack()
         try:
@@ -114,8 +133,8 @@ class Track:
         """Raise if something was damaged where it can be heard in the samples ``low`` to ``high``."""
         if self._on_error == "truncate":
             return
-        for place, message in self._damages:
-            if low - RUN_UP * self.rate <= place < high:
+        for place, message, final in self._damages:
+            if place < high and (final or low - RUN_UP * self.rate <= place):
                 at = float(self.start + Fraction(place, self.rate))
                 hint = 'read with on_error="truncate" to get silence and a mask there'
                 raise DecodeError(
@@ -269,10 +288,11 @@ class Track:
         """Yield decoded frames from where the container stands; damage is noted and passed over."""
         packets = self._container.demux(self._stream)
         while True:
+            self._deadline.check()
             try:
                 packet = next(packets, None)
             except FFmpegError as error:
-                self._damage(None, f"the file cannot be read on: {error.strerror}")
+                self._damage(None, f"the file cannot be read on: {error.strerror}", final=True)
                 return
             if packet is None:
                 return
@@ -283,8 +303,8 @@ class Track:
                 continue
             yield from frames
 
-    def _damage(self, pts: int | None, message: str) -> None:
+    def _damage(self, pts: int | None, message: str, final: bool = False) -> None:
         place = self._next or 0
         if pts is not None and self._anchored:
             place = int((pts * self._tick - self._anchor) * self.rate)
-        self._damages.append((place, message))
+        self._damages.append(_Damage(place, message, final))

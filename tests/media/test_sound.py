@@ -13,7 +13,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from avssl.media import DecodeError, OpenError, open_sound, open_video
+from avssl.media import DecodeError, DecodeTimeout, OpenError, open_sound, open_video
 from avssl.media import track as tracks
 from avssl.media.source import Origin
 from avssl.media.track import Track
@@ -358,6 +358,33 @@ def test_a_packet_that_cannot_be_decoded_is_an_error_with_its_place(tone, monkey
     masked = open_sound(tone["aac.mp4"], on_error="truncate").sound([[0.5, 1.5]], 48000)
     assert (~masked.valid).sum() == 1024 and not masked.data[0, 0, ~masked.valid[0]].any()
     assert open_sound(tone["aac.mp4"]).sound([[0.1, 0.3]], 48000).valid.all()
+
+
+def test_a_file_that_cannot_be_read_on_raises_for_all_that_is_lost(tone, monkeypatch):
+    class Cut(Track):
+        def _decode(self):
+            for place, frame in enumerate(super()._decode()):
+                if place == 60:
+                    return self._damage(None, "the file cannot be read on: bad", final=True)
+                yield frame
+
+    monkeypatch.setattr("avssl.media.sound.Track", Cut)
+    assert open_sound(tone["opus.ogg"]).sound([[0.2, 0.5]], 48000).valid.all()
+    for window in ([1.0, 1.5], [8.0, 8.5]):
+        with pytest.raises(DecodeError, match="cannot be read on"):
+            open_sound(tone["opus.ogg"]).sound([window], 48000)
+    masked = open_sound(tone["opus.ogg"], on_error="truncate").sound([[8.0, 8.5]], 48000)
+    assert not masked.valid.any()
+
+
+def test_a_call_that_takes_too_long_is_stopped(tone):
+    sound = open_sound(tone["flac.ogg"], timeout=60)
+    assert sound.sound([[13.0, 13.5]], 16000).valid.all()
+    sound._timeout = 0.0
+    with pytest.raises(DecodeTimeout, match="timeout=0"):
+        sound.sound([[13.0, 13.5]], 16000)
+    with pytest.raises(ValueError, match="on_error is"):
+        open_sound(tone["flac.ogg"], on_error="skip")  # type: ignore[arg-type]
 
 
 def test_a_codec_whose_frames_change_length_is_counted_from_the_head(tone, monkeypatch):
