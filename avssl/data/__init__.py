@@ -4,13 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from avssl.data.base import Dataset
+    from avssl.data.base import DataError, Dataset
     from avssl.data.batches import collate
     from avssl.data.endless import Endless
     from avssl.data.recordings import Recording, find_recordings
     from avssl.data.videos import Videos
 
 WHERE = {  # public name -> the module that holds it, imported when the name is first used
+    "DataError": "avssl.data.base",
     "Dataset": "avssl.data.base",
     "Endless": "avssl.data.endless",
     "Recording": "avssl.data.recordings",
@@ -19,7 +20,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "find_recordings": "avssl.data.recordings",
 }
 
-__all__ = ["Dataset", "Endless", "Recording", "Videos", "collate", "find_recordings"]
+__all__ = ["DataError", "Dataset", "Endless", "Recording", "Videos", "collate", "find_recordings"]
 
 
 def __getattr__(name: str):

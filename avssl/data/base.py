@@ -8,6 +8,10 @@ from torch.utils.data import Dataset as TorchDataset
 Key = int | tuple[int, int]  # an index, or (epoch, index)
 
 
+class DataError(ValueError):
+    """An item that cannot be made as asked: which, and why."""
+
+
 class Dataset(TorchDataset, ABC):
     """A sized collection of items, each a dict of tensors (and a ``path``).
 

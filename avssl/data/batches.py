@@ -5,6 +5,8 @@ from typing import Any
 from torch import Tensor
 from torch.utils.data import default_collate
 
+from avssl.data.base import DataError
+
 
 def collate(items: list[dict[str, Any]]) -> dict[str, Any]:
     """Stack the items of a batch.
@@ -13,7 +15,7 @@ def collate(items: list[dict[str, Any]]) -> dict[str, Any]:
     under ``failures``, a list of dicts with ``path`` and ``error``; a batch of failures alone holds nothing else.
 
     Raises:
-        ValueError: if frames of different sizes meet.
+        DataError: if frames of different sizes meet.
 
     Example:
         >>> import torch
@@ -28,7 +30,7 @@ def collate(items: list[dict[str, Any]]) -> dict[str, Any]:
         shapes = {tuple(item[name].shape): item.get("path", "") for item in good if isinstance(item[name], Tensor)}
         if len(shapes) > 1:
             (one, path), (other, elsewhere) = list(shapes.items())[:2]
-            raise ValueError(
+            raise DataError(
                 f"{name} of different shapes cannot be stacked: {one} from {path} and {other} from {elsewhere}; "
                 "set size=[height, width] on the data"
             )

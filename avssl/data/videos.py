@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from avssl.data.base import Dataset, Key, split_key
+from avssl.data.base import DataError, Dataset, Key, split_key
 from avssl.data.recordings import Recording, find_recordings
 from avssl.media import motion_profile, open_video
 from avssl.media.base import Size
@@ -65,7 +65,8 @@ class Videos(Dataset):
             With ``on_bad="skip"``, a bad recording gives only ``failure``.
 
         Raises:
-            MediaError: with ``on_bad="error"``, for a recording that cannot be read or is too short.
+            MediaError: with ``on_bad="error"``, for a recording that cannot be read.
+            DataError: with ``on_bad="error"``, for a recording that is too short for the sampler.
         """
         epoch, index = split_key(key, len(self))
         recording = self.recordings[index]
@@ -76,7 +77,7 @@ class Videos(Dataset):
                 return {"failure": {"path": str(recording.path), "error": str(error)}}
             if isinstance(error, MediaError):
                 raise
-            raise ValueError(f"{recording.path}: {error}") from error
+            raise DataError(f"{recording.path}: {error}") from error
         about = {"label": recording.label, "path": str(recording.path)}
         return item | about | {"key": torch.tensor([self.seed, epoch, index])}
 

@@ -1,6 +1,7 @@
 """Batches for training and for measuring."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from avssl.data import Dataset, Endless
+from avssl.data import DataError, Dataset, Endless
 from avssl.data.batches import collate
+from avssl.media.errors import MediaError
+from avssl.training.errors import TrainingError
 from avssl.training.stopping import leave_signals_alone
 
 Batch = dict[str, Any]
@@ -39,7 +42,8 @@ class Feed:
 
     def take(self, count: int) -> list[Batch]:
         """Return the next batches."""
-        return [next(self._batches) for _ in range(count)]
+        with plainly():
+            return [next(self._batches) for _ in range(count)]
 
 
 def loading(
@@ -74,8 +78,21 @@ def look(
     """
     count = len(data) if items is None else min(items, len(data))
     keys = [(epoch, int(index)) for index in np.arange(count) * len(data) // count]
-    for batch in loading(fabric, data, batch_size, keys, min(workers, -(-count // batch_size))):
-        yield fabric.to_device(batch)
+    with plainly():
+        for batch in loading(fabric, data, batch_size, keys, min(workers, -(-count // batch_size))):
+            yield fabric.to_device(batch)
+
+
+@contextmanager
+def plainly() -> Iterator[None]:
+    """Say in one line which recording could not be used; a loader's worker wraps that in the text of its traceback."""
+    try:
+        yield
+    except (MediaError, DataError) as error:
+        text = error.message if isinstance(error, MediaError) else str(error)
+        told = text.strip().splitlines()[-1] if "Traceback" in text else str(error)
+        told = told.removeprefix(f"{type(error).__module__}.{type(error).__name__}: ")
+        raise TrainingError(f"{told}; on_bad=skip on the data leaves such recordings out, and counts them") from error
 
 
 def is_empty(batch: Batch) -> bool:
