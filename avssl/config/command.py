@@ -36,8 +36,8 @@ def main(
         What the function returns.
 
     Raises:
-        SystemExit: after one line on the error stream; status 2 if the settings or a recording are at fault, 130 if
-            a person stopped the run.
+        SystemExit: after one line on the error stream; status 2 if the settings or a recording are at fault, 130 or
+            143 if a person or the system stopped the run.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     path = function if isinstance(function, str) else f"{function.__module__}.{function.__qualname__}"
@@ -73,7 +73,7 @@ def main(
             raise
         fail(str(error))  # ours speak to a person; any other is a fault, and shows where
     except KeyboardInterrupt as error:
-        fail(str(error) or "stopped", status=130)
+        fail(str(error) or "stopped", getattr(error, "status", 130))
 
 
 def fail(message: str, status: int = 2) -> NoReturn:

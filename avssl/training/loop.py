@@ -102,8 +102,7 @@ def train(
         Stopped: after Ctrl-C or SIGTERM, when everything is saved.
     """
     settings = config.describe(dict(locals()))
-    fabric = Fabric(accelerator=accelerator, devices=devices, strategy=shared_by(strategy, ema), precision=precision)
-    fabric.launch()
+    fabric = launch(accelerator, devices, shared_by(strategy, ema), precision)
     if channels_last:
         method.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     if compile:
@@ -131,7 +130,7 @@ def train(
     drawn = batch_size * accumulate * fabric.world_size  # items a step, over all processes
 
     with run, StopSignals() as signals:
-        if state["step"] == 0:
+        if not run.resumed:
             run.judge(measure())
         feed = Feed(fabric, data, seed=seed, start=state["step"] * drawn, prefetch=prefetch, **loading)
         while state["step"] < steps:
@@ -161,7 +160,7 @@ def train(
             else:
                 run.progress.say(f"step {step}: nothing could be read, so nothing was learned")
             state["step"] = step
-            run.pace.lap(waited, time.perf_counter() - begun, sum(map(images, usable)))
+            run.pace.lap(waited, time.perf_counter() - begun, sum(map(images, usable)) * fabric.world_size)
 
             run.count(step, scalars, lr, log=due(step, log_every, steps))
             if due(step, measure_every, steps):
@@ -175,6 +174,23 @@ def train(
 def due(step: int, every: int, steps: int) -> bool:
     """Tell whether something that happens every so many steps, and after the last, happens now."""
     return step % every == 0 or step == steps
+
+
+def launch(
+    accelerator: Accelerator, devices: int | Literal["auto"], strategy: str | FSDPStrategy, precision: Precision
+) -> Fabric:
+    """Start the processes and return what places modules, batches and gradients.
+
+    Raises:
+        TrainingError: if the machine, or the combination, cannot do it.
+    """
+    try:
+        fabric = Fabric(accelerator=accelerator, devices=devices, strategy=strategy, precision=precision)
+    except (ValueError, RuntimeError) as error:
+        chosen = f"{accelerator=}, {devices=}, {strategy=}, {precision=}"
+        raise TrainingError(f"{chosen} does not work here: {' '.join(str(error).split())}") from error
+    fabric.launch()
+    return fabric
 
 
 def shared_by(strategy: str, ema: float | None) -> str | FSDPStrategy:

@@ -70,7 +70,8 @@ class Measures:
         """Yield the batches that hold something, and tell of what could not be read."""
         count = 0
         for batch in batches:
-            self.fail([failure | {"data": name} for failure in batch["failures"]])
+            if self.fabric.is_global_zero:  # all processes see the same
+                self.fail([failure | {"data": name} for failure in batch["failures"]])
             if not is_empty(batch):
                 count += 1
                 yield batch

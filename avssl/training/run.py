@@ -28,6 +28,9 @@ class Run:
         keep: how many of the last checkpoints to keep.
         resume: if false, refuse a folder that holds a run.
         tensorboard: write events too.
+
+    Attributes:
+        resumed: True if the folder held a run, which now goes on.
     """
 
     def __init__(
@@ -49,20 +52,20 @@ class Run:
         state |= {"tally": self.tally, "best": None, "measures": {}}
         folder.mkdir(parents=True, exist_ok=True)
         last = folder / checkpoint.LAST
-        begun = last.exists()
-        if begun:
+        self.resumed = last.exists()
+        if self.resumed:
             if not resume:
                 raise TrainingError(f"{folder} holds a run; give another out=, or resume=true to go on with it")
             checkpoint.load(fabric, last, state)
         fabric.barrier()  # nobody may look for the checkpoint after the first process has begun to write
         if fabric.is_global_zero:
             config.write(state["settings"], folder / "config.yaml")
-        self.journal = Journal(folder, state["step"] if begun else None, fabric.is_global_zero, tensorboard)
+        self.journal = Journal(folder, state["step"] if self.resumed else None, fabric.is_global_zero, tensorboard)
         self.progress = Progress(steps, state["step"], fabric.is_global_zero)
 
     def __enter__(self) -> "Run":
         self.progress.start()
-        verb = "goes on from" if self.state["step"] else "starts at"
+        verb = "goes on from" if self.resumed else "starts at"
         self.progress.say(f"{self.folder}: {verb} step {self.state['step']} of {self.steps} on {self.fabric.device}")
         return self
 

@@ -241,3 +241,10 @@ def test_channels_last_changes_the_layout_and_not_the_numbers(tmp_path):
 def test_fsdp_refuses_an_average(tmp_path):
     with pytest.raises(TrainingError, match="ema needs whole weights"):
         run(tmp_path, strategy="fsdp", ema=0.9)
+
+
+@pytest.mark.skipif(torch.backends.mps.is_available(), reason="it is there")
+def test_a_device_that_is_not_there_is_explained_in_one_line(tmp_path):
+    with pytest.raises(TrainingError, match=r"^accelerator='mps', devices=1, .* does not work here: ") as error:
+        run(tmp_path, accelerator="mps")
+    assert "\n" not in str(error.value)

@@ -186,6 +186,21 @@ def test_a_polite_request_to_stop_saves_and_says_how_to_go_on(tmp_path, uncut, n
     assert records == uncut[1]
 
 
+def test_a_run_that_is_stopped_before_its_first_step_measures_its_random_start_once(tmp_path, uncut):
+    class Interrupted(Dots):
+        def __getitem__(self, key):
+            if key[0] == 0 and not asked:
+                asked.append(key)
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().__getitem__(key)
+
+    asked = []
+    with pytest.raises(Stopped, match="stopped after step 0 of 11"):
+        run(tmp_path, steps=STEPS, data=named(Interrupted(12)))
+    run(tmp_path, steps=STEPS)
+    assert contents(tmp_path)[1] == uncut[1]
+
+
 def named(data):
     """Give data the settings of the fakes' own."""
     type(data).__module__, type(data).__name__, type(data).__qualname__ = "training_fakes", "Dots", "Dots"
