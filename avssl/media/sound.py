@@ -96,7 +96,7 @@ def check_windows(windows: np.ndarray, rate: int) -> tuple[np.ndarray, int]:
             f"all windows of one call must have one length; got {lengths.min() / rate:.6g} to "
             f"{lengths.max() / rate:.6g} s: cut them to one length, or read them in several calls"
         )
-    count = round(float(np.median(lengths)))
+    count = round(round(float(np.median(lengths)), 4))  # half a sample goes one way, whatever end - start is by a hair
     if count < 1:
         raise ValueError(f"a window must hold at least one sample; {count / rate:.6g} s at {rate} Hz hold none")
     return windows, count
@@ -166,7 +166,7 @@ class SoundReader:
 
     def __init__(self, source: Source, *, on_error: OnError = "raise", timeout: float | None = None):
         self._origin = Origin(source)
-        self._on_error = check_on_error(on_error)
+        self._on_error: OnError = check_on_error(on_error)
         self._timeout = timeout
         with opened(self._origin) as container:
             filmed = any("attached_pic" not in str(stream.disposition) for stream in container.streams.video)
