@@ -1,6 +1,8 @@
 """Settings become objects; those that cannot say where they are wrong and what would do, before torch is imported."""
 
 import ast
+import copy
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -360,3 +362,20 @@ def test_what_follows_is_called_with_the_folder_that_was_written(monkeypatch, tm
     monkeypatch.syspath_prepend(tmp_path)
     config.main("own_later.work", None, arguments=[f"out={tmp_path}/run"], then="own_later.look")
     assert (tmp_path / "run" / "seen").exists()
+    monkeypatch.setenv("RANK", "1")  # one of several processes of one run
+    config.main("own_later.work", None, arguments=[f"out={tmp_path}/other"], then="own_later.look")
+    assert not (tmp_path / "other" / "seen").exists()
+
+
+class Kept(config.Recorded):
+    def __init__(self, inner=None, *, width=24):
+        self.inner, self.cells = inner, width**2
+
+
+def test_what_remembers_its_arguments_survives_copies_and_processes():
+    made = Kept(Kept(width=3))
+    for one in (made, copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
+        said = config.describe(one)
+        assert said["width"] == 24 and said["inner"]["width"] == 3 and one.inner.cells == 9
+    with pytest.raises(TypeError, match="unexpected keyword"):
+        Kept(depth=3)

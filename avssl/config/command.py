@@ -1,6 +1,7 @@
 """A tool's command line: a config, overrides, ``--help``, and errors in one line."""
 
 import inspect
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -62,7 +63,7 @@ def main(
         planned = plan(module, name, settings)
         seeded = "seed" in parameters(resolve(module, name))
         result = build(planned, planned.arguments.get("seed", 0) if seeded else None)
-        if then is not None:
+        if then is not None and is_first_process():
             package, _, last = then.rpartition(".")
             getattr(import_module(package), last)(planned.arguments["out"])
         return result
@@ -74,6 +75,11 @@ def main(
         fail(str(error))  # ours speak to a person; any other is a fault, and shows where
     except KeyboardInterrupt as error:
         fail(str(error) or "stopped", getattr(error, "status", 130))
+
+
+def is_first_process() -> bool:
+    """Tell whether this is the only process of a run, or the first of those that share it."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
 
 
 def fail(message: str, status: int = 2) -> NoReturn:
