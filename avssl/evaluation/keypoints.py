@@ -102,7 +102,7 @@ class KeyPoints(Evaluator):
         jobs = [
             (name, encoders[draw], head, labels, draw)
             for name, encoders in rows.items()
-            for head in (self._ridges() if name == PIXELS else self.heads)
+            for head in (self._for_pixels() if name == PIXELS else self.heads)
             for labels in self.labels
             for draw in range(self.draws)
         ]
@@ -143,10 +143,10 @@ class KeyPoints(Evaluator):
         rows[TRAINED] = [encoder] * self.draws
         return rows | {name: [avssl.load_encoder(find_run(run))] * self.draws for name, run in self.extra.items()}
 
-    def _ridges(self) -> list[Head]:
-        """Return ridge heads for the pixels, which have one layer only."""
-        ridges = [head for head in self.heads if isinstance(head, Ridge)]
-        return [Ridge(None, head.penalties, head.held_out) for head in ridges]
+    def _for_pixels(self) -> list[Head]:
+        """Return the first ridge head, for pixels have nothing to fine-tune, and one layer only."""
+        ridges = [head for head in self.heads if isinstance(head, Ridge)][:1]
+        return [AllOf(head) for head in ridges]
 
     def _fit(
         self, encoder: Encoder, head: Head, labelled: Labelled, test: People, extract: Extractor, draw: int, kept: Kept
@@ -204,6 +204,14 @@ class KeyPoints(Evaluator):
             "unreadable videos": [failure["path"] for failure in (*train.failures, *test.failures)],
             "torch": torch.__version__,
         }
+
+
+class AllOf(Ridge):
+    """The same ridge regression under the same name, on the only layer that pixels have."""
+
+    def __init__(self, ridge: Ridge):
+        super().__init__(None, ridge.penalties, ridge.held_out)
+        self.name = ridge.name
 
 
 def constant(labelled: Labelled, people: int) -> np.ndarray:

@@ -115,7 +115,7 @@ def summarise(fits: list[Fit], judge: Judge, protocol: Mapping[str, Any], agains
         },
         pictures={
             "skeletons": skeletons(groups, judge, shown),
-            "pck": curves(groups, judge),
+            "pck_by_threshold": curves(groups, judge),
         },
     )
 

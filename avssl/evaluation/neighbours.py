@@ -147,7 +147,7 @@ class Neighbours(Evaluator):
             protocol=self._protocol(encoder, queries, gallery),
             table=tuple(table),
             notes=(
-                f"Trained neighbours are {gain.mean():+.3f} ± {error:.3f} torso lengths nearer in pose than random "
+                f"Trained neighbours are {gain.mean():.3f} ± {error:.3f} torso lengths nearer in pose than random "
                 f"ones (mean and standard error over {len(gain)} query videos).",
                 f"Any frame of another video is {chance:.3f} away; the nearest poses there are, {oracle:.3f}.",
             ),

@@ -43,6 +43,13 @@ def test_the_random_row_the_pixels_and_the_mean_pose_are_always_there():
     assert f"trained-random/ridge/30/{MAIN}/low" in scores.numbers
 
 
+def test_two_ridge_heads_may_read_different_layers_and_pixels_stand_beside_the_first():
+    scores = evaluator(heads=[Ridge(), Ridge("output")])(SmallNet(width=4, dim=8))
+    rows = {(row["head"], row["row"]) for row in scores.table}
+    assert ("ridge, output", "trained") in rows and ("ridge", "pixels") in rows
+    assert ("ridge, output", "pixels") not in rows
+
+
 def test_the_random_row_is_another_initialisation_in_each_draw():
     seeds = []
 
@@ -99,7 +106,7 @@ def test_tables_hold_every_item_joint_and_threshold():
     assert len(tables["items"]) == groups * 2 * 20
     assert len(tables["joints"]) == groups * 14 and len(tables["curves"]) == groups * 50
     assert {"row", "head", "labels", "draw", "path", "time", MAIN, "nme/torso"} == set(tables["items"][0])
-    assert set(scores.pictures) == {"skeletons", "pck"}
+    assert set(scores.pictures) == {"skeletons", "pck_by_threshold"}
 
 
 def test_the_protocol_names_all_that_a_score_depends_on():

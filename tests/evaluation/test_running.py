@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from safetensors.torch import save_file
 
-from avssl.config import ConfigError
-from avssl.evaluation import KeyPoints, Neighbours, evaluate
+from avssl.config import ConfigError, make, read
+from avssl.data.demo import prepare
+from avssl.evaluation import Evaluator, KeyPoints, Neighbours, evaluate
 from avssl.evaluation.heads import Ridge
 from avssl.evaluation.kept import digest
 from avssl.evaluation.runs import find_run, fresh_encoders
@@ -96,6 +97,20 @@ def test_a_run_that_cannot_be_judged_is_one_clear_line(run, spoil, complaint):
 def test_no_run_at_all_says_how_to_get_one(tmp_path):
     with pytest.raises(ConfigError, match=r"no trained run under .*python tools/train\.py"):
         find_run(runs=tmp_path / "runs")
+
+
+@pytest.mark.parametrize("name", ["eval_keypoints", "eval_neighbours"])
+def test_shipped_configs_judge_an_encoder_on_real_video_files(name, tmp_path):
+    world = prepare(root=tmp_path, train=8, heldout=3, workers=1, progress=False)
+    settings = read(ROOT / "configs" / f"{name}.yaml")["evaluator"] | {"quiet": True, "shown": 1}
+    for part in ("train", "test", "queries"):
+        if part in settings:
+            settings[part]["source"] = str(world)
+    if name == "eval_keypoints":
+        settings |= {"labels": [8], "heads": ["Ridge", {"name": "Regression", "steps": 2, "batch": 4}]}
+    scores = make(settings, Evaluator, "evaluator")(SmallNet(width=4, dim=8))
+    assert scores.protocol["picture"].startswith(("36x36, cut by 2", "32x32 after a cut of 2"))
+    assert all(value == value for value in scores.numbers.values())
 
 
 @pytest.mark.parametrize("tool", ["report", "eval_keypoints"])

@@ -18,12 +18,11 @@ class Ridge(Head):
     *labels*; the test pictures have no say in it. Features are standardised with the labels' mean and deviation.
 
     Args:
-        layer: the layer to read; None takes the deepest map of more than one cell.
+        layer: the layer to read, or ``"output"`` for the encoder's own features; None takes the deepest map of more
+            than one cell.
         penalties: what to choose from, in units of the number of features.
         held_out: share of the labels that chooses the penalty; all of them fit the final weights.
     """
-
-    name = "ridge"
 
     def __init__(
         self,
@@ -35,6 +34,7 @@ class Ridge(Head):
             raise ValueError(f"penalties must be numbers above 0, got {penalties}")
         if not 0 < held_out < 1:
             raise ValueError(f"held_out must be a share between 0 and 1, got {held_out}")
+        self.name = "ridge" if layer is None else f"ridge, {layer}"
         self.layer, self.penalties, self.held_out = layer, tuple(penalties), held_out
 
     def settings(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from html import escape
 from avssl.evaluation.report.log import Chart, Line
 
 WIDTH, HEIGHT = 340, 220
-LEFT, RIGHT, TOP, BOTTOM = 40, 8, 10, 28
+LEFT, RIGHT, TOP, BOTTOM = 40, 18, 10, 28
 COLORS = {"training": 0, "held-out": 1, "batches": 2}  # number of the style's class; others follow in order
 
 

@@ -47,6 +47,8 @@ def read_charts(run: Path) -> list[Chart]:
         for name, value in record.items():
             if name not in ("step", "epoch") and isinstance(value, int | float):
                 add(charts, name, record["step"], value)
+    for chart in charts.values():  # floors after what stands on them
+        chart.lines = dict(sorted(chart.lines.items(), key=lambda named: named[1].dashed))
     return sorted(charts.values(), key=lambda chart: (place(chart.name), chart.name))
 
 

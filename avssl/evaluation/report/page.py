@@ -115,7 +115,7 @@ def latest(run: Path) -> list[dict[str, Any]]:
 def shown(record: dict[str, Any], run: Path) -> dict[str, Any]:
     """Return an evaluation with its pictures as data and its protocol as text."""
     pictures = [
-        {"name": name, "data": embedded(run / path)}
+        {"name": name.replace("_", " "), "data": embedded(run / path)}
         for name, path in record.get("pictures", {}).items()
         if (run / path).exists()
     ]
