@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from avssl.config.build import build
 from avssl.config.check import plan
@@ -68,23 +68,20 @@ def main(
             getattr(import_module(package), last)(planned.arguments["out"])
         return result
     except ConfigError as error:
-        fail(f"{source}: {error}" if source else str(error))
+        message, status = f"{source}: {error}" if source else str(error), 2
     except ValueError as error:
         if not type(error).__module__.startswith("avssl."):
             raise
-        fail(str(error))  # ours speak to a person; any other is a fault, and shows where
+        message, status = str(error), 2  # ours speak to a person; any other is a fault, and shows where
     except KeyboardInterrupt as error:
-        fail(str(error) or "stopped", getattr(error, "status", 130))
+        message, status = str(error) or "stopped", getattr(error, "status", 130)
+    print(message, file=sys.stderr)
+    raise SystemExit(status)  # not while the error is handled: what its frames hold (loading processes) ends first
 
 
 def is_first_process() -> bool:
     """Tell whether this is the only process of a run, or the first of those that share it."""
     return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
-
-
-def fail(message: str, status: int = 2) -> NoReturn:
-    print(message, file=sys.stderr)
-    raise SystemExit(status)
 
 
 def explain(module: str, name: str, usage: str | None, default: str | Path | None) -> str:

@@ -3,6 +3,7 @@
 import platform
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -83,18 +84,18 @@ def bench_training(
         if compile:
             case.method.encoder.compile()
         module, optimizer = fabric.setup(case.method, SGD(lr=1e-4)(case.method.parameter_groups()))
-        feed = Feed(fabric, case.data, case.batch_size, 0, 0, workers, prefetch)
 
         def take_step(batch: Batch, module=module, optimizer=optimizer) -> None:
             update(fabric, module, optimizer, [batch], 0, None)
 
-        batch = feed.take(1)[0]
-        synthetic, real, waiting = 0.0, 0.0, 1.0
-        for _ in range(rounds):  # in turns, and the best of each: other work on the machine disturbs both alike
-            synthetic = max(synthetic, timed(lambda batch=batch: batch, take_step, steps, warmup)[0])
-            feed.take(workers * prefetch)  # what was loaded ahead meanwhile is no measure of speed
-            rate, share = timed(lambda feed=feed: feed.take(1)[0], take_step, steps, warmup)
-            real, waiting = max((real, waiting), (rate, share))
+        with closing(Feed(fabric, case.data, case.batch_size, 0, 0, workers, prefetch)) as feed:
+            batch = feed.take(1)[0]
+            synthetic, real, waiting = 0.0, 0.0, 1.0
+            for _ in range(rounds):  # in turns, and the best of each: other work on the machine disturbs both alike
+                synthetic = max(synthetic, timed(lambda batch=batch: batch, take_step, steps, warmup)[0])
+                feed.take(workers * prefetch)  # what was loaded ahead meanwhile is no measure of speed
+                rate, share = timed(lambda feed=feed: feed.take(1)[0], take_step, steps, warmup)
+                real, waiting = max((real, waiting), (rate, share))
         rows.append({"images_per_second": real, "waiting": waiting, "synthetic": synthetic, "ratio": real / synthetic})
         shape = " x ".join(map(str, batch["frames"].shape)) if "frames" in batch else ""
         table.add_row(case.title, shape, f"{real:.0f}", f"{waiting:.1%}", f"{synthetic:.0f}", f"{real / synthetic:.2f}")

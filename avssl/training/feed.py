@@ -38,12 +38,16 @@ class Feed:
     ):
         order = Endless(len(data), seed, start, fabric.global_rank, fabric.world_size)
         loader = loading(fabric, data, batch_size, order, workers, prefetch)
-        self._batches: Iterator[Any] = iter(fabric.setup_dataloaders(loader, use_distributed_sampler=False))
+        self._batches: Any = iter(fabric.setup_dataloaders(loader, use_distributed_sampler=False))
 
     def take(self, count: int) -> list[Batch]:
         """Return the next batches."""
         with plainly():
             return [next(self._batches) for _ in range(count)]
+
+    def close(self) -> None:
+        """End the loading processes; otherwise they would end with the program, and noisily."""
+        self._batches.close()
 
 
 def loading(

@@ -1,6 +1,7 @@
 """The training loop: all of it, top to bottom."""
 
 import time
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -127,12 +128,13 @@ def train(
     measure = Measures(
         fabric, module, average, data, held_out, items=measure_items, seed=seed, fail=run.fail, **loading
     )
+    drawing = {"seed": seed, "prefetch": prefetch, **loading}
     drawn = batch_size * accumulate * fabric.world_size  # items a step, over all processes
 
-    with run, StopSignals() as signals:
+    with run, StopSignals() as signals, ExitStack() as ends:
         if not run.resumed:
             run.judge(measure())
-        feed = Feed(fabric, data, seed=seed, start=state["step"] * drawn, prefetch=prefetch, **loading)
+        feed = ends.enter_context(closing(Feed(fabric, data, start=state["step"] * drawn, **drawing)))
         while state["step"] < steps:
             step = state["step"] + 1
             asked_for = time.perf_counter()
