@@ -3,11 +3,7 @@
 Without arguments it judges the newest run under runs/ on the demo figures.
 """
 
-from pathlib import Path
-
 from avssl.config import main
 
-DEFAULT = Path(__file__).parent.parent / "configs" / "eval_neighbours.yaml"
-
 if __name__ == "__main__":
-    main("avssl.evaluation.running.evaluate", __doc__, default=DEFAULT)
+    main("avssl.evaluation.running.evaluate", __doc__, default="configs/eval_neighbours.yaml")

@@ -1,10 +1,6 @@
 """Write the page of a run: ``python tools/report.py [run=runs/NAME]``; the newest run under runs/ if none is named."""
 
-from pathlib import Path
-
 from avssl.config import main
 
-DEFAULT = Path(__file__).parent.parent / "configs" / "report.yaml"
-
 if __name__ == "__main__":
-    main("avssl.evaluation.report.page.report", __doc__, default=DEFAULT)
+    main("avssl.evaluation.report.page.report", __doc__, default="configs/report.yaml")

@@ -5,6 +5,8 @@ import torch
 from rich.progress import track
 from torch import Tensor
 
+from avssl.config import ConfigError
+from avssl.config.errors import suggest
 from avssl.evaluation.kept import Kept, digest
 from avssl.nets import Encoder
 
@@ -65,6 +67,19 @@ class Extractor:
         return np.concatenate(found)
 
 
+def check_layer(encoder: Encoder, layer: str) -> None:
+    """Say what layers there are if ``layer`` is none of them.
+
+    Raises:
+        ConfigError: if it is neither ``"output"`` nor one of ``encoder.layers``.
+    """
+    if layer != OUTPUT and layer not in encoder.layers:
+        raise ConfigError(
+            f"layer: {type(encoder).__name__} has no layer {layer!r}{suggest(layer, encoder.layers)}; "
+            f"there is {', '.join((*encoder.layers, OUTPUT))}"
+        )
+
+
 def unit(images: Tensor) -> Tensor:
     """Return uint8 pictures as floats in [0, 1]."""
     return images.float() / 255
@@ -78,14 +93,13 @@ def last_map(encoder: Encoder, images: Tensor) -> str:
         images: a picture or more as it will see them, uint8 ``(pictures, 3, H, W)``.
 
     Raises:
-        ValueError: if it has none.
+        ConfigError: if it has none.
     """
-    device = next(iter(encoder.state_dict().values()), torch.empty(0)).device
     with torch.inference_mode():
-        taps = encoder.eval().taps(unit(images[:1].to(device)), encoder.layers)
+        taps = encoder.eval().taps(unit(images[:1].to(encoder.mean.device)), encoder.layers)
     maps = [name for name in encoder.layers if taps[name].ndim == 4 and taps[name].shape[-2:].numel() > 1]
     if not maps:
-        raise ValueError(
+        raise ConfigError(
             f"no layer of {type(encoder).__name__} is a map of more than one cell for pictures of "
             f"{tuple(images.shape[-2:])}; name a layer out of {', '.join(encoder.layers)}"
         )

@@ -17,7 +17,7 @@ from avssl.config import ConfigError
 from avssl.data import Dataset
 from avssl.evaluation import pck
 from avssl.evaluation.base import Evaluator, Fresh, Scores
-from avssl.evaluation.features import Extractor
+from avssl.evaluation.features import Extractor, check_layer
 from avssl.evaluation.heads import Head, Labelled, Regression, Ridge
 from avssl.evaluation.kept import Kept, digest
 from avssl.evaluation.keypoints_table import Fit, Judge, summarise
@@ -93,6 +93,9 @@ class KeyPoints(Evaluator):
     def __call__(
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
     ) -> Scores:
+        for head in self.heads:
+            if isinstance(head, Ridge) and head.layer is not None:
+                check_layer(encoder, head.layer)
         train = gather(self.train, "training", self.joints, self.quiet)
         test = gather(self.test, "test", self.joints, self.quiet).cropped(self.margin)
         self._check(train, test)

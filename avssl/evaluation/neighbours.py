@@ -17,7 +17,7 @@ from avssl.config import ConfigError
 from avssl.data import Dataset
 from avssl.evaluation.base import Evaluator, Fresh, Scores
 from avssl.evaluation.drawing import Strip, contact_sheet
-from avssl.evaluation.features import OUTPUT, Extractor
+from avssl.evaluation.features import OUTPUT, Extractor, check_layer
 from avssl.evaluation.kept import Kept, digest
 from avssl.evaluation.people import People, gather
 from avssl.evaluation.rows import PIXELS, RANDOM, TRAINED, Pixels, calibrated, reinitialised
@@ -73,6 +73,7 @@ class Neighbours(Evaluator):
     def __call__(
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
     ) -> Scores:
+        check_layer(encoder, self.layer)
         queries = gather(self.queries, "query", quiet=self.quiet).cropped(self.margin)
         gallery = queries
         if self.gallery is not None:

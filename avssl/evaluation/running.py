@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 import avssl
+from avssl.config import ConfigError
 from avssl.evaluation.base import Evaluator, Scores, lines
 from avssl.evaluation.report import write_report
 from avssl.evaluation.rows import TRAINED
@@ -59,10 +60,18 @@ def evaluate(
 
 
 def chosen(device: str) -> str:
-    """Return the device that ``"auto"`` means here."""
-    if device != "auto":
-        return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    """Return the device that ``"auto"`` means here, and check any other.
+
+    Raises:
+        ConfigError: if there is no such device.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # unknown word, no driver, or PyTorch built without it
+        raise ConfigError(f"device: {device!r} cannot be used here ({str(error).splitlines()[0]}); try cpu") from error
+    return device
 
 
 def show(scores: Scores, console: Console) -> None:

@@ -7,13 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import save_file
 
 from avssl.config import ConfigError, make, read
 from avssl.data.demo import prepare
 from avssl.evaluation import Evaluator, KeyPoints, Neighbours, evaluate
-from avssl.evaluation.heads import Ridge
+from avssl.evaluation.heads import Regression, Ridge
 from avssl.evaluation.kept import digest
+from avssl.evaluation.running import chosen
 from avssl.evaluation.runs import find_run, fresh_encoders
 from avssl.nets import SmallNet
 from tests.evaluation.worlds import Dots
@@ -97,6 +99,32 @@ def test_a_run_that_cannot_be_judged_is_one_clear_line(run, spoil, complaint):
 def test_no_run_at_all_says_how_to_get_one(tmp_path):
     with pytest.raises(ConfigError, match=r"no trained run under .*python tools/train\.py"):
         find_run(runs=tmp_path / "runs")
+
+
+@pytest.mark.gpu
+def test_a_gpu_gives_the_scores_of_the_cpu():
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    judge, encoder = key_points(heads=[Ridge(), Regression(steps=5, batch=4)]), SmallNet(dim=8, width=4)
+    ours, theirs = judge(encoder, device="cuda").numbers, judge(encoder, device="cpu").numbers
+    assert ours == pytest.approx(theirs, abs=0.05, nan_ok=True)
+
+
+@pytest.mark.parametrize(("device", "complaint"), [("abacus", "'abacus' cannot be used here"), ("cuda:99", "try cpu")])
+def test_a_device_that_is_not_there_is_one_clear_line(device, complaint):
+    with pytest.raises(ConfigError, match=complaint) as caught:
+        chosen(device)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "judge",
+    [lambda: key_points(heads=[Ridge("conv9")]), lambda: Neighbours(queries=Dots(6), layer="conv9", quiet=True)],
+    ids=["key points", "neighbours"],
+)
+def test_a_layer_that_is_not_there_is_told_before_anything_is_read(judge):
+    with pytest.raises(ConfigError, match=r"no layer 'conv9' \(did you mean 'conv3'\?\); there is conv1,"):
+        judge()(SmallNet(dim=8, width=4))
 
 
 @pytest.mark.parametrize("name", ["eval_keypoints", "eval_neighbours"])

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from avssl.config import ConfigError
 from avssl.evaluation.features import Extractor
 from avssl.nets import Encoder
 
@@ -40,11 +41,11 @@ class Labelled:
         """Return the mean place of each joint over the labels that show it, ``(joints, 2)``.
 
         Raises:
-            ValueError: if no label shows some joint.
+            ConfigError: if no label shows some joint.
         """
         shown = self.counted.sum(0)
         if (shown == 0).any():
-            raise ValueError(
+            raise ConfigError(
                 f"none of the {len(self)} labelled pictures shows joint {int(np.flatnonzero(shown == 0)[0])}; "
                 "use more labels"
             )
