@@ -5,6 +5,8 @@ from typing import Any
 
 from torch.utils.data import Dataset as TorchDataset
 
+from avssl.config import Recorded
+
 Key = int | tuple[int, int]  # an index, or (epoch, index)
 
 
@@ -12,7 +14,7 @@ class DataError(ValueError):
     """An item that cannot be made as asked: which, and why."""
 
 
-class Dataset(TorchDataset, ABC):
+class Dataset(Recorded, TorchDataset, ABC):
     """A sized collection of items, each a dict of tensors (and a ``path``).
 
     Chance comes from ``rng_for(seed, epoch, index)`` alone, so an item looks the same whichever worker or process

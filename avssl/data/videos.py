@@ -49,7 +49,8 @@ class Videos(Dataset):
             raise ValueError(f"{type(sampler).__name__} weighs by motion: set motion to 'difference' or 'farneback'")
         self.recordings, self.classes = find_recordings(source, split)
         self.sampler, self.size, self.seed, self.backend = sampler, size, seed, backend
-        self.motion, self.sound_rate, self.on_bad = motion, sound_rate, on_bad
+        self.motion: Literal["difference", "farneback"] | None = motion
+        self.sound_rate, self.on_bad = sound_rate, on_bad
 
     def __len__(self) -> int:
         return len(self.recordings)

@@ -7,12 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from avssl.config import Recorded
 from avssl.nets import Encoder
 
 Batch = dict[str, Any]  # tensors by name, and lists of what no tensor can hold (paths)
 
 
-class Method(nn.Module, ABC):
+class Method(Recorded, nn.Module, ABC):
     """One way to learn without labels: a batch goes in, its losses come out. It knows no trainer.
 
     Attributes:

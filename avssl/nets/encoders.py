@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from avssl.config import Recorded
+
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # as torchvision's weights expect
 
 
-class Encoder(nn.Module):
+class Encoder(Recorded, nn.Module):
     """Maps pictures to feature vectors, and shows its layers on the way.
 
     The pictures are normalised inside, so that training, evaluation and use cannot differ in it.

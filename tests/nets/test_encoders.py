@@ -1,9 +1,13 @@
 """Encoders keep their contract: features, layers and torchvision's keys."""
 
+import copy
+import pickle
+
 import pytest
 import torch
 from torchvision import models
 
+from avssl.config import describe
 from avssl.nets import VGG16, AlexNet, CaffeNet, LinearHead, MLPHead, RelationHead, ResNet, SmallNet
 
 ENCODERS = [(SmallNet, {}, 32), (SmallNet, {"dim": 7, "width": 4}, 50), (ResNet, {"depth": 18}, 64), (AlexNet, {}, 128)]
@@ -77,3 +81,10 @@ def test_a_linear_head_is_additive_in_the_members():
     swapped_a, swapped_b = a.clone(), b.clone()
     swapped_a[:, 1], swapped_b[:, 1] = b[:, 1], a[:, 1]
     torch.testing.assert_close(head(a) + head(b), head(swapped_a) + head(swapped_b))
+
+
+def test_an_encoder_built_in_python_can_be_described_and_built_again():
+    settings = describe(SmallNet(8, width=4))
+    assert settings == {"name": "SmallNet", "dim": 8, "width": 4}
+    assert describe(ResNet(depth=18))["zero_init_residual"] is False
+    assert describe(copy.deepcopy(SmallNet(8))) == describe(pickle.loads(pickle.dumps(SmallNet(8))))

@@ -5,12 +5,13 @@ from typing import Literal
 
 from torch import Tensor
 
+from avssl.config import Recorded
 from avssl.data.transforms.draws import Draws
 
 Scope = Literal["tuple", "frame"]  # one draw for all frames of a tuple, or one for each frame
 
 
-class Transform(ABC):
+class Transform(Recorded, ABC):
     """Changes the frames of a batch, on its device."""
 
     @abstractmethod
