@@ -20,7 +20,8 @@ from avssl.evaluation.base import Evaluator, Fresh, Scores
 from avssl.evaluation.features import Extractor, check_layer
 from avssl.evaluation.heads import Head, Labelled, Regression, Ridge
 from avssl.evaluation.kept import Kept, digest
-from avssl.evaluation.keypoints_table import Fit, Judge, summarise
+from avssl.evaluation.keypoints_fits import Fit, Judge
+from avssl.evaluation.keypoints_table import summarise
 from avssl.evaluation.people import Joints, People, gather
 from avssl.evaluation.rows import PIXELS, RANDOM, TRAINED, Pixels, calibrated, reinitialised
 from avssl.evaluation.runs import find_run

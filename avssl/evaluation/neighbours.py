@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from PIL.Image import Image
-from torch import Tensor
-from torch.nn import functional as F
 
 from avssl.config import ConfigError
 from avssl.data import Dataset
@@ -19,9 +17,10 @@ from avssl.evaluation.base import Evaluator, Fresh, Scores
 from avssl.evaluation.drawing import Strip, contact_sheet
 from avssl.evaluation.features import OUTPUT, Extractor, check_layer
 from avssl.evaluation.kept import Kept, digest
+from avssl.evaluation.nearest import nearest, other_video, per_video, pose_distances
 from avssl.evaluation.people import People, gather
 from avssl.evaluation.rows import PIXELS, RANDOM, TRAINED, Pixels, calibrated, reinitialised
-from avssl.evaluation.skeletons import Skeleton, skeleton_of
+from avssl.evaluation.skeletons import skeleton_of
 from avssl.nets import Encoder
 
 CHANCE, ORACLE = "chance", "oracle"
@@ -189,50 +188,3 @@ class Neighbours(Evaluator):
             "unreadable videos": sorted({failure["path"] for failure in (*queries.failures, *gallery.failures)}),
             "torch": torch.__version__,
         }
-
-
-def nearest(queries: np.ndarray, gallery: np.ndarray, allowed: np.ndarray, k: int) -> np.ndarray:
-    """Return the ``k`` gallery rows of highest cosine for each query, best first, ``(queries, k)``.
-
-    Args:
-        queries: features, ``(queries, ...)``.
-        gallery: features, ``(gallery, ...)``; their mean is taken out of both.
-        allowed: which gallery rows may answer a query, bool ``(queries, gallery)``.
-        k: how many.
-    """
-    middle = gallery.reshape(len(gallery), -1).mean(0)
-    ours, theirs = (
-        F.normalize(torch.from_numpy(side.reshape(len(side), -1) - middle), dim=1) for side in (queries, gallery)
-    )
-    closeness: Tensor = (ours @ theirs.T).masked_fill(~torch.from_numpy(allowed), -torch.inf)
-    return closeness.topk(k, dim=1).indices.numpy()
-
-
-def other_video(queries: People, gallery: People) -> np.ndarray:
-    """Return which gallery pictures come from another video than the query, bool ``(queries, gallery)``."""
-    names = {path: number for number, path in enumerate(dict.fromkeys((*queries.paths, *gallery.paths)))}
-    ours, theirs = (np.array([names[side.paths[v]] for v in side.video]) for side in (queries, gallery))
-    return ours[:, None] != theirs[None, :]
-
-
-def pose_distances(queries: np.ndarray, gallery: np.ndarray, skeleton: Skeleton, chunk: int = 64) -> np.ndarray:
-    """Return the distance of every pose to every other, ``(queries, gallery)``, in torso lengths of the query.
-
-    Args:
-        queries: joints in pixels, ``(queries, joints, 2)``.
-        gallery: joints in pixels, ``(gallery, joints, 2)``.
-        skeleton: whose torso is the unit.
-        chunk: queries at a time, to bound memory.
-    """
-    ours, theirs = (side - side.mean(1, keepdims=True) for side in (queries.astype(np.float64), gallery))
-    torso = skeleton.torso_length(queries)
-    rows = [
-        np.linalg.norm(ours[start : start + chunk, None] - theirs[None], axis=-1).mean(-1)
-        for start in range(0, len(ours), chunk)
-    ]
-    return np.concatenate(rows) / torso[:, None]
-
-
-def per_video(values: np.ndarray, video: np.ndarray) -> np.ndarray:
-    """Return the mean of each video's values, ``(videos,)``: frames of one video are not independent."""
-    return np.bincount(video, values) / np.bincount(video)

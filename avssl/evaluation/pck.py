@@ -47,16 +47,7 @@ def hits(
     comparison: Comparison = "<=",
 ) -> np.ndarray:
     """Return 1 where a joint is right, 0 where it is wrong, NaN where it does not count: ``(people, joints)``."""
-    if comparison not in ("<=", "<"):
-        raise ValueError(f"comparison must be '<=' or '<', got {comparison!r}")
-    far = distances(predicted, truth, normaliser)
-    counted = np.asarray(visible, dtype=bool)
-    if counted.shape != far.shape:
-        raise ValueError(f"visible must be (people, joints) = {far.shape}, got {counted.shape}")
-    if np.isnan(far[counted]).any():
-        raise ValueError("some joints are marked visible but their true place is NaN; mark them as not visible")
-    right = far <= threshold if comparison == "<=" else far < threshold
-    return np.where(counted, right.astype(np.float64), np.nan)
+    return _right(_counted(predicted, truth, visible, normaliser), threshold, comparison)
 
 
 def per_joint(values: np.ndarray) -> np.ndarray:
@@ -115,7 +106,8 @@ def pck_curve(
     average: Average = "joints",
 ) -> np.ndarray:
     """Return `pck` at each threshold, ``(thresholds,)``."""
-    return np.array([pck(predicted, truth, visible, normaliser, t, comparison, average) for t in thresholds])
+    far = _counted(predicted, truth, visible, normaliser)
+    return np.array([mean(_right(far, threshold, comparison), average) for threshold in thresholds])
 
 
 def auc(
@@ -165,6 +157,24 @@ def auc_name(thresholds: tuple[float, ...], normaliser: str) -> str:
         'auc@0.01-0.5x50/torso'
     """
     return f"auc@{thresholds[0]:g}-{thresholds[-1]:g}x{len(thresholds)}/{normaliser}"
+
+
+def _counted(predicted: np.ndarray, truth: np.ndarray, visible: np.ndarray, normaliser: np.ndarray) -> np.ndarray:
+    """Return distances in normaliser lengths, NaN where a joint does not count."""
+    far = distances(predicted, truth, normaliser)
+    counted = np.asarray(visible, dtype=bool)
+    if counted.shape != far.shape:
+        raise ValueError(f"visible must be (people, joints) = {far.shape}, got {counted.shape}")
+    if np.isnan(far[counted]).any():
+        raise ValueError("some joints are marked visible but their true place is NaN; mark them as not visible")
+    return np.where(counted, far, np.nan)
+
+
+def _right(far: np.ndarray, threshold: float, comparison: Comparison) -> np.ndarray:
+    if comparison not in ("<=", "<"):
+        raise ValueError(f"comparison must be '<=' or '<', got {comparison!r}")
+    right = far <= threshold if comparison == "<=" else far < threshold
+    return np.where(np.isnan(far), np.nan, right)
 
 
 def _lengths(normaliser: np.ndarray, people: int) -> np.ndarray:

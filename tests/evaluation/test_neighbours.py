@@ -5,7 +5,7 @@ import pytest
 
 from avssl.config import ConfigError
 from avssl.evaluation import Neighbours
-from avssl.evaluation.neighbours import nearest, other_video, pose_distances
+from avssl.evaluation.nearest import nearest, other_video, pose_distances
 from avssl.evaluation.people import gather
 from avssl.evaluation.skeletons import FIGURE
 from avssl.nets import SmallNet
