@@ -80,7 +80,7 @@ def make(settings: Any, base: type | str, where: str = "") -> Any:
         base: the class it must inherit from, or its dotted path.
         where: dotted key of the settings, for messages.
 
-    Example:
+    Examples:
         >>> make({"name": "UniformClips", "frames": 4, "stride": "fps(8)"}, "avssl.sampling.Sampler").stride
         fps(8)
     """

@@ -14,7 +14,7 @@ Made = TypeVar("Made")
 class Recorded:
     """Remembers what its constructor was called with, so that `describe` can tell; a base of families of objects.
 
-    Example:
+    Examples:
         >>> class Net(Recorded):
         ...     def __init__(self, width=24, depth=3):
         ...         self.cells = width * depth
@@ -51,7 +51,7 @@ def describe(value: Any) -> Any:
     Returns:
         What YAML can hold. An argument that nothing tells reads `UNRECORDED`, which no config accepts.
 
-    Example:
+    Examples:
         >>> from avssl.sampling import UniformClips
         >>> describe(UniformClips(frames=4))
         {'name': 'UniformClips', 'frames': 4, 'stride': 'frames(1)', 'count': 1, 'align': 'ends', 'pad': 'last'}

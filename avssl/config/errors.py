@@ -11,7 +11,7 @@ class ConfigError(ValueError):
 def suggest(name: str, options: Iterable[str]) -> str:
     """Return a hint at the option that ``name`` nearly is, or nothing.
 
-    Example:
+    Examples:
         >>> suggest("dropot", ["dropout", "encoder"])
         " (did you mean 'dropout'?)"
     """

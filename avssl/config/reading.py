@@ -60,7 +60,7 @@ def parse(text: str) -> Any:
     Raises:
         ConfigError: if it is no YAML, or a key stands twice.
 
-    Example:
+    Examples:
         >>> parse("{lr: 5e-4, name: no, size: [32, 48]}")
         {'lr': 0.0005, 'name': 'no', 'size': [32, 48]}
     """
@@ -99,7 +99,7 @@ def read(path: str | Path, overrides: Iterable[str] = ()) -> dict[str, Any]:
 def lay(settings: dict[str, Any], override: str) -> None:
     """Lay one ``dotted.key=value`` over settings.
 
-    Example:
+    Examples:
         >>> settings = {"method": {"encoder": "SmallNet"}, "tasks": [{"weight": 1}]}
         >>> for override in ("method.encoder.dim=64", "tasks.0.weight=5e-1", "seed=3"):
         ...     lay(settings, override)

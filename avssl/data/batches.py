@@ -17,7 +17,7 @@ def collate(items: list[dict[str, Any]]) -> dict[str, Any]:
     Raises:
         DataError: if frames of different sizes meet.
 
-    Example:
+    Examples:
         >>> import torch
         >>> good, bad = {"frames": torch.zeros(1, 2)}, {"failure": {"path": "a.mp4", "error": "empty"}}
         >>> batch = collate([good, bad, good])

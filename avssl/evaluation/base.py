@@ -48,7 +48,7 @@ class Line:
 def lines(table: Sequence[Mapping[str, str]]) -> list[Line]:
     """Return a table's rows to show: the columns before ``row`` make groups and are told once a group.
 
-    Example:
+    Examples:
         >>> table = [{"labels": "50", "row": "random"}, {"labels": "50", "row": "trained"}]
         >>> [(line.cells, line.starts) for line in lines(table)]
         [({'labels': '50', 'row': 'random'}, True), ({'labels': '', 'row': 'trained'}, False)]

@@ -46,7 +46,7 @@ class Kept:
 def digest(*contents: Tensor | np.ndarray | nn.Module) -> str:
     """Return the hash of arrays' contents or of a network's class and weights.
 
-    Example:
+    Examples:
         >>> digest(np.zeros(2)) == digest(np.zeros(2)) != digest(np.zeros(3))
         True
     """

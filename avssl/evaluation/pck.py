@@ -87,7 +87,7 @@ def pck(
 
     A joint is correct if it lies within ``threshold`` lengths of its true place.
 
-    Example:
+    Examples:
         >>> truth = np.zeros((1, 2, 2))
         >>> predicted = np.array([[[2.0, 0.0], [np.nan, np.nan]]])  # one within 0.2 of 10 pixels, one lost
         >>> pck(predicted, truth, np.ones((1, 2), bool), np.array([10.0]), threshold=0.2)
@@ -142,7 +142,7 @@ def nme(
 def pck_name(threshold: float, normaliser: str, comparison: Comparison = "<=") -> str:
     """Return the name that a PCK is reported by.
 
-    Example:
+    Examples:
         >>> pck_name(0.2, "torso"), pck_name(0.5, "head", "<")
         ('pck@0.2/torso', 'pck@<0.5/head')
     """
@@ -152,7 +152,7 @@ def pck_name(threshold: float, normaliser: str, comparison: Comparison = "<=") -
 def auc_name(thresholds: tuple[float, ...], normaliser: str) -> str:
     """Return the name that an area is reported by: first and last threshold, and how many.
 
-    Example:
+    Examples:
         >>> auc_name(GRID, "torso")
         'auc@0.01-0.5x50/torso'
     """

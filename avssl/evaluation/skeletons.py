@@ -32,7 +32,7 @@ class Skeleton:
     def torso_length(self, points: np.ndarray) -> np.ndarray:
         """Return each person's torso in pixels, ``(people,)``, from ``(people, joints, 2)``; NaN where unlabelled.
 
-        Example:
+        Examples:
             >>> points = np.zeros((1, 14, 2))
             >>> points[0, FIGURE.places(["right hip", "left hip"])] = [[-3, 8], [3, 8]]
             >>> FIGURE.torso_length(points)

@@ -23,7 +23,7 @@ class MediaError(ValueError):
         stage: str | None = None,
         backend: str | None = None,
         position: float | None = None,
-        **details,
+        **details: object,
     ):
         self.message, self.source, self.backend, self.position = message, source, backend, position
         self.stage = stage or type(self).stage

@@ -60,7 +60,7 @@ def at_rate(index: Index, rate: float | Fraction, name: str = "") -> Index:
 def natural(name: str) -> list[tuple[bool, int, str]]:
     """Return a sorting key that puts ``frame10`` after ``frame9``.
 
-    Example:
+    Examples:
         >>> sorted(["b10.png", "b9.png", "a.png"], key=natural)
         ['a.png', 'b9.png', 'b10.png']
     """

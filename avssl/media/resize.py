@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def output_size(height: int, width: int, size: "Size") -> tuple[int, int]:
     """Return the (height, width) that ``size`` asks for: as filmed, by the short side, or as given.
 
-    Example:
+    Examples:
         >>> output_size(360, 640, 224), output_size(640, 360, 224), output_size(9, 7, None), output_size(9, 7, (4, 5))
         ((224, 398), (398, 224), (9, 7), (4, 5))
     """

@@ -141,7 +141,7 @@ def open_sound(source: Source, *, on_error: OnError = "raise", timeout: float | 
     Raises:
         OpenError: if there is no sound, or the source cannot be opened.
 
-    Example:
+    Examples:
         >>> import io, wave
         >>> file = io.BytesIO()
         >>> with wave.open(file, "wb") as out:

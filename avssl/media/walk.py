@@ -33,7 +33,7 @@ _TRANSFERS = {1: "bt709", 6: "smpte170m", 8: "linear", 13: "iec61966-2-1", 16: "
 def rational(value: Any) -> Fraction | None:
     """Return any library's rational as a fraction; None for none, and for 0/0 and 1/0 which some use instead.
 
-    Example:
+    Examples:
         >>> rational(Fraction(1, 25)), rational(None)
         (Fraction(1, 25), None)
     """

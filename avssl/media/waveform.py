@@ -39,7 +39,7 @@ def interpolate(signal: np.ndarray, start: Fraction, rate_in: int, rate_out: int
     Returns:
         float32 ``(channels, count)``.
 
-    Example:
+    Examples:
         >>> interpolate(np.ones((1, 9), dtype=np.float32), Fraction(2), 8000, 8000, 3).tolist()
         [[1.0, 1.0, 1.0]]
     """

@@ -58,7 +58,7 @@ class RelationHead(nn.Module):
         hidden: width of the hidden layer.
         dropout: chance of dropping a hidden value.
 
-    Example:
+    Examples:
         >>> RelationHead(dim=8, members=3)(torch.rand(4, 3, 8)).shape
         torch.Size([4, 2])
     """

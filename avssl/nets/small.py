@@ -14,7 +14,7 @@ class SmallNet(Encoder):
         dim: length of the feature vectors.
         width: channels of the first convolution; the next two have twice and four times as many.
 
-    Example:
+    Examples:
         >>> import torch
         >>> SmallNet(dim=64)(torch.rand(2, 3, 32, 32)).shape
         torch.Size([2, 64])

@@ -34,7 +34,7 @@ class ResNet(Encoder):
         depth: 18, 34, 50 or 101 layers.
         zero_init_residual: start each residual branch at zero.
 
-    Example:
+    Examples:
         >>> ResNet(depth=18).layers
         ('layer1', 'layer2', 'layer3', 'layer4', 'pool')
     """

@@ -59,7 +59,7 @@ class Timeline:
     def constant(cls, frames: int, rate: float | Fraction, sound: tuple[float, float] | None = None) -> "Timeline":
         """Return the timeline of ``frames`` frames shown at a constant ``rate`` (frames per second).
 
-        Example:
+        Examples:
             >>> Timeline.constant(frames=4, rate=25).times.tolist()
             [0.0, 0.04, 0.08, 0.12]
         """
@@ -85,7 +85,7 @@ class Timeline:
             early: a frame that appears at most this many seconds later counts too, so that rounding never gives the
                 frame before the one that was meant.
 
-        Example:
+        Examples:
             >>> Timeline.constant(frames=4, rate=10).at([0.05, 0.1 + 0.2, 9.0]).tolist()
             [0, 3, 3]
         """
@@ -174,7 +174,7 @@ class Sampler(ABC):
 def rng_for(seed: int, epoch: int, sample: int, view: int = 0) -> np.random.Generator:
     """Return the generator of one look at one sample: the same whatever the workers, processes and interruptions.
 
-    Example:
+    Examples:
         >>> int(rng_for(0, epoch=2, sample=7).integers(1000)) == int(rng_for(0, epoch=2, sample=7).integers(1000))
         True
     """

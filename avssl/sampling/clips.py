@@ -21,7 +21,7 @@ class RandomClip(Sampler):
         count: clips, each drawn for itself.
         pad: what stands past the end of a recording that is shorter than a clip.
 
-    Example:
+    Examples:
         >>> from avssl.sampling import Timeline, fps, rng_for
         >>> clips = RandomClip(frames=4, stride=fps(10))(Timeline.constant(frames=100, rate=30), rng_for(0, 0, 0))
         >>> (clips.index - clips.index[:, :1]).tolist()
@@ -58,7 +58,7 @@ class UniformClips(Sampler):
             parts, and a clip starts at the middle or at the beginning of each.
         pad: what stands past the end of a recording that is shorter than a clip.
 
-    Example:
+    Examples:
         >>> from avssl.sampling import Timeline
         >>> ten = Timeline.constant(frames=10, rate=25)
         >>> [UniformClips(frames=1, count=3, align=align)(ten).index.ravel().tolist() for align in ("ends", "starts")]

@@ -41,7 +41,7 @@ class OrderedFrames(Sampler):
         ValueError: if the distances contradict each other; when called, if the recording has fewer than five frames,
             or holds no legal tuple and ``short="error"``.
 
-    Example:
+    Examples:
         >>> from avssl.sampling import Timeline, rng_for
         >>> clips = OrderedFrames(count=2)(Timeline.constant(frames=250, rate=25), rng_for(0, epoch=0, sample=3))
         >>> clips.index.shape, bool((np.diff(clips.index) > 0).all())

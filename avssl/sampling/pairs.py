@@ -32,7 +32,7 @@ class PairOfClips(Sampler):
         ValueError: when called on a recording too short with ``short="error"``, or if no pair of clips can overlap
             and be so far apart.
 
-    Example:
+    Examples:
         >>> from avssl.sampling import Timeline, frames, rng_for
         >>> pair = PairOfClips(frames=8, gap=(frames(0), frames(30)), shared="disjoint", order="forward")
         >>> first, second = pair(Timeline.constant(frames=100, rate=25), rng_for(0, epoch=0, sample=0)).index

@@ -32,7 +32,7 @@ class OrderedClips(Sampler):
         ValueError: when called on a recording that does not hold the clips even without gaps, or with
             ``short="error"`` if it does not hold them with gaps.
 
-    Example:
+    Examples:
         >>> from avssl.sampling import Timeline, frames, rng_for
         >>> row = OrderedClips(clips=3, frames=2, gap=(frames(8), frames(8)))
         >>> row(Timeline.constant(frames=22, rate=25), rng_for(0, epoch=0, sample=0)).index.tolist()

@@ -31,7 +31,7 @@ class Segments(Sampler):
         joined: False gives each snippet as a clip, ``(count, frames_per_segment)``; True gives one clip of them all.
         pad: what stands past the end of a recording that is shorter than a snippet.
 
-    Example:
+    Examples:
         >>> from avssl.sampling import Timeline
         >>> Segments(count=4, pick="centre", joined=True)(Timeline.constant(frames=100, rate=25)).index.tolist()
         [[12, 37, 62, 87]]
@@ -82,7 +82,7 @@ class DenseClips(Sampler):
             a number spreads so many windows evenly from the first start to the last, for testing.
         pad: what stands past the end; a clip that starts late in the window may reach past it, and past the end.
 
-    Example:
+    Examples:
         >>> from avssl.sampling import Timeline, frames
         >>> dense = DenseClips(frames=1, count=4, window=frames(64), positions=2)
         >>> dense(Timeline.constant(frames=100, rate=25)).index.ravel().tolist()

@@ -32,7 +32,7 @@ class WithSound(Sampler):
     Raises:
         ValueError: when called on a recording without sound.
 
-    Example:
+    Examples:
         >>> from avssl.sampling import Consecutive, Timeline
         >>> timeline = Timeline.constant(frames=50, rate=25, sound=(0.0, 2.0))
         >>> WithSound(sampler=Consecutive(frames=25), seconds=0.5, align="centre")(timeline).sound.tolist()
@@ -87,7 +87,7 @@ class MisalignedSound(Sampler):
     Raises:
         ValueError: when called on a recording without sound, or around a sampler that asks for none.
 
-    Example:
+    Examples:
         >>> from avssl.sampling import Consecutive, Timeline, rng_for
         >>> timeline = Timeline.constant(frames=250, rate=25, sound=(0.0, 10.0))
         >>> apart = MisalignedSound(sampler=WithSound(sampler=Consecutive(frames=25)), offset=(2, 4))

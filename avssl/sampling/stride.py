@@ -63,7 +63,7 @@ class Stride:
         Raises:
             ValueError: if it cannot be read; a bare number too, for it has no unit.
 
-        Example:
+        Examples:
             >>> Stride.parse("fps(8)") == fps(8)
             True
             >>> Stride.parse("fps(30000/1001)")

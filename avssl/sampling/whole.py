@@ -26,7 +26,7 @@ class SlidingClips(Sampler):
     Raises:
         ValueError: when called on a recording shorter than one clip with ``tail="drop"``.
 
-    Example:
+    Examples:
         >>> from avssl.sampling import Timeline, frames
         >>> ten = Timeline.constant(frames=10, rate=25)
         >>> SlidingClips(frames=4, hop=frames(4), tail="backfill")(ten).index.tolist()
@@ -89,7 +89,7 @@ class Consecutive(Sampler):
     Raises:
         ValueError: when called on a recording that is over before ``start``.
 
-    Example:
+    Examples:
         >>> from avssl.sampling import Timeline, frames
         >>> Consecutive(stride=frames(3), start=frames(1))(Timeline.constant(frames=10, rate=25)).index.tolist()
         [[1, 4, 7]]

@@ -18,7 +18,7 @@ class Views(Sampler):
         sampler: draws each view.
         views: how many.
 
-    Example:
+    Examples:
         >>> from avssl.sampling import RandomClip, Timeline, rng_for
         >>> two = Views(sampler=RandomClip(frames=8), views=2)
         >>> two(Timeline.constant(frames=100, rate=25), rng_for(0, epoch=0, sample=0)).index.shape
@@ -57,7 +57,7 @@ class MotionWeighted(Sampler):
     Raises:
         ValueError: when called with a timeline without motion.
 
-    Example:
+    Examples:
         >>> from avssl.sampling import RandomClip, Timeline, rng_for
         >>> timeline = Timeline.constant(frames=100, rate=25).with_motion(np.arange(100) >= 90)
         >>> sampler = MotionWeighted(sampler=RandomClip(frames=5), candidates=64)

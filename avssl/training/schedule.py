@@ -31,7 +31,7 @@ class Constant(Schedule):
     Args:
         warmup: length of the rise.
 
-    Example:
+    Examples:
         >>> [Constant(warmup=4)(step, 100) for step in (0, 1, 3, 50)]
         [0.25, 0.5, 1.0, 1.0]
     """
@@ -53,7 +53,7 @@ class Cosine(Schedule):
         warmup: length of the rise.
         end: the factor at the end.
 
-    Example:
+    Examples:
         >>> [round(Cosine(end=0.1)(step, 100), 3) for step in (0, 50, 100)]
         [1.0, 0.55, 0.1]
     """
@@ -77,7 +77,7 @@ class Step(Schedule):
         factor: what each milestone multiplies by.
         warmup: length of the rise.
 
-    Example:
+    Examples:
         >>> [round(Step(milestones=[0.5, 80])(step, 100), 3) for step in (49, 50, 80)]
         [1.0, 0.1, 0.01]
     """
@@ -102,7 +102,7 @@ class OneCycle(Schedule):
         start: the factor at the beginning.
         end: the factor at the end.
 
-    Example:
+    Examples:
         >>> [round(OneCycle(warmup=0.2)(step, 100), 3) for step in (0, 20, 60, 100)]
         [0.04, 1.0, 0.5, 0.0]
     """

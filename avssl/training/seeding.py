@@ -7,7 +7,7 @@ import torch
 def seed_torch(*key: int) -> None:
     """Seed torch's generators, on every device, from whole numbers of at least 0.
 
-    Example:
+    Examples:
         >>> seed_torch(0, 7)
         >>> first = torch.rand(1)
         >>> seed_torch(0, 7)

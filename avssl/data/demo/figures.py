@@ -68,7 +68,7 @@ def draw_figure(
     Raises:
         ValueError: if the style is unknown, or a number is too small.
 
-    Example:
+    Examples:
         >>> drawing = draw_figure(0, frames=2, size=32)
         >>> drawing.frames.shape, drawing.keypoints.shape
         ((2, 32, 32, 3), (2, 14, 2))

@@ -18,7 +18,7 @@ class Draws:
     Args:
         key: whole numbers that name each sample, such as (seed, epoch, index), int64 ``(samples, parts)``.
 
-    Example:
+    Examples:
         >>> key = torch.tensor([[0, 3, 17], [0, 3, 18]])
         >>> both, alone = Draws(key).uniform(2), Draws(key[1:]).uniform(2)
         >>> torch.equal(both[1:], alone)

@@ -92,7 +92,7 @@ class Axis:
 def show(value: float) -> str:
     """Return a number short enough for an axis.
 
-    Example:
+    Examples:
         >>> show(0.30000000000000004), show(1500.0), show(25000.0)
         ('0.3', '1500', '25k')
     """

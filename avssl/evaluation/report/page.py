@@ -131,7 +131,7 @@ def shown(record: dict[str, Any], run: Path) -> dict[str, Any]:
 def told(value: Any) -> str:
     """Return a plain value as a person would write it.
 
-    Example:
+    Examples:
         >>> told([50, 200]), told({"steps": 300, "freeze": False}), told([])
         ('50, 200', 'steps: 300; freeze: no', 'none')
     """

@@ -49,7 +49,7 @@ class ShuffleAndLearn(Method):
     Raises:
         ValueError: for a share of negatives outside (0, 1).
 
-    Example:
+    Examples:
         >>> from avssl.nets import SmallNet
         >>> method = ShuffleAndLearn(SmallNet(dim=16, width=4))
         >>> batch = {"frames": torch.zeros(4, 1, 5, 3, 32, 32, dtype=torch.uint8), "key": torch.zeros(4, 3).long()}
