@@ -1,5 +1,6 @@
 """Ctrl-C and the system's polite request to end: asked once, a run ends after its step; asked twice, at once."""
 
+import os
 import signal
 import threading
 from types import FrameType, TracebackType
@@ -36,6 +37,11 @@ class StopSignals:
 
 
 def leave_signals_alone(_worker: int = 0) -> None:
-    """Let a loading process ignore Ctrl-C (the training process decides) and end when it is told to."""
+    """Take a loading process out of the training process's group.
+
+    What asks that group to end (Ctrl-C, the program ``timeout``, a shell) then asks the training process alone, which
+    saves and ends its loaders itself.
+    """
+    os.setpgrp()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

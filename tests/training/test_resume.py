@@ -220,7 +220,10 @@ tensorboard: false
 """
 
 
-def test_control_c_on_the_tool_ends_without_a_traceback_and_the_same_command_goes_on(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_tool_and_its_loaders_ends_it_in_one_line_and_the_same_command_goes_on(
+    tmp_path, monkeypatch, capsys, number
+):
     root = Path(__file__).parents[2]
     (tmp_path / "c.yaml").write_text(CONFIG.format(out=tmp_path / "run"))
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
@@ -230,9 +233,9 @@ def test_control_c_on_the_tool_ends_without_a_traceback_and_the_same_command_goe
     deadline = time.monotonic() + 60
     while not any("loss" in record for record in read(tmp_path / "run" / journal.LOG)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the loading processes get it too
+    os.killpg(process.pid, number)  # as a terminal does, and the program timeout
     out, error = process.communicate(timeout=60)
-    assert process.returncode == 130, error
+    assert process.returncode == 128 + number, error
     assert error.startswith("stopped after step ") and error.count("\n") == 1
     assert "data: runs code of yours, training_fakes.Dots" in out
     step = torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)["step"]
