@@ -1,0 +1,243 @@
+"""The documentation is true: links lead somewhere, commands are accepted, code runs and prints what the page says."""
+
+import ast
+import re
+import shlex
+import shutil
+import wave
+from importlib import import_module
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from avssl import config
+from avssl.config.reading import parse
+from avssl.config.signatures import parameters
+from avssl.config.source import resolve
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.glob("*.md"))
+TEXTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES]
+RUNNING = [DOCS / name for name in ("index.md", "media.md", "training.md", "evaluation.md", "config.md")]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+CODE = re.compile(
+    r"^```python\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?", flags=re.MULTILINE | re.DOTALL
+)  # and its answer
+
+
+def name(path):
+    return path.name
+
+
+def blocks(page, language):
+    return [code for tag, code in FENCE.findall(page.read_text(encoding="utf-8")) if tag == language]
+
+
+# --- the site -------------------------------------------------------------------------------------------------------
+def pages_of(nav):
+    for entry in nav if isinstance(nav, list) else nav.values():
+        yield from [entry] if isinstance(entry, str) else pages_of(entry)
+
+
+def test_the_site_has_every_page_and_no_page_is_left_out():
+    site = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    assert sorted(pages_of(site["nav"])) == [page.name for page in PAGES]
+
+
+def anchors(page):
+    """Return the anchors of a page's headings, as the site makes them."""
+    headings = re.findall(r"^#+ (.*)$", FENCE.sub("", page.read_text(encoding="utf-8")), flags=re.MULTILINE)
+    return {re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower()) for heading in headings}
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=name)
+def test_every_link_and_picture_leads_somewhere(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", page.read_text(encoding="utf-8"))):
+        if re.match(r"https?:|mailto:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        place = page.parent / file if file else page
+        assert place.exists(), f"{page.name} links to {target}"
+        assert not anchor or anchor in anchors(place), f"{page.name}: {target} has no such heading"
+
+
+def named(page):
+    return re.findall(r"^::: (\S+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if named(page)], ids=name)
+def test_every_name_of_the_reference_can_be_imported(page):
+    for dotted in named(page):
+        module, _, last = dotted.rpartition(".")
+        assert hasattr(import_module(module), last), dotted
+
+
+# --- commands -------------------------------------------------------------------------------------------------------
+def test_the_two_commands_of_the_readme_are_those_of_the_quick_start_and_of_the_checks():
+    readme, start = (blocks(page, "")[:2] for page in (ROOT / "README.md", DOCS / "index.md"))
+    assert readme == start
+    assert readme[1] in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def commands():
+    """Yield each call of a tool that a page shows, as words from the tool's path on."""
+    for page in TEXTS:
+        for block in blocks(page, ""):
+            for line in block.replace("\\\n", " ").splitlines():
+                if not re.search(r"(python|torchrun) .*(tools|datasets)/\S+\.py", line):
+                    continue
+                words = shlex.split(line, comments=True)
+                found = next(i for i, word in enumerate(words) if word.startswith(("tools/", "datasets/")))
+                yield pytest.param(words[found:], id=f"{page.name}: {' '.join(words[found:])[:60]}")
+
+
+def called_by(tool):
+    """Return the dotted path of the function that a tool runs; None for a script without a config."""
+    last = ast.parse(tool.read_text(encoding="utf-8")).body[-1]
+    call = getattr(last.body[0], "value", None) if isinstance(last, ast.If) else None
+    first = call.args[0] if isinstance(call, ast.Call) and call.args else None
+    return str(first.value) if isinstance(first, ast.Constant) else None
+
+
+@pytest.mark.parametrize("words", list(commands()))
+def test_every_command_is_accepted(words):
+    tool = ROOT / words[0]
+    assert tool.exists()
+    function = called_by(tool)
+    if function is None or "--help" in words:
+        return
+    own = ROOT / "configs" / f"{tool.stem}.yaml"
+    source = own if own.exists() else ROOT / "configs" / "shuffle_learn.yaml"
+    if words[1:] and "=" not in words[1]:
+        given = words.pop(1)
+        source = source if given.startswith(("CONFIG", "runs/")) else ROOT / given
+    module, _, last = function.rpartition(".")
+    overrides = [word for word in words[1:] if "my_nets." not in word]  # a class of the reader's
+    config.plan(module, last, config.read(source, overrides))
+
+
+def examples():
+    """Yield what a page says a command prints."""
+    for block in blocks(DOCS / "config.md", "console"):
+        for command, said in re.findall(r"^\$ (.*)\n((?:[^$].*\n)+)", block, flags=re.MULTILINE):
+            yield pytest.param(shlex.split(command)[2:], said, id=command.split()[-1])
+
+
+@pytest.mark.parametrize(("words", "said"), list(examples()))
+def test_a_mistake_is_answered_as_the_page_says(words, said, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(SystemExit) as stop:
+        config.main("avssl.training.train", None, arguments=words)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == said
+
+
+# --- settings -------------------------------------------------------------------------------------------------------
+TRAIN = parameters(resolve("avssl.training.loop", "train"))
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "yaml")], ids=name)
+def test_every_piece_of_settings_can_be_used(page):
+    for block in blocks(page, "yaml"):
+        for key, value in parse(block).items():
+            if key in TRAIN:
+                config.fit(value, TRAIN[key].hint, key)
+
+
+def test_the_table_of_settings_names_every_one_with_its_default():
+    page = (DOCS / "training.md").read_text(encoding="utf-8")
+    _, _, table = page.partition("| setting | default |")
+    rows = re.findall(r"^\| `(\w+)` \|([^|]*)\|", table.partition("\n\n")[0], flags=re.MULTILINE)
+    shown = {key: default.strip(" `") or None for key, default in rows}
+    assert shown == {key: known.default and known.default.strip("'") for key, known in TRAIN.items()}
+
+
+def test_the_table_of_optimisers_and_schedules_names_every_argument():
+    page = (DOCS / "training.md").read_text(encoding="utf-8")
+    _, _, table = page.partition("| name | arguments with defaults |")
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \|$", table.partition("\n\n")[0], flags=re.MULTILINE)
+    for kind, arguments in rows:
+        known = parameters(resolve("avssl.training", kind))
+        assert re.findall(r"`(\w+)`", arguments) == list(known), kind
+
+
+# --- code -----------------------------------------------------------------------------------------------------------
+def write_film(path, frames=75, rate=25):
+    """Write a small film with sound, a key frame every 12."""
+    with av.open(str(path), "w") as file:
+        picture, sound = file.add_stream("libx264", rate=rate), file.add_stream("aac", rate=16000)
+        picture.width, picture.height, picture.pix_fmt = 64, 48, "yuv420p"
+        picture.options = {"g": "12", "sc_threshold": "0"}
+        noise = np.random.default_rng(0).integers(0, 256, (frames, 48, 64, 3), dtype=np.uint8)
+        for image in noise:
+            file.mux(picture.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        tone = np.sin(np.arange(16000 * frames // rate) * 0.1).astype(np.float32)
+        for start in range(0, len(tone), 1024):
+            frame = av.AudioFrame.from_ndarray(tone[None, start : start + 1024], format="fltp", layout="mono")
+            frame.rate, frame.pts = 16000, start
+            file.mux(sound.encode(frame))
+        file.mux(picture.encode())
+        file.mux(sound.encode())
+
+
+def damage(path, packet=40):
+    """Overwrite the start of a packet of video, which every decoder notices."""
+    from avssl.media import open_video
+
+    place = int(open_video(path).index.offsets[packet])
+    data = bytearray(path.read_bytes())
+    data[place + 4 : place + 60] = bytes(range(100, 156))
+    return bytes(data)
+
+
+def train_a_little(root):
+    from avssl.data import Videos
+    from avssl.methods import ShuffleAndLearn
+    from avssl.nets import SmallNet
+    from avssl.sampling import OrderedFrames
+    from avssl.training import AdamW, train
+
+    films = Videos(source=root / "films", sampler=OrderedFrames(gaps=(3, 7)), size=(36, 36))
+    method = ShuffleAndLearn(SmallNet(dim=16, width=4))
+    small = {"steps": 1, "batch_size": 1, "workers": 0, "accelerator": "cpu", "tensorboard": False}
+    train(method=method, data=films, optim=AdamW(lr=1e-3), out=root / "runs" / "shuffle_learn", **small)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A folder with everything that the pages' code reads."""
+    fsspec = pytest.importorskip("fsspec")
+    root = tmp_path_factory.mktemp("pages")
+    (root / "films").mkdir()
+    (root / "frames").mkdir()
+    write_film(root / "film.mp4")
+    for copy in ("smaller.mp4", "films/film.mp4", "broken.mp4"):
+        shutil.copy(root / "film.mp4", root / copy)
+    (root / "broken.mp4").write_bytes(damage(root / "broken.mp4"))
+    with fsspec.open("memory://films/film.mp4", "wb") as remote:
+        remote.write((root / "film.mp4").read_bytes())
+    with wave.open(str(root / "speech.wav"), "wb") as out:
+        out.setparams((1, 2, 8000, 0, "NONE", ""))
+        out.writeframes(bytes(16000))
+    pictures = [Image.new("RGB", (64 + number, 48), (number * 60, 0, 0)) for number in range(3)]
+    for number, picture in enumerate(pictures):
+        picture.save(root / "frames" / f"{number}.png")
+    pictures[0].save(root / "loop.gif", save_all=True, append_images=pictures[1:], duration=[40, 80, 120])
+    shutil.copytree(ROOT / "configs", root / "configs")
+    train_a_little(root)
+    return root
+
+
+@pytest.mark.parametrize("page", RUNNING, ids=name)
+def test_the_code_of_a_page_runs_from_top_to_bottom_and_prints_what_it_says(page, world, monkeypatch, capsys):
+    monkeypatch.chdir(world)
+    names: dict = {"__name__": "page"}
+    text = page.read_text(encoding="utf-8")
+    for number, (code, answer) in enumerate(re.findall(CODE, text), start=1):
+        exec(compile(code, f"{page.name}, block {number}", "exec"), names)
+        assert answer in capsys.readouterr().out
