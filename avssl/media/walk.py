@@ -11,7 +11,6 @@ import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
-from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -25,6 +24,7 @@ from avssl.media.source import Origin
 TIMED = frozenset(("mov", "mp4", "matroska", "webm", "mpegts", "flv", "ogg", "nut", "ivf", "apng", "gif"))
 HEAD = 300  # packets after which we stop waiting for a picture at the start
 _NEAR = 48  # a container may put this many bytes between a packet's place and its data (a block's header)
+_ATTACHED_PICTURE = 1 << 10  # FFmpeg's AV_DISPOSITION_ATTACHED_PIC
 _MATRICES = {0: "rgb", 1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "ycgco", 9: "bt2020nc"}
 _RANGES = {1: "limited", 2: "full"}
 _TRANSFERS = {1: "bt709", 6: "smpte170m", 8: "linear", 13: "iec61966-2-1", 16: "smpte2084", 18: "arib-std-b67"}
@@ -172,7 +172,8 @@ def choose(container: InputContainer, stream: str | int, name: str) -> VideoStre
 
 
 def _is_cover(stream: VideoStream) -> bool:
-    return bool(stream.disposition & Disposition.attached_pic)
+    disposition = getattr(stream, "disposition", 0)  # unknown to PyAV 14.0
+    return bool(getattr(disposition, "value", disposition) & _ATTACHED_PICTURE)
 
 
 def walk(
@@ -370,7 +371,7 @@ def _describe(container: InputContainer, video: VideoStream, sound) -> Walk:
     if sound is not None and sound.codec_context is not None:
         heard = SoundInfo(
             stream=sound.index,
-            codec=sound.codec_context.codec.canonical_name,
+            codec=getattr(sound.codec_context.codec, "canonical_name", sound.codec_context.codec.name),
             rate=sound.codec_context.sample_rate or 0,
             channels=sound.codec_context.channels,
             layout=sound.codec_context.layout.name,
@@ -384,7 +385,7 @@ def _describe(container: InputContainer, video: VideoStream, sound) -> Walk:
 
 def _codec_name(video: VideoStream) -> str:
     """Return the coding's own name whichever library decodes it (``av1``, not ``libdav1d``)."""
-    return video.codec_context.codec.canonical_name
+    return getattr(video.codec_context.codec, "canonical_name", video.codec_context.codec.name)  # new in PyAV 14.2
 
 
 def _depth(pixel_format: str) -> int:
