@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from avssl.cache import cache_folder
 from avssl.media import keep, open_video, scan
 from avssl.media.bitstream import examiner
+from avssl.media.headers import rational
 from avssl.media.source import Origin
-from avssl.media.walk import rational, walk
+from avssl.media.walk import walk
 
 
 def same(one, other) -> bool:
