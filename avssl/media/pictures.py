@@ -130,7 +130,7 @@ class Pictures(Backend):
         if pixels.shape[:2] != native and slot.shape[:2] == native:
             raise DecodeError(
                 f"the picture is {pixels.shape[1]}x{pixels.shape[0]}, the first of the folder {native[1]}x{native[0]} "
-                "(width x height): give size=(height, width) to bring all to one size",
+                "(width x height): give another size=(height, width) than that to bring all to one",
                 source=name,
                 backend="pictures",
             )
