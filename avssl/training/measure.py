@@ -1,0 +1,81 @@
+"""What a finished run's method can do on data that its training did not measure."""
+
+import json
+from itertools import chain
+from pathlib import Path
+from typing import Annotated
+
+import torch
+from lightning_fabric import Fabric
+from pydantic import Field
+
+from avssl import config
+from avssl.config import Count
+from avssl.data import Dataset
+from avssl.training.checkpoint import LAST, peek
+from avssl.training.errors import TrainingError
+from avssl.training.feed import is_empty, look
+from avssl.training.seeding import seed_torch
+
+FILE = "measures.jsonl"
+
+
+def measure_run(
+    *,
+    run: Path,
+    data: Dataset,
+    items: Count | None = None,
+    batch_size: Count = 8,
+    workers: Annotated[int, Field(ge=0)] = 2,
+    seed: Annotated[int, Field(ge=0)] = 0,
+    accelerator: str = "auto",
+) -> dict[str, float]:
+    """Measure the method of a run's last checkpoint on a data set, and add the scores to ``run/measures.jsonl``.
+
+    Args:
+        run: folder of the run.
+        data: what to measure on.
+        items: how many of it, spread evenly; None for all.
+        batch_size: items a batch.
+        workers: processes that load data.
+        seed: fixes what measuring draws.
+        accelerator: what to compute on.
+
+    Returns:
+        The scores that ``method.measure`` gives.
+
+    Raises:
+        TrainingError: if there is no checkpoint, or nothing of the data could be read.
+    """
+    path = run / LAST
+    if not path.exists():
+        raise TrainingError(f"{path} does not exist; train first, or name another run")
+    found = peek(path)
+    with torch.random.fork_rng(devices=[]):
+        method = config.make(found["settings"]["method"], "avssl.methods.Method", f"{path}: method")
+    method.load_state_dict(found["method"], strict=True)
+    if found["average"] is not None:
+        method.load_state_dict(found["average"], strict=False)
+    fabric = Fabric(accelerator=accelerator, devices=1)
+    method.to(fabric.device).eval()
+    seed_torch(seed)
+    failures: list[dict[str, str]] = []
+
+    def readable():
+        for batch in look(fabric, data, 0, items, batch_size, workers):
+            failures.extend(batch["failures"])
+            if not is_empty(batch):
+                yield batch
+
+    batches = readable()
+    first = next(batches, None)
+    if first is None:
+        raise TrainingError(f"none of the {len(data)} recordings could be read: {failures[0]['error']}")
+    scores = {name: float(value) for name, value in method.measure(chain([first], batches)).items()}
+    record = {"step": found["step"], "data": config.describe(data), "items": items, "left_out": len(failures)} | scores
+    with open(run / FILE, "a", encoding="utf-8") as file:
+        print(json.dumps(record), file=file)
+    print("  ".join(f"{name} {value:.4f}" for name, value in scores.items()))
+    if failures:
+        print(f"{len(failures)} recordings could not be read and were left out; the first: {failures[0]['error']}")
+    return scores
