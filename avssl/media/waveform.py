@@ -6,6 +6,7 @@ from functools import cache
 import av
 import numpy as np
 from av.error import FFmpegError
+from threadpoolctl import ThreadpoolController
 
 CROSSINGS = 64  # zero crossings of the sinc on each side: flat up to 0.91 of the lower Nyquist frequency
 CUTOFF = 0.955  # of the lower Nyquist frequency; the transition band ends where aliasing would begin
@@ -56,12 +57,23 @@ def interpolate(signal: np.ndarray, start: Fraction, rate_in: int, rate_out: int
     if phases <= LONG:  # all blocks have the same weights: one product of matrices
         _, weights = _weights(part, step, range(block), margin)
         rows = np.lib.stride_tricks.sliding_window_view(padded, len(weights), axis=1)[:, :: int(block * step)]
-        return (rows[:, :blocks] @ weights).reshape(len(signal), -1)[:, :count]
+        return _product(rows[:, :blocks], weights).reshape(len(signal), -1)[:, :count]
     out = np.empty((len(signal), blocks * block), np.float32)
     for low in range(0, blocks * block, block):
         first, weights = _weights(part, step, range(low, low + block), margin)
-        out[:, low : low + block] = padded[:, first : first + len(weights)] @ weights
+        out[:, low : low + block] = _product(padded[:, first : first + len(weights)], weights)
     return out[:, :count]
+
+
+def _product(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Multiply on one thread: threads of NumPy's BLAS may hang in a process that was forked after others used theirs."""
+    with _libraries().limit(limits=1, user_api="blas"):
+        return rows @ weights
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def _split(instant: Fraction) -> tuple[int, float]:
