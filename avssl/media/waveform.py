@@ -66,7 +66,7 @@ def interpolate(signal: np.ndarray, start: Fraction, rate_in: int, rate_out: int
 
 
 def _product(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Multiply on one thread: threads of NumPy's BLAS may hang in a process that was forked after others used theirs."""
+    """Multiply on one thread: those of a BLAS may hang in a process forked after the libraries in it used theirs."""
     with _libraries().limit(limits=1, user_api="blas"):
         return rows @ weights
 
