@@ -4,7 +4,7 @@ from pathlib import Path
 
 from avssl.config import main
 
-DEFAULT = Path(__file__).parent.parent / "configs" / "measure_samples.yaml"
+DEFAULT = Path(__file__).parent.parent / "configs" / "measure.yaml"
 
 if __name__ == "__main__":
     main("avssl.training.measure.measure_run", __doc__, default=DEFAULT)
