@@ -1,6 +1,11 @@
 """Teach networks from video, sound and pictures that nobody labelled, and measure honestly what was learned."""
 
+from typing import TYPE_CHECKING
+
 from avssl.version import __version__
+
+if TYPE_CHECKING:
+    from avssl.training.export import load_encoder
 
 __all__ = ["__version__", "load_encoder"]
 
