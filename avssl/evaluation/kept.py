@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
+
+from avssl.cache import whole
 
 
 class Kept:
@@ -36,10 +37,8 @@ class Kept:
             return np.load(path, allow_pickle=False)
         result = compute()
         self.folder.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}.part")
-        with open(part, "wb") as file:
+        with whole(path) as part, open(part, "wb") as file:
             np.save(file, result, allow_pickle=False)
-        part.replace(path)  # in one move: a reader sees all of it or nothing
         return result
 
 

@@ -1,7 +1,6 @@
 """Scans on disk: one small file a recording, written whole or not at all, checked when read."""
 
 import json
-import os
 import warnings
 import zlib
 from dataclasses import asdict
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from avssl.cache import cache_folder
+from avssl.cache import cache_folder, whole
 from avssl.media.base import Coding, Index, SoundInfo, VideoInfo
 
 VERSION = 3  # raise it when the scan or the file changes: older files are then scanned anew
@@ -46,10 +45,8 @@ def fetch(name: str, stream: str | int) -> Index | None:
 def keep(name: str, stream: str | int, index: Index) -> None:
     """Keep a scan; a folder that cannot be written is said once and costs a scan at every opening."""
     try:
-        place = _place(name, stream)
-        part = place.with_suffix(f".{os.getpid()}.part")
-        part.write_bytes(pack(index))
-        part.replace(place)
+        with whole(_place(name, stream)) as part:
+            part.write_bytes(pack(index))
     except OSError as error:
         warnings.warn(f"the scan cannot be kept ({error}); set AVSSL_CACHE to a folder with room", stacklevel=4)
 

@@ -5,7 +5,6 @@ coarse Farnebäck flow, so that a tuple shows motion and not a still. The mean d
 frames marks the same places at a small part of the cost, and is the default; flow is there for the paper's sake.
 """
 
-import os
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from avssl.cache import cache_folder
+from avssl.cache import cache_folder, whole
 from avssl.media.errors import BackendUnavailable
 from avssl.media.plan import plan_frames
 from avssl.media.reader import Reader, open_video
@@ -129,11 +128,9 @@ def _fetch(place: Path) -> np.ndarray | None:
 
 def _keep(place: Path, profile: np.ndarray) -> None:
     """Write the profile whole or not at all; say so if there is no room."""
-    part = place.with_suffix(f".{os.getpid()}.part")
     try:
-        with part.open("wb") as file:
+        with whole(place) as part, part.open("wb") as file:
             np.save(file, profile)
-        part.replace(place)
     except OSError as error:
         warnings.warn(
             f"the motion profile cannot be kept ({error}); set AVSSL_CACHE to a folder with room", stacklevel=3

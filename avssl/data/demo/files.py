@@ -1,32 +1,16 @@
 """Write a drawing as a video file and its annotations beside it; each file is there whole or not at all."""
 
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 
+from avssl.cache import whole
 from avssl.data.demo.figures import Drawing
 
 QUALITY = "14"  # x264's constant rate factor: thin limbs survive the halved colour planes
 GROUP = "12"  # frames from key frame to key frame
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Give a path to write to; what was written takes ``path``'s place only when the block ends well."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    os.close(handle)
-    try:
-        yield Path(name)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 def write_video(path: Path, frames: np.ndarray, rate: int) -> None:

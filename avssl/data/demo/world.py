@@ -9,9 +9,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from avssl.cache import cache_folder
+from avssl.cache import cache_folder, whole
 from avssl.data.demo.figures import draw_figure
-from avssl.data.demo.files import whole, write_annotations, write_video
+from avssl.data.demo.files import write_annotations, write_video
 from avssl.data.demo.motion import STYLES
 
 RATE = 25  # frames per second

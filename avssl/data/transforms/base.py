@@ -28,6 +28,18 @@ class Transform(Recorded, ABC):
         """
 
 
+def check_chance(chance: float) -> float:
+    """Return a chance, or say what one is."""
+    if not 0 <= chance <= 1:
+        raise ValueError(f"chance must be in [0, 1]; got {chance}")
+    return chance
+
+
+def some(draws: Draws, frames: Tensor, scope: Scope, chance: float) -> Tensor:
+    """Choose tuples or frames by chance, bool ``(tuples, frames or 1, 1, 1, 1)``."""
+    return spread(draws, frames, scope, 1, 1, 1, low=0, high=1) < chance
+
+
 def spread(draws: Draws, frames: Tensor, scope: Scope, *shape: int, low: float, high: float) -> Tensor:
     """Draw numbers in [low, high) by scope: ``(tuples, frames or 1, *shape)``."""
     return draws.uniform(frames.shape[1] if scope == "frame" else 1, *shape, low=low, high=high)

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from avssl.data.transforms.base import Scope, Transform, spread
+from avssl.data.transforms.base import Scope, Transform, check_chance, some, spread
 from avssl.data.transforms.draws import Draws
 
 
@@ -41,13 +41,11 @@ class Grey(Transform):
     """
 
     def __init__(self, chance: float = 0.2, scope: Scope = "tuple"):
-        if not 0 <= chance <= 1:
-            raise ValueError(f"chance must be in [0, 1]; got {chance}")
-        self.chance = chance
+        self.chance = check_chance(chance)
         self.scope: Scope = scope
 
     def __call__(self, frames: Tensor, draws: Draws, train: bool = True) -> Tensor:
         if not train:
             return frames
         grey = (frames * frames.new_tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(2, keepdim=True)
-        return grey.where(spread(draws, frames, self.scope, 1, 1, 1, low=0, high=1) < self.chance, frames)
+        return grey.where(some(draws, frames, self.scope, self.chance), frames)

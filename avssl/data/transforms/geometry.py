@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from avssl.data.transforms.base import Scope, Transform, spread
+from avssl.data.transforms.base import Scope, Transform, check_chance, some, spread
 from avssl.data.transforms.draws import Draws
 
 
@@ -46,15 +46,13 @@ class Flip(Transform):
     """
 
     def __init__(self, chance: float = 0.5, scope: Scope = "tuple"):
-        if not 0 <= chance <= 1:
-            raise ValueError(f"chance must be in [0, 1]; got {chance}")
-        self.chance = chance
+        self.chance = check_chance(chance)
         self.scope: Scope = scope
 
     def __call__(self, frames: Tensor, draws: Draws, train: bool = True) -> Tensor:
         if not train:
             return frames
-        return frames.flip(-1).where(spread(draws, frames, self.scope, 1, 1, 1, low=0, high=1) < self.chance, frames)
+        return frames.flip(-1).where(some(draws, frames, self.scope, self.chance), frames)
 
 
 class Resize(Transform):

@@ -1,7 +1,6 @@
 """Gathers what a run's folder holds and renders it as one page without outside resources."""
 
 import base64
-import os
 import platform
 from datetime import datetime
 from importlib.metadata import version
@@ -12,6 +11,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from avssl.cache import whole
 from avssl.evaluation.base import lines
 from avssl.evaluation.report.curves import colors, svg
 from avssl.evaluation.report.log import FIRST, Chart, read_charts
@@ -58,9 +58,8 @@ def write_report(run: str | Path) -> Path:
         failures=failures(run),
     )
     page = run / PAGE
-    part = page.with_suffix(f".{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(page)
+    with whole(page) as part:
+        part.write_text(text, encoding="utf-8")
     return page
 
 
