@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from avssl.evaluation.base import Evaluator, Scores
-    from avssl.evaluation.keypoints import KeyPoints
-    from avssl.evaluation.neighbours import Neighbours
+    from avssl.evaluation.keypoints.evaluator import KeyPoints
+    from avssl.evaluation.retrieval.neighbours import Neighbours
     from avssl.evaluation.running import evaluate
 
 WHERE = {  # public name -> the module that holds it, imported when the name is first used
     "Evaluator": "avssl.evaluation.base",
-    "KeyPoints": "avssl.evaluation.keypoints",
-    "Neighbours": "avssl.evaluation.neighbours",
+    "KeyPoints": "avssl.evaluation.keypoints.evaluator",
+    "Neighbours": "avssl.evaluation.retrieval.neighbours",
     "Scores": "avssl.evaluation.base",
     "evaluate": "avssl.evaluation.running",
 }

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from avssl.evaluation.skeletons import Skeleton
+from avssl.evaluation.keypoints.skeletons import Skeleton
 
 SIDE_COLORS = {"left": "#ff9f1c", "right": "#2ec4ff"}  # bones of the person's left and right side
 MIDDLE_COLOR = "#ffffff"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from avssl.evaluation import pck
+from avssl.evaluation.metrics import pck
 from avssl.evaluation.paired import paired_difference
 
 

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from avssl.config import ConfigError, make, read
 from avssl.data.demo import prepare
 from avssl.evaluation import Evaluator, KeyPoints, Neighbours, evaluate
-from avssl.evaluation.heads import Regression, Ridge
+from avssl.evaluation.keypoints.heads import Regression, Ridge
 from avssl.evaluation.kept import digest
 from avssl.evaluation.running import chosen
 from avssl.evaluation.runs import find_run, fresh_encoders

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from PIL.Image import Image
 
-from avssl.evaluation import pck
+from avssl.evaluation.metrics import pck
 from avssl.evaluation.base import Scores
 from avssl.evaluation.drawing import Curve, curve_picture, skeleton_sheet
-from avssl.evaluation.keypoints_fits import NORMALISER, Fit, Group, Judge, grouped
+from avssl.evaluation.keypoints.fits import NORMALISER, Fit, Group, Judge, grouped
 from avssl.evaluation.paired import Difference, paired_difference
 from avssl.evaluation.rows import TRAINED
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avssl.evaluation import pck
-from avssl.evaluation.people import People
-from avssl.evaluation.skeletons import Skeleton
+from avssl.evaluation.metrics import pck
+from avssl.evaluation.keypoints.people import People
+from avssl.evaluation.keypoints.skeletons import Skeleton
 
 NORMALISER = "torso"
 

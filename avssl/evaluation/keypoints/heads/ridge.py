@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from avssl.evaluation.features import Extractor, last_map
-from avssl.evaluation.heads.base import Head, Labelled
+from avssl.evaluation.keypoints.heads.base import Head, Labelled
 from avssl.nets import Encoder
 from avssl.sampling import rng_for
 

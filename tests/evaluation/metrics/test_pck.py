@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from avssl.evaluation import pck
+from avssl.evaluation.metrics import pck
 
 NOWHERE = [np.nan, np.nan]
 

@@ -5,8 +5,8 @@ import pytest
 
 from avssl.config import ConfigError
 from avssl.evaluation import KeyPoints
-from avssl.evaluation.heads import Regression, Ridge
-from avssl.evaluation.people import gather
+from avssl.evaluation.keypoints.heads import Regression, Ridge
+from avssl.evaluation.keypoints.people import gather
 from avssl.nets import SmallNet
 from tests.evaluation.worlds import Blind, Dots, Planted
 

@@ -15,17 +15,17 @@ from rich.progress import Progress
 import avssl
 from avssl.config import ConfigError
 from avssl.data import Dataset
-from avssl.evaluation import pck
+from avssl.evaluation.metrics import pck
 from avssl.evaluation.base import Evaluator, Fresh, Scores
 from avssl.evaluation.features import Extractor, check_layer
-from avssl.evaluation.heads import Head, Labelled, Regression, Ridge
+from avssl.evaluation.keypoints.heads import Head, Labelled, Regression, Ridge
 from avssl.evaluation.kept import Kept, digest
-from avssl.evaluation.keypoints_fits import Fit, Judge
-from avssl.evaluation.keypoints_table import summarise
-from avssl.evaluation.people import Joints, People, gather
+from avssl.evaluation.keypoints.fits import Fit, Judge
+from avssl.evaluation.keypoints.table import summarise
+from avssl.evaluation.keypoints.people import Joints, People, gather
 from avssl.evaluation.rows import PIXELS, RANDOM, TRAINED, Pixels, calibrated, reinitialised
 from avssl.evaluation.runs import find_run
-from avssl.evaluation.skeletons import skeleton_of
+from avssl.evaluation.keypoints.skeletons import skeleton_of
 from avssl.nets import Encoder
 from avssl.sampling import rng_for
 

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from avssl.data.transforms import Draws, GainOffset
 from avssl.evaluation.features import Extractor, unit
-from avssl.evaluation.heads.base import Head, Labelled
+from avssl.evaluation.keypoints.heads.base import Head, Labelled
 from avssl.nets import Encoder
 
 

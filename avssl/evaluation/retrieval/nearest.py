@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from avssl.evaluation.people import People
-from avssl.evaluation.skeletons import Skeleton
+from avssl.evaluation.keypoints.people import People
+from avssl.evaluation.keypoints.skeletons import Skeleton
 
 
 def nearest(queries: np.ndarray, gallery: np.ndarray, allowed: np.ndarray, k: int) -> np.ndarray:

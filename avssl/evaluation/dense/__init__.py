@@ -1,0 +1,1 @@
+"""Dense tasks: detection, segmentation, surface normals."""

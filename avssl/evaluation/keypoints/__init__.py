@@ -1,0 +1,1 @@
+"""Key points from few labels: heads, protocols, skeletons, tables."""

@@ -1,0 +1,1 @@
+"""Retrieval: what an encoder takes for alike."""
