@@ -25,6 +25,8 @@ def main(
 ) -> Any:
     """Run a tool: ``python tools/NAME.py [CONFIG.yaml] [key.sub=value ...]``.
 
+    ``--config CONFIG.yaml`` names the config too, and ``--key.sub value`` or ``--key.sub=value`` is ``key.sub=value``.
+
     Args:
         function: what to run. Its dotted path is better than itself: then nothing is imported before the settings
             are known to be good.
@@ -50,6 +52,7 @@ def main(
         sys.path.append(str(Path.cwd()))  # a person's own package.module.Class beside the config
     source = ""
     try:
+        words = plain(words)
         if words and "=" not in words[0]:
             source, words = words[0], words[1:]
         elif default is not None:
@@ -77,6 +80,36 @@ def main(
         message, status = str(error) or "stopped", getattr(error, "status", 130)
     print(message, file=sys.stderr)
     raise SystemExit(status)  # not while the error is handled: what its frames hold (loading processes) ends first
+
+
+def plain(words: Sequence[str]) -> list[str]:
+    """Return a command line without dashes: the config first, then ``key=value``.
+
+    Raises:
+        ConfigError: if ``--key`` has no value.
+
+    Examples:
+        >>> plain(["--run", "runs/mine", "--config=a.yaml", "--evaluator.k=3", "device=cpu"])
+        ['a.yaml', 'run=runs/mine', 'evaluator.k=3', 'device=cpu']
+    """
+    config, rest, left = [], [], list(words)
+    while left:
+        word = left.pop(0)
+        if not word.startswith("--"):
+            rest.append(word)
+            continue
+        key, given, value = word.removeprefix("--").partition("=")
+        if not given:
+            if not left or left[0].startswith("--"):
+                raise ConfigError(
+                    f"--{key} needs a value, such as --{key} {'CONFIG.yaml' if key == 'config' else 'VALUE'}"
+                )
+            value = left.pop(0)
+        if key == "config":
+            config.append(value)
+        else:
+            rest.append(f"{key}={value}")
+    return config + sorted(rest, key=lambda word: "=" in word)
 
 
 def is_first_process() -> bool:

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from avssl.data.base import DataError, Dataset
     from avssl.data.batches import collate
     from avssl.data.endless import Endless
+    from avssl.data.pictures import Pictures
     from avssl.data.recordings import Recording, find_recordings
     from avssl.data.videos import Videos
 
@@ -14,13 +15,14 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "DataError": "avssl.data.base",
     "Dataset": "avssl.data.base",
     "Endless": "avssl.data.endless",
+    "Pictures": "avssl.data.pictures",
     "Recording": "avssl.data.recordings",
     "Videos": "avssl.data.videos",
     "collate": "avssl.data.batches",
     "find_recordings": "avssl.data.recordings",
 }
 
-__all__ = ["DataError", "Dataset", "Endless", "Recording", "Videos", "collate", "find_recordings"]
+__all__ = ["DataError", "Dataset", "Endless", "Pictures", "Recording", "Videos", "collate", "find_recordings"]
 
 
 def __getattr__(name: str):

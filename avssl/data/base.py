@@ -1,6 +1,7 @@
 """The contract between data and everything that learns from it."""
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any
 
 from torch.utils.data import Dataset as TorchDataset
@@ -28,6 +29,11 @@ class Dataset(Recorded, TorchDataset, ABC):
     def __getitem__(self, key: Key) -> dict[str, Any]:
         """Return item ``i`` for ``dataset[i]`` (epoch 0), and its look in an epoch for ``dataset[epoch, i]``."""
 
+    def fingerprint(self, index: int) -> str | None:
+        """Return a text that changes when the file behind item ``i`` does, without reading it; None if unknown."""
+        recordings = getattr(self, "recordings", None)
+        return None if recordings is None else file_state(recordings[index].path)
+
 
 def split_key(key: Key, size: int) -> tuple[int, int]:
     """Return epoch and index of a key.
@@ -39,3 +45,12 @@ def split_key(key: Key, size: int) -> tuple[int, int]:
     if not 0 <= index < size:
         raise IndexError(f"index {index} is outside of a dataset of {size} items")
     return int(epoch), int(index)
+
+
+def file_state(path: str | Path) -> str:
+    """Return what tells that a file is still the same: where it is, its size and when it was last written."""
+    try:
+        state = Path(path).stat()
+    except OSError:
+        return f"{path} cannot be seen"
+    return f"{path} {state.st_size} {state.st_mtime_ns}"

@@ -81,8 +81,8 @@ def check_layer(encoder: Encoder, layer: str) -> None:
 
 
 def unit(images: Tensor) -> Tensor:
-    """Return uint8 pictures as floats in [0, 1]."""
-    return images.float() / 255
+    """Return uint8 pictures as floats in [0, 1]; what is no byte stays as it is."""
+    return images.float() / 255 if images.dtype == torch.uint8 else images
 
 
 def last_map(encoder: Encoder, images: Tensor) -> str:

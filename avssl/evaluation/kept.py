@@ -29,17 +29,35 @@ class Kept:
             key: all that the result depends on, as values that JSON can hold (see `digest` for arrays and weights).
             compute: makes the result.
         """
-        if self.folder is None:
-            return compute()
-        name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
-        path = self.folder / f"{name}.npy"
-        if path.exists():
-            return np.load(path, allow_pickle=False)
-        result = compute()
-        self.folder.mkdir(parents=True, exist_ok=True)
+        found = self.get(key)
+        if found is None:
+            found = compute()
+            self.put(key, found)
+        return found
+
+    def get(self, key: Mapping[str, Any]) -> np.ndarray | None:
+        """Return the result that ``key`` names, or None if it has not been computed."""
+        path = self._path(key)
+        return None if path is None or not path.exists() else np.load(path, allow_pickle=False)
+
+    def put(self, key: Mapping[str, Any], result: np.ndarray) -> None:
+        """Keep a result under ``key``."""
+        path = self._path(key)
+        if path is None:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as part, open(part, "wb") as file:
             np.save(file, result, allow_pickle=False)
-        return result
+
+    def has(self, key: Mapping[str, Any]) -> bool:
+        """Tell whether the result that ``key`` names has been computed."""
+        path = self._path(key)
+        return path is not None and path.exists()
+
+    def _path(self, key: Mapping[str, Any]) -> Path | None:
+        if self.folder is None:
+            return None
+        return self.folder / f"{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]}.npy"
 
 
 def digest(*contents: Tensor | np.ndarray | nn.Module) -> str:

@@ -1,15 +1,22 @@
 """What an encoder is compared with: random initialisations of its own architecture, and plain pixels."""
 
+from collections.abc import Mapping
 from copy import deepcopy
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from avssl.config import ConfigError
+from avssl.data import Dataset
+from avssl.evaluation.base import Fresh
 from avssl.evaluation.features import unit
+from avssl.evaluation.looks import centre
+from avssl.evaluation.weights import load_weights
 from avssl.nets import Encoder
 
-TRAINED, RANDOM, PIXELS = "trained", "random", "pixels"  # the rows that every evaluator has
+TRAINED, RANDOM, PIXELS, HOG = "trained", "random", "pixels", "hog"  # the rows that every evaluator has
 
 
 class Pixels(Encoder):
@@ -24,6 +31,60 @@ class Pixels(Encoder):
         trunk.add_module("pixels", Shrink(side))
         trunk.add_module("flat", nn.Flatten())
         super().__init__(trunk, 3 * side * side, {"pixels": "pixels"}, mean=(0.0,) * 3, std=(1.0,) * 3)
+
+
+def contenders(
+    encoder: Encoder,
+    pool: Tensor,
+    fresh: Fresh | None = None,
+    device: torch.device | str = "cpu",
+    initialisations: int = 3,
+    seed: int = 0,
+    extra: Mapping[str, str] | None = None,
+) -> dict[str, list[Encoder]]:
+    """Return the networks that a table compares, row by row: random, trained, then the others.
+
+    Args:
+        encoder: the trained one.
+        pool: pictures, uint8 ``(pictures, 3, H, W)``, that give the random rows their batch statistics.
+        fresh: builds random initialisations; None re-initialises copies.
+        device: where encoders run.
+        initialisations: how many random ones.
+        seed: of the first.
+        extra: further rows, from a name to the folder of a run or a file of weights (of the same architecture).
+
+    Raises:
+        ConfigError: if the weights of a further row cannot be loaded.
+    """
+    make = fresh or (lambda number: reinitialised(encoder, number))
+    rows = {RANDOM: [calibrated(make(seed + one), pool, device) for one in range(initialisations)], TRAINED: [encoder]}
+    for name, path in (extra or {}).items():
+        if name in (*rows, PIXELS, HOG):
+            raise ConfigError(f"evaluator.extra.{name}: there is a row of that name already; choose another")
+        rows[name] = [load_weights(path, encoder)]
+    return rows
+
+
+def pool_of(data: Dataset, count: int = 512, crop: int | tuple[int, int] | None = None) -> Tensor:
+    """Return pictures of items spread evenly over a data set, uint8 ``(pictures, 3, H, W)``, at most ``count``.
+
+    Raises:
+        ConfigError: if none can be read, or they differ in size.
+    """
+    items = np.unique(np.linspace(0, len(data) - 1, min(count, len(data))).round().astype(int)).tolist()
+    each = -(-count // len(items))
+    found = []
+    for index in items:
+        item = data[0, index]
+        if "failure" not in item:
+            frames = item["frames"][item["valid"]]
+            chosen = frames[torch.linspace(0, len(frames) - 1, min(each, len(frames))).round().long()]
+            found.append(chosen if crop is None else centre(chosen, crop)[0])
+    sizes = {tuple(frames.shape[-2:]) for frames in found}
+    if len(sizes) != 1:
+        told = f"differ in size ({sorted(sizes)[:3]}); set size: [height, width]" if sizes else "cannot be read"
+        raise ConfigError(f"the pictures of the data {told}")
+    return torch.cat(found)[:count]
 
 
 class Shrink(nn.Module):

@@ -19,15 +19,24 @@ from avssl.config import ConfigError
 from avssl.evaluation.base import Evaluator, Scores, lines
 from avssl.evaluation.report import write_report
 from avssl.evaluation.rows import TRAINED
-from avssl.evaluation.runs import find_run, fresh_encoders
+from avssl.evaluation.runs import find_run, fresh_encoders, fresh_like
+from avssl.evaluation.sharing import from_environment
+from avssl.evaluation.weights import is_export, load_weights
+from avssl.nets import Encoder
 
 SCORES = "scores.jsonl"
 
 
 def evaluate(
-    evaluator: Evaluator, run: str | Path | None = None, runs: str | Path = "runs", device: str = "auto"
+    evaluator: Evaluator,
+    run: str | Path | None = None,
+    weights: str | Path | None = None,
+    encoder: Encoder | None = None,
+    out: str | Path | None = None,
+    runs: str | Path = "runs",
+    device: str = "auto",
 ) -> Scores:
-    """Score the encoder of a run, print one table, and add the results to the run's folder.
+    """Score the encoder of a run, or weights from elsewhere; print one table, and write the results into the folder.
 
     The folder gains ``scores.jsonl`` (a line an evaluation: numbers, protocol, table, notes), CSV tables and pictures
     under the evaluator's name, and its ``report.html`` anew. What was computed is kept there too, under ``kept``: an
@@ -36,22 +45,35 @@ def evaluate(
     Args:
         evaluator: what to ask.
         run: folder of the run; None for the one that was written last.
+        weights: judge these instead: a ``.safetensors`` or ``.pth`` with torchvision's keys, or an export of ours.
+        encoder: the architecture of ``weights``; None for that of the run, or the one that an export names.
+        out: folder that the results of ``weights`` go to; None for ``<runs>/<name of the file>``.
         runs: where runs lie.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
 
     Raises:
-        ConfigError: if there is no such run, or it has no weights.
+        ConfigError: if there is no such run, it has no weights, or weights do not fit the encoder.
     """
-    folder = find_run(run, runs)
+    device = chosen(device)
+    if weights is None:
+        if encoder is not None or out is not None:
+            raise ConfigError("encoder and out go with weights=FILE; a run knows its encoder and holds its own results")
+        folder = find_run(run, runs)
+        judged, fresh = avssl.load_encoder(folder), fresh_encoders(folder)
+    else:
+        like = encoder
+        if like is None and not is_export(weights):
+            like = avssl.load_encoder(find_run(run, runs))
+        judged = load_weights(weights, like)
+        folder = Path(out) if out is not None else Path(runs) / Path(weights).stem
+        folder.mkdir(parents=True, exist_ok=True)
+        fresh = fresh_like(judged)
     console = Console()
-    console.print(f"{type(evaluator).__name__} of {folder}")
+    console.print(f"{type(evaluator).__name__} of {folder if weights is None else weights}")
     started = time.monotonic()
-    scores = evaluator(
-        avssl.load_encoder(folder),
-        fresh=fresh_encoders(folder),
-        folder=folder / evaluator.name / "kept",
-        device=chosen(device),
-    )
+    scores = evaluator(judged, fresh=fresh, folder=folder / evaluator.name / "kept", device=device)
+    if from_environment().rank:
+        return scores  # processes share the work; the first one writes
     show(scores, console)
     write_scores(scores, evaluator, folder, time.monotonic() - started)
     page = write_report(folder)

@@ -1,10 +1,11 @@
 """Runs on disk: finding one, and building its encoder with initial weights."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from avssl.config import ConfigError, make
+from avssl.config import ConfigError, describe, make
 from avssl.evaluation.base import Fresh
 from avssl.nets import Encoder
 from avssl.training.checkpoint import LAST, peek
@@ -44,7 +45,16 @@ def find_run(run: str | Path | None = None, runs: str | Path = "runs", weights: 
 
 def fresh_encoders(run: Path) -> Fresh:
     """Return what builds the run's architecture with initial weights from a seed; torch's own stream is kept."""
-    settings = peek(run / LAST)["encoder"] if (run / LAST).is_file() else read_export(run / FILE)[0]
+    return from_settings(peek(run / LAST)["encoder"] if (run / LAST).is_file() else read_export(run / FILE)[0])
+
+
+def fresh_like(encoder: Encoder) -> Fresh:
+    """Return what builds an encoder's architecture with initial weights from a seed."""
+    return from_settings(describe(encoder))
+
+
+def from_settings(settings: Any) -> Fresh:
+    """Return what builds an encoder from its settings, with initial weights that a seed fixes."""
 
     def fresh(seed: int) -> Encoder:
         with torch.random.fork_rng(devices=[]):

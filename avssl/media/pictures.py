@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from avssl.media.base import Backend, Deadline, Index, Interval, Report, VideoInfo
+from avssl.media.base import Backend, Deadline, Index, Interval, Report, Size, VideoInfo
 from avssl.media.errors import DecodeError, MediaError, OpenError, ScanError
-from avssl.media.resize import resize_area
+from avssl.media.resize import output_size, resize_area
 from avssl.media.source import Origin
 
 RATE = 25  # pictures a second where nobody says otherwise
@@ -135,6 +135,31 @@ class Pictures(Backend):
                 backend="pictures",
             )
         resize_area(pixels, slot)
+
+
+def read_picture(path: str | Path, size: Size = None) -> np.ndarray:
+    """Read one picture file without the machinery of recordings; of an animation, the first frame.
+
+    Args:
+        path: the file.
+        size: None as it is, the short side, or (height, width), in pixels; resized by area.
+
+    Returns:
+        uint8 RGB ``(height, width, 3)``.
+
+    Raises:
+        OpenError: if it is no picture, or not there.
+        DecodeError: if its pixels cannot be read.
+    """
+    name = str(path)
+    if not Path(path).is_file():
+        raise OpenError("there is no such picture", source=name, backend="pictures")
+    with _image(open(path, "rb"), name) as image, _telling(name, DecodeError):
+        pixels = rgb(image)
+    height, width = pixels.shape[:2]
+    slot = np.empty((*output_size(height, width, size), 3), np.uint8)
+    resize_area(pixels, slot)
+    return slot
 
 
 def rgb(image: Image.Image) -> np.ndarray:

@@ -17,10 +17,10 @@ from avssl.evaluation.base import Evaluator, Fresh, Scores
 from avssl.evaluation.drawing import Strip, contact_sheet
 from avssl.evaluation.features import OUTPUT, Extractor, check_layer
 from avssl.evaluation.kept import Kept, digest
-from avssl.evaluation.retrieval.nearest import nearest, other_video, per_video, pose_distances
 from avssl.evaluation.keypoints.people import People, gather
-from avssl.evaluation.rows import PIXELS, RANDOM, TRAINED, Pixels, calibrated, reinitialised
 from avssl.evaluation.keypoints.skeletons import skeleton_of
+from avssl.evaluation.retrieval.nearest import nearest, other_video, per_video, pose_distances
+from avssl.evaluation.rows import PIXELS, RANDOM, TRAINED, Pixels, calibrated, reinitialised
 from avssl.nets import Encoder
 
 CHANCE, ORACLE = "chance", "oracle"

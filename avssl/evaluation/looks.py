@@ -1,0 +1,184 @@
+"""What is looked at in an item of data: frames, crops or patches, and which row of features each adds to."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from avssl.config import ConfigError
+
+Unit = Literal["item", "clip", "frame"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How items become feature vectors.
+
+    Args:
+        unit: a vector for each ``"item"`` (mean over its clips), each ``"clip"`` (mean over its frames) or each
+            ``"frame"``; frames that are padding do not count.
+        stream: what is looked at: the items' ``"frames"``, or their windows of ``"sound"`` (a clip each).
+        crop: the middle of each frame that is looked at, (height, width) or a side in pixels; None for all of it.
+        patch: cut each frame into squares of ``(side, step)`` pixels, each a row of its own (with ``unit="frame"``).
+        most: a layer of maps is averaged to the finest square grid that keeps at most so many numbers (the channels'
+            means at least); None keeps the map as it is. Comparing layers at about 9,000 numbers each is the protocol
+            of Goyal et al. 2019 (arXiv 1905.01235, section 4).
+    """
+
+    unit: Unit = "item"
+    stream: Literal["frames", "sound"] = "frames"
+    crop: int | tuple[int, int] | None = None
+    patch: tuple[int, int] | None = None
+    most: int | None = 9216
+
+    def __post_init__(self):
+        if self.patch is not None and self.unit != "frame":
+            raise ValueError(f"patches are cut out of frames: use unit='frame' with patch={self.patch}")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Look:
+    """The frames of an item: which row each adds to, with what weight, and what the rows are."""
+
+    frames: Tensor  # uint8 (frames, 3, H, W), or windows of sound, float32 (windows, channels, samples)
+    place: Tensor  # (frames,)
+    weights: Tensor  # (frames,)
+    rows: int
+    about: list[dict[str, Any]]
+    failure: dict[str, str] | None = None
+
+
+def look_at(item: dict[str, Any], index: int, recipe: Recipe) -> Look:
+    if "failure" in item:
+        nothing = torch.zeros(0, dtype=torch.int64)
+        empty = torch.zeros(0, 3, 1, 1, dtype=torch.uint8)
+        return Look(frames=empty, place=nothing, weights=nothing.float(), rows=0, about=[], failure=item["failure"])
+    if recipe.stream not in item:
+        raise ConfigError(
+            f"{item['path']} has no {recipe.stream}; such data cannot be looked at by stream={recipe.stream}"
+        )
+    if recipe.stream == "sound":
+        return listen_to(item, index, recipe)
+    frames, valid = item["frames"], item["valid"]
+    moved = (0, 0)
+    if recipe.crop is not None:
+        frames, moved = centre(frames, recipe.crop)
+    clips = torch.arange(len(frames))[:, None].expand(valid.shape)
+    numbers = {"item": torch.zeros_like(clips), "clip": clips, "frame": torch.arange(valid.numel()).view(valid.shape)}
+    place = torch.unique(numbers[recipe.unit][valid], return_inverse=True)[1]
+    counts = torch.bincount(place)
+    times, clip = item["times"][valid].numpy(), clips[valid].numpy()
+    common, about = common_of(item, index), []
+    for row in range(len(counts)):
+        mine = (place == row).numpy()
+        own = {"clip": int(clip[mine][0]) if recipe.unit != "item" else -1}
+        own |= {"start": float(times[mine].min()), "end": float(times[mine].max())}
+        if recipe.unit == "frame" and "keypoints" in item:
+            points = item["keypoints"][valid].numpy()[mine][0] - np.array(moved[::-1], np.float32)
+            own |= {"keypoints": points.tolist(), "visible": item["visible"][valid].numpy()[mine][0].tolist()}
+        about.append(common | own)
+    chosen = frames[valid]
+    if recipe.patch is not None:
+        chosen, about = patches_of(chosen, about, recipe.patch)
+        place, counts = torch.arange(len(chosen)), torch.ones(len(chosen), dtype=torch.int64)
+    return Look(frames=chosen, place=place, weights=1 / counts[place].float(), rows=len(counts), about=about)
+
+
+def common_of(item: dict[str, Any], index: int) -> dict[str, Any]:
+    """Return what all rows of an item share."""
+    return {
+        "item": index,
+        "label": int(item.get("label", -1)),
+        "group": item.get("group") or item["path"],
+        "path": item["path"],
+        "labels": item["labels"].tolist() if "labels" in item else None,
+        "box": None,
+    }
+
+
+def listen_to(item: dict[str, Any], index: int, recipe: Recipe) -> Look:
+    """Return the windows of sound of an item; those without a single true sample do not count."""
+    heard = item["sound_valid"].flatten(1).any(1)
+    sound, times = item["sound"][heard], item["times"][heard].numpy()
+    if not len(sound):
+        failure = {"path": item["path"], "error": "no window of it holds sound"}
+        return look_at({"failure": failure}, index, recipe)
+    clips = torch.arange(len(heard))[heard].tolist()
+    about = [
+        {"clip": clip, "start": float(start), "end": float(end)}
+        for clip, (start, end) in zip(clips, times, strict=True)
+    ]
+    place = torch.arange(len(sound))
+    if recipe.unit == "item":
+        about = [{"clip": -1, "start": float(times.min()), "end": float(times.max())}]
+        place = torch.zeros_like(place)
+    rows = len(about)
+    weights = torch.full((len(sound),), rows / len(sound))
+    common = common_of(item, index)
+    return Look(frames=sound, place=place, weights=weights, rows=rows, about=[common | one for one in about])
+
+
+def patches_of(
+    frames: Tensor, about: list[dict[str, Any]], patch: tuple[int, int]
+) -> tuple[Tensor, list[dict[str, Any]]]:
+    side, step = patch
+    height, width = frames.shape[-2:]
+    if side > min(height, width):
+        raise ConfigError(f"patches of {side} px do not fit into frames of {height}x{width}; use smaller ones")
+    corners = [(top, left) for top in range(0, height - side + 1, step) for left in range(0, width - side + 1, step)]
+    cut = [frames[..., top : top + side, left : left + side] for top, left in corners]
+    rows = [row | {"box": [left, top, left + side, top + side]} for row in about for top, left in corners]
+    return torch.stack(cut, 1).flatten(0, 1), rows
+
+
+def centre(frames: Tensor, crop: int | tuple[int, int]) -> tuple[Tensor, tuple[int, int]]:
+    """Return the middle of pictures ``(..., H, W)``, and how many rows and columns lie before it.
+
+    Raises:
+        ConfigError: if the pictures are smaller.
+    """
+    high, wide = (crop, crop) if isinstance(crop, int) else crop
+    height, width = frames.shape[-2:]
+    if high > height or wide > width:
+        raise ConfigError(f"a crop of {high}x{wide} does not fit into pictures of {height}x{width}; read them larger")
+    top, left = (height - high) // 2, (width - wide) // 2
+    return frames[..., top : top + high, left : left + wide], (top, left)
+
+
+def pooled(features: Tensor, most: int | None) -> Tensor:
+    """Average maps to the finest square grid of at most ``most`` numbers; vectors stay.
+
+    Args:
+        features: ``(N, dim)`` or ``(N, channels, height, width)``.
+        most: numbers to keep at most, though never fewer than the channels; None keeps maps.
+
+    Examples:
+        >>> pooled(torch.zeros(2, 512, 7, 7), 9216).shape, pooled(torch.zeros(2, 4, 3, 3), 9216).shape
+        (torch.Size([2, 512, 4, 4]), torch.Size([2, 4, 3, 3]))
+    """
+    if features.ndim == 2 or most is None:
+        return features
+    channels, height, width = features.shape[1:]
+    side = max(1, int((most / channels) ** 0.5))
+    if side >= height and side >= width:
+        return features
+    return F.adaptive_avg_pool2d(features, (min(side, height), min(side, width)))
+
+
+def batches(looks: list[Look], batch: int) -> Iterator[Tensor]:
+    """Yield frames of one size, at most ``batch`` at a time, in order."""
+    waiting: list[Tensor] = []
+    for look in looks:
+        for frames in look.frames.split(batch):
+            full = sum(map(len, waiting)) + len(frames) > batch
+            if waiting and (full or waiting[0].shape[1:] != frames.shape[1:]):
+                yield torch.cat(waiting)
+                waiting = []
+            if len(frames):
+                waiting.append(frames)
+    if waiting:
+        yield torch.cat(waiting)
