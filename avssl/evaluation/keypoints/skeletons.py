@@ -1,9 +1,24 @@
-"""What the joints of a data set are: their names and order, the bones between them, and the torso's ends."""
+"""What the joints of a data set are: names and order, bones between them, the torso's ends, and named groups."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
+
+from avssl.data.joints import JOINTS, other_sides
+
+ARMS = ("right shoulder", "right elbow", "right wrist", "left shoulder", "left elbow", "left wrist")
+LEGS = ("right hip", "right knee", "right ankle", "left hip", "left knee", "left ankle")
+ARM_BONES = (
+    ("right shoulder", "right elbow"), ("right elbow", "right wrist"),
+    ("left shoulder", "left elbow"), ("left elbow", "left wrist"),
+)  # fmt: skip
+LEG_BONES = (
+    ("right hip", "right knee"),
+    ("right knee", "right ankle"),
+    ("left hip", "left knee"),
+    ("left knee", "left ankle"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,12 +30,15 @@ class Skeleton:
         joints: names in the order of the arrays. Left and right are the person's own.
         bones: pairs of joints (by name) that a drawing connects.
         torso: two groups of joints (by name); the torso's length goes from the middle of one to that of the other.
+            Empty if the convention has no torso.
+        groups: joints (by name) whose mean is reported under a name, such as ``"upper"`` and ``"full"``.
     """
 
     name: str
     joints: tuple[str, ...]
     bones: tuple[tuple[str, str], ...]
-    torso: tuple[tuple[str, ...], tuple[str, ...]]
+    torso: tuple[tuple[str, ...], ...] = ()
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.joints)
@@ -28,6 +46,11 @@ class Skeleton:
     def places(self, names: Sequence[str]) -> list[int]:
         """Return where joints stand in the arrays."""
         return [self.joints.index(name) for name in names]
+
+    @property
+    def mirrored(self) -> list[int]:
+        """Where each joint's namesake on the other side stands: what a picture that is flipped left to right needs."""
+        return other_sides(self.joints)
 
     def torso_length(self, points: np.ndarray) -> np.ndarray:
         """Return each person's torso in pixels, ``(people,)``, from ``(people, joints, 2)``; NaN where unlabelled.
@@ -37,7 +60,14 @@ class Skeleton:
             >>> points[0, FIGURE.places(["right hip", "left hip"])] = [[-3, 8], [3, 8]]
             >>> FIGURE.torso_length(points)
             array([8.])
+
+        Raises:
+            ValueError: if the points are not of this convention, or it has no torso.
         """
+        if not self.torso:
+            raise ValueError(
+                f"{self.name!r} has no joints that span a torso; use the length that the data set annotates"
+            )
         if points.ndim != 3 or points.shape[1:] != (len(self), 2):
             raise ValueError(f"{self.name!r} has {len(self)} joints; got points of shape {points.shape}")
         ends = [points[:, self.places(group)].astype(np.float64).mean(1) for group in self.torso]
@@ -46,21 +76,62 @@ class Skeleton:
 
 FIGURE = Skeleton(
     name="figure",
-    joints=(
-        "head", "neck",
-        "right shoulder", "right elbow", "right wrist", "left shoulder", "left elbow", "left wrist",
-        "right hip", "right knee", "right ankle", "left hip", "left knee", "left ankle",
-    ),
+    joints=("head", "neck", *ARMS, *LEGS),
     bones=(
-        ("head", "neck"), ("neck", "right shoulder"), ("right shoulder", "right elbow"),
-        ("right elbow", "right wrist"), ("neck", "left shoulder"), ("left shoulder", "left elbow"),
-        ("left elbow", "left wrist"), ("neck", "right hip"), ("right hip", "right knee"),
-        ("right knee", "right ankle"), ("neck", "left hip"), ("left hip", "left knee"), ("left knee", "left ankle"),
+        ("head", "neck"), ("neck", "right shoulder"), ("neck", "left shoulder"), ("neck", "right hip"),
+        ("neck", "left hip"), *ARM_BONES, *LEG_BONES,
     ),
     torso=(("neck",), ("right hip", "left hip")),
+    groups={"upper": ARMS, "full": ("head", "neck", *ARMS, *LEGS)},
 )  # fmt: skip
 
-SKELETONS = {skeleton.name: skeleton for skeleton in (FIGURE,)}
+# The torso is that of the PCK curves since Tompson et al., NIPS 2014: right shoulder to left hip in the person's own
+# naming. With the observer's naming the length must be measured before joints change their names; the reader gives it.
+FLIC = Skeleton(
+    name="flic",
+    joints=JOINTS["flic"],
+    bones=(
+        *ARM_BONES, ("right shoulder", "left shoulder"), ("right shoulder", "right hip"),
+        ("left shoulder", "left hip"), ("right hip", "left hip"), ("nose", "right eye"), ("nose", "left eye"),
+    ),
+    torso=(("right shoulder",), ("left hip",)),
+    groups={"upper": ARMS, "full": JOINTS["flic"]},
+)  # fmt: skip
+
+# Shuffle and Learn's "Mean" is over these seven.
+FLIC7 = Skeleton(
+    name="flic7",
+    joints=JOINTS["flic7"],
+    bones=(*ARM_BONES, ("right shoulder", "left shoulder")),
+    groups={"upper": ARMS, "full": JOINTS["flic7"]},
+)
+
+# The official evaluation (computePCK.m) takes wrists, elbows and shoulders for the upper body, and for the full body
+# all but pelvis and thorax. Its unit is the head's size, which the data set annotates.
+MPII = Skeleton(
+    name="mpii",
+    joints=JOINTS["mpii"],
+    bones=(
+        ("head top", "upper neck"), ("upper neck", "thorax"), ("thorax", "pelvis"), ("thorax", "right shoulder"),
+        ("thorax", "left shoulder"), ("pelvis", "right hip"), ("pelvis", "left hip"), *ARM_BONES, *LEG_BONES,
+    ),
+    torso=(("thorax",), ("pelvis",)),
+    groups={"upper": ARMS, "full": tuple(name for name in JOINTS["mpii"] if name not in ("pelvis", "thorax"))},
+)  # fmt: skip
+
+# The torso is that of mmpose's PCK on sub-JHMDB.
+JHMDB = Skeleton(
+    name="jhmdb",
+    joints=JOINTS["jhmdb"],
+    bones=(
+        ("face", "neck"), ("neck", "belly"), ("neck", "right shoulder"), ("neck", "left shoulder"),
+        ("belly", "right hip"), ("belly", "left hip"), *ARM_BONES, *LEG_BONES,
+    ),
+    torso=(("left shoulder",), ("right hip",)),
+    groups={"upper": ARMS, "full": JOINTS["jhmdb"]},
+)  # fmt: skip
+
+SKELETONS = {skeleton.name: skeleton for skeleton in (FIGURE, FLIC, FLIC7, MPII, JHMDB)}
 
 
 def skeleton_of(name: str) -> Skeleton:
