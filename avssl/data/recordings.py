@@ -1,6 +1,7 @@
 """Which recordings there are: folder trees, flat folders, CSV and Parquet manifests, and the demo world."""
 
 import csv
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +9,14 @@ from pathlib import Path
 from avssl.cache import cache_folder
 
 KNOWN = ".3gp .asf .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .rm .ts .vob .webm .webp .wmv"
-ENDINGS = frozenset(KNOWN.split())
+ENDINGS: frozenset[str] = frozenset(KNOWN.split())
+PICTURES: frozenset[str] = frozenset(
+    (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+)
+SOUNDS: frozenset[str] = frozenset((".aac", ".aif", ".aiff", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav", ".wma"))
+BETWEEN = " | "  # parts several labels of one row
 DEMO = "demo:"  # a source that names a demo world, made on first use
+MANIFESTS = ("manifest.csv", "manifest.parquet")
 CACHED = "cache:"  # a source that a datasets/<name>/prepare.py gathered into the cache
 
 
@@ -22,6 +29,8 @@ class Recording:
         label: its class, or -1 without one.
         start, end: the part to use, in seconds; None for the whole.
         keypoints: an ``.npz`` with ``keypoints`` ``(frames, joints, 2)`` and ``visible`` ``(frames, joints)``.
+        labels: where a row may have several classes: 1 for each that it has, 0 for others, NaN to be ignored.
+        group: what must not be on both sides of a comparison, such as the film it was cut from.
     """
 
     path: Path
@@ -29,17 +38,23 @@ class Recording:
     start: float | None = None
     end: float | None = None
     keypoints: Path | None = None
+    labels: tuple[float, ...] = ()
+    group: str = ""
 
 
-def find_recordings(source: str | Path, split: str | None = None) -> tuple[list[Recording], list[str]]:
+def find_recordings(
+    source: str | Path, split: str | None = None, endings: frozenset[str] = ENDINGS
+) -> tuple[list[Recording], list[str]]:
     """Return the recordings of a source in a fixed order, and the names of their classes (may be empty).
 
     Args:
         source: a folder of class folders, a folder of files, a manifest (``.csv`` or ``.parquet`` with a column
-            ``path``, relative to the manifest, and optionally ``split``, ``label``, ``start``, ``end``,
-            ``keypoints``), a folder that holds ``manifest.csv``, ``"demo:figures"``, or ``"cache:samples"`` for what
+            ``path``, relative to the manifest, and optionally ``split``, ``label``, ``labels`` (several, parted by
+            ``" | "``, a leading ``?`` for those to be ignored), ``start``, ``end``, ``group``, ``keypoints``), a folder
+            that holds ``manifest.csv`` or ``manifest.parquet``, ``"demo:figures"``, or ``"cache:samples"`` for what
             ``datasets/samples/prepare.py`` gathered.
-        split: keep only rows of a manifest with this value in the column ``split``.
+        split: keep only rows of a manifest with this value, or this word of several, in the column ``split``.
+        endings: of the files that count in folders, such as `ENDINGS` (video), `PICTURES` or `SOUNDS`.
 
     Raises:
         ValueError: if the source does not exist, is empty, or lacks the column or the split.
@@ -50,29 +65,34 @@ def find_recordings(source: str | Path, split: str | None = None) -> tuple[list[
         return read_manifest(prepare(source.removeprefix(DEMO)) / "manifest.csv", split)
     if isinstance(source, str) and source.startswith(CACHED):
         name = source.removeprefix(CACHED)
-        source = cache_folder(name) / "manifest.csv"
-        if not source.exists():
-            raise ValueError(f"{source} does not exist; make it with: python datasets/{name}/prepare.py")
+        source = cache_folder(name)
+        if not any((source / manifest).exists() for manifest in MANIFESTS):
+            raise ValueError(f"{source} has no manifest; make it with: python datasets/{name}/prepare.py")
     source = Path(source).expanduser()
-    if source.is_dir() and (source / "manifest.csv").exists():
-        source = source / "manifest.csv"
+    for manifest in MANIFESTS:
+        if source.is_dir() and (source / manifest).exists():
+            source = source / manifest
     if source.is_file() and source.suffix.lower() in (".csv", ".parquet"):
         return read_manifest(source, split)
     if not source.is_dir():
         kind = "is neither a folder nor a .csv or .parquet manifest" if source.exists() else "does not exist"
-        raise ValueError(f"{source} {kind}; give a folder of videos, a manifest, or demo:figures")
+        raise ValueError(f"{source} {kind}; give a folder of {named(endings)}s, a manifest, or demo:figures")
     if split is not None:
         if not (source / split).is_dir():
             raise ValueError(f"split {split!r} of the folder {source} would be its folder {split}/, which is missing")
         source = source / split
-    return read_folder(source)
+    return read_folder(source, endings)
 
 
-def read_folder(folder: Path) -> tuple[list[Recording], list[str]]:
+def named(endings: frozenset[str]) -> str:
+    return {ENDINGS: "video", PICTURES: "picture", SOUNDS: "sound"}.get(endings, "file")
+
+
+def read_folder(folder: Path, endings: frozenset[str] = ENDINGS) -> tuple[list[Recording], list[str]]:
     """List ``folder/class/file`` (deeper files count to the class) or, without class folders, ``folder/file``."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in endings and path.is_file())
     if not files:
-        raise ValueError(f"{folder} holds no video; known endings: {KNOWN}")
+        raise ValueError(f"{folder} holds no {named(endings)}; known endings: {' '.join(sorted(endings))}")
     tops = [path.relative_to(folder).parts for path in files]
     if all(len(parts) == 1 for parts in tops):
         return [Recording(path=path) for path in files], []
@@ -91,11 +111,13 @@ def read_manifest(manifest: Path, split: str | None) -> tuple[list[Recording], l
         columns = ", ".join(rows[0][1]) if rows else "no rows"
         raise ValueError(f"{manifest}: needs a header with a column 'path' and at least one row; got {columns}")
     labels = {row["label"] for _, row in rows if row.get("label")}
+    several = {name.removeprefix("?") for _, row in rows for name in row.get("labels", "").split(BETWEEN) if name}
     classes = [] if all(is_whole(label) for label in labels) else sorted(labels)
+    classes = sorted(several) if several else classes
     numbers = {name: i for i, name in enumerate(classes)}
     if split is not None:
-        splits = sorted({row.get("split", "") for _, row in rows})
-        rows = [(line, row) for line, row in rows if row.get("split") == split]
+        splits = sorted({word for _, row in rows for word in row.get("split", "").split() or [""]})
+        rows = [(line, row) for line, row in rows if is_of(split, row.get("split", ""))]
         if not rows:
             raise ValueError(f"{manifest}: no row has split {split!r}; there is {', '.join(map(repr, splits))}")
 
@@ -107,9 +129,34 @@ def read_manifest(manifest: Path, split: str | None) -> tuple[list[Recording], l
             start=seconds(row, "start", f"{manifest}, row {line}"),
             end=seconds(row, "end", f"{manifest}, row {line}"),
             keypoints=manifest.parent / row["keypoints"] if row.get("keypoints") else None,
+            labels=presence(row["labels"], numbers) if several and "labels" in row else (),
+            group=row.get("group", ""),
         )
 
     return [recording(line, row) for line, row in rows], classes
+
+
+def is_of(split: str, cell: str) -> bool:
+    """Tell whether a cell of the column ``split`` names a split: as a whole, or as one of its words.
+
+    Examples:
+        >>> is_of("train1", "train1 test2"), is_of("train", "train1 test2"), is_of("held out", "held out")
+        (True, False, True)
+    """
+    return cell == split or split in cell.split()
+
+
+def presence(cell: str, numbers: dict[str, int]) -> tuple[float, ...]:
+    """Return for each class 1 if a cell of the column ``labels`` names it, NaN if with a ``?``, else 0.
+
+    Examples:
+        >>> presence("dog | ?cat", {"cat": 0, "cow": 1, "dog": 2})
+        (nan, 0.0, 1.0)
+    """
+    found = [0.0] * len(numbers)
+    for name in filter(None, cell.split(BETWEEN)):
+        found[numbers[name.removeprefix("?")]] = math.nan if name.startswith("?") else 1.0
+    return tuple(found)
 
 
 def seconds(row: dict[str, str], column: str, where: str) -> float | None:

@@ -61,8 +61,9 @@ class Videos(Dataset):
         Returns:
             ``frames`` uint8 ``(clips, frames, 3, H, W)``; ``times`` float64 ``(clips, frames)`` in seconds;
             ``index`` int64 and ``valid`` bool of the same shape; ``label``; ``path``; ``key`` int64 (seed, epoch,
-            index). With key points: ``keypoints`` float32 ``(clips, frames, joints, 2)`` in pixels of the returned
-            frames and ``visible``. With sound: ``sound`` float32 ``(clips, channels, samples)``, ``sound_valid``.
+            index); ``group``, and ``labels`` float32 ``(classes,)`` where the manifest has several. With key points:
+            ``keypoints`` float32 ``(clips, frames, joints, 2)`` in pixels of the returned frames and ``visible``. With
+            sound: ``sound`` float32 ``(clips, channels, samples)``, ``sound_valid``.
             With ``on_bad="skip"``, a bad recording gives only ``failure``.
 
         Raises:
@@ -79,7 +80,9 @@ class Videos(Dataset):
             if isinstance(error, MediaError):
                 raise
             raise DataError(f"{recording.path}: {error}") from error
-        about = {"label": recording.label, "path": str(recording.path)}
+        about = {"label": recording.label, "group": recording.group, "path": str(recording.path)}
+        if recording.labels:
+            about["labels"] = torch.tensor(recording.labels)
         return item | about | {"key": torch.tensor([self.seed, epoch, index])}
 
     def look(self, recording: Recording, rng: np.random.Generator) -> dict[str, Any]:

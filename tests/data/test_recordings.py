@@ -1,5 +1,6 @@
 """Sources of recordings: folders and manifests as people have them, and clear words where they are wrong."""
 
+import math
 import re
 
 import pyarrow as pa
@@ -7,6 +8,7 @@ import pytest
 from pyarrow import parquet
 
 from avssl.data import find_recordings
+from avssl.data.recordings import PICTURES, SOUNDS
 
 
 def touch(root, *names):
@@ -89,7 +91,7 @@ def test_wrong_manifests_are_answered_in_one_line(tmp_path, text, split, complai
 
 
 def test_what_was_never_gathered_says_how_to_gather_it():
-    with pytest.raises(ValueError, match=r"does not exist; make it with: python datasets/nothing/prepare\.py"):
+    with pytest.raises(ValueError, match=r"has no manifest; make it with: python datasets/nothing/prepare\.py"):
         find_recordings("cache:nothing")
 
 
@@ -97,3 +99,33 @@ def test_what_was_gathered_into_the_cache_is_read_from_there(tmp_path, monkeypat
     monkeypatch.setenv("AVSSL_CACHE", str(tmp_path))
     (touch(tmp_path / "samples", "a.mp4") / "manifest.csv").write_text("path,split\na.mp4,train\n")
     assert [r.path for r in find_recordings("cache:samples", "train")[0]] == [tmp_path / "samples" / "a.mp4"]
+
+
+def test_a_split_is_one_of_the_words_of_its_cell(tmp_path):
+    (tmp_path / "list.csv").write_text("path,split\na.mp4,train1 test2\nb.mp4,test1 train2\nc.mp4,test1\n")
+    found, _ = find_recordings(tmp_path / "list.csv", "test1")
+    assert [recording.path.name for recording in found] == ["b.mp4", "c.mp4"]
+    with pytest.raises(ValueError, match=r"no row has split 'test'; there is 'test1', 'test2', 'train1', 'train2'"):
+        find_recordings(tmp_path / "list.csv", "test")
+
+
+def test_several_labels_are_told_for_each_class_and_doubtful_ones_are_to_be_ignored(tmp_path):
+    rows = "path,labels,group\na.jpg,dog | person,film 1\nb.jpg,?dog | cat,film 2\nc.jpg,,film 2\n"
+    (tmp_path / "list.csv").write_text(rows)
+    found, classes = find_recordings(tmp_path / "list.csv")
+    assert classes == ["cat", "dog", "person"]
+    assert [recording.labels for recording in found][0::2] == [(0, 1, 1), (0, 0, 0)]
+    assert found[1].labels[0] == 1 and math.isnan(found[1].labels[1])
+    assert [recording.group for recording in found] == ["film 1", "film 2", "film 2"]
+
+
+def test_folders_of_pictures_and_of_sounds_are_found_by_their_endings(tmp_path):
+    for name in ("a.png", "b.wav", "c.mp4"):
+        (tmp_path / name).touch()
+    assert [find_recordings(tmp_path, endings=kind)[0][0].path.name for kind in (PICTURES, SOUNDS)] == [
+        "a.png",
+        "b.wav",
+    ]
+    (tmp_path / "b.wav").unlink()
+    with pytest.raises(ValueError, match=r"holds no sound; known endings: \.aac"):
+        find_recordings(tmp_path, endings=SOUNDS)
