@@ -4,12 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from avssl.evaluation.attention.evaluator import Attention
     from avssl.evaluation.base import Evaluator, Scores
     from avssl.evaluation.keypoints.evaluator import KeyPoints
     from avssl.evaluation.retrieval.neighbours import Neighbours
     from avssl.evaluation.running import evaluate
 
 WHERE = {  # public name -> the module that holds it, imported when the name is first used
+    "Attention": "avssl.evaluation.attention.evaluator",
     "Evaluator": "avssl.evaluation.base",
     "KeyPoints": "avssl.evaluation.keypoints.evaluator",
     "Neighbours": "avssl.evaluation.retrieval.neighbours",
@@ -17,7 +19,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "evaluate": "avssl.evaluation.running",
 }
 
-__all__ = ["Evaluator", "KeyPoints", "Neighbours", "Scores", "evaluate"]
+__all__ = ["Attention", "Evaluator", "KeyPoints", "Neighbours", "Scores", "evaluate"]
 
 
 def __getattr__(name: str):

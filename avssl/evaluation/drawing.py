@@ -46,6 +46,25 @@ def skeleton_sheet(images: np.ndarray, rows: Mapping[str, np.ndarray], skeleton:
     return rendered(figure)
 
 
+def picture_table(lines: Mapping[str, np.ndarray], title: str) -> Image.Image:
+    """Draw pictures in lines that have a name: a column for each picture.
+
+    Args:
+        lines: from a name to uint8 ``(pictures, 3, H, W)``, as many in each line.
+        title: a line over the table.
+    """
+    first = next(iter(lines.values()))
+    tall = 1.5 * first.shape[2] / first.shape[3]
+    figure = Figure(figsize=(1.5 * len(first) + 0.4, tall * len(lines) + 0.4), dpi=110, layout="constrained")
+    figure.suptitle(title, fontsize=10)
+    panels = figure.subplots(len(lines), len(first), squeeze=False)
+    for line, (name, images) in zip(panels, lines.items(), strict=True):
+        line[0].set_ylabel(name, fontsize=9)
+        for panel, image in zip(line, images, strict=True):
+            show(panel, image)
+    return rendered(figure)
+
+
 def show(panel: Axes, image: np.ndarray) -> None:
     """Show a uint8 picture ``(3, H, W)`` with hard pixels and no axes."""
     panel.imshow(image.transpose(1, 2, 0), interpolation="nearest")

@@ -1,0 +1,1 @@
+"""Where an encoder looks: maps of attention over pictures."""
