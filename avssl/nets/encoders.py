@@ -55,12 +55,13 @@ class Encoder(Recorded, nn.Module):
         """
         return self.trunk((images - self.mean) / self.std)
 
-    def taps(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+    def taps(self, images: Tensor, layers: Sequence[str], whole: bool = True) -> dict[str, Tensor]:
         """Return what chosen layers make of pictures, from one pass.
 
         Args:
             images: RGB, float in [0, 1], ``(N, 3, H, W)``.
             layers: names out of ``self.layers``.
+            whole: run what lies behind these layers too; False saves that work.
 
         Returns:
             A map ``(N, channels, height, width)`` or a vector ``(N, channels)`` for each name.
@@ -76,13 +77,21 @@ class Encoder(Recorded, nn.Module):
         def keep(name: str):
             def hook(_module: nn.Module, _inputs: tuple, output: Tensor) -> None:
                 seen[name] = output
+                if not whole and len(seen) == len(set(layers)):
+                    raise _Enough
 
             return hook
 
         handles = [self.trunk.get_submodule(self._places[name]).register_forward_hook(keep(name)) for name in layers]
         try:
             self(images)
+        except _Enough:  # leaves a forward pass of any shape from within
+            pass
         finally:
             for handle in handles:
                 handle.remove()
         return {name: seen[name] for name in layers}
+
+
+class _Enough(Exception):
+    """All layers that were asked for have been seen."""

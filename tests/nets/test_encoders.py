@@ -37,6 +37,15 @@ def test_an_unknown_layer_is_answered_with_the_known_ones():
 @pytest.mark.parametrize(
     ("kind", "build"), [(ResNet, models.resnet18), (AlexNet, models.alexnet), (VGG16, models.vgg16)]
 )
+def test_what_lies_behind_the_layers_asked_for_need_not_run():
+    encoder, images = SmallNet(width=4, dim=8).eval(), torch.rand(1, 3, 32, 32)
+    ran = []
+    encoder.trunk.fc.register_forward_hook(lambda *_: ran.append(1))
+    expected = encoder.taps(images, ["conv3", "conv1"])
+    found = encoder.taps(images, ["conv3", "conv1"], whole=False)
+    assert ran == [1] and all(torch.equal(found[name], expected[name]) for name in expected)
+
+
 def test_trunk_weights_carry_torchvisions_own_keys(kind, build):
     with torch.device("meta"):
         ours, theirs = kind().trunk.state_dict(), build().state_dict()
