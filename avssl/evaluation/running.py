@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import os
 import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -14,15 +15,14 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-import avssl
 from avssl.config import ConfigError
 from avssl.evaluation.base import Evaluator, Scores, lines
+from avssl.evaluation.judged import find_judged
 from avssl.evaluation.report import write_report
 from avssl.evaluation.rows import TRAINED
-from avssl.evaluation.runs import find_run, fresh_encoders, fresh_like
 from avssl.evaluation.sharing import from_environment
-from avssl.evaluation.weights import is_export, load_weights
 from avssl.nets import Encoder
+from avssl.version import __version__
 
 SCORES = "scores.jsonl"
 
@@ -55,23 +55,12 @@ def evaluate(
         ConfigError: if there is no such run, it has no weights, or weights do not fit the encoder.
     """
     device = chosen(device)
-    if weights is None:
-        if encoder is not None or out is not None:
-            raise ConfigError("encoder and out go with weights=FILE; a run knows its encoder and holds its own results")
-        folder = find_run(run, runs)
-        judged, fresh = avssl.load_encoder(folder), fresh_encoders(folder)
-    else:
-        like = encoder
-        if like is None and not is_export(weights):
-            like = avssl.load_encoder(find_run(run, runs))
-        judged = load_weights(weights, like)
-        folder = Path(out) if out is not None else Path(runs) / Path(weights).stem
-        folder.mkdir(parents=True, exist_ok=True)
-        fresh = fresh_like(judged)
+    judged = find_judged(run, weights, encoder, out, runs)
+    folder = judged.folder
     console = Console()
     console.print(f"{type(evaluator).__name__} of {folder if weights is None else weights}")
     started = time.monotonic()
-    scores = evaluator(judged, fresh=fresh, folder=folder / evaluator.name / "kept", device=device)
+    scores = evaluator(judged.encoder, fresh=judged.fresh, folder=folder / evaluator.name / "kept", device=device)
     if from_environment().rank:
         return scores  # processes share the work; the first one writes
     show(scores, console)
@@ -88,7 +77,7 @@ def chosen(device: str) -> str:
         ConfigError: if there is no such device.
     """
     if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:  # unknown word, no driver, or PyTorch built without it
@@ -125,7 +114,7 @@ def write_scores(scores: Scores, evaluator: Evaluator, run: Path, seconds: float
         "evaluator": type(evaluator).__name__,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
-        "version": avssl.__version__,
+        "version": __version__,
         "title": scores.title,
         "numbers": {name: value if math.isfinite(value) else None for name, value in scores.numbers.items()},
         "protocol": scores.protocol,
