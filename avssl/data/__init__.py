@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from avssl.data.endless import Endless
     from avssl.data.pictures import Pictures
     from avssl.data.recordings import Recording, find_recordings
+    from avssl.data.scenes import Scenes
     from avssl.data.videos import Videos
 
 WHERE = {  # public name -> the module that holds it, imported when the name is first used
@@ -17,12 +18,13 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "Endless": "avssl.data.endless",
     "Pictures": "avssl.data.pictures",
     "Recording": "avssl.data.recordings",
+    "Scenes": "avssl.data.scenes",
     "Videos": "avssl.data.videos",
     "collate": "avssl.data.batches",
     "find_recordings": "avssl.data.recordings",
 }
 
-__all__ = ["DataError", "Dataset", "Endless", "Pictures", "Recording", "Videos", "collate", "find_recordings"]
+__all__ = ["DataError", "Dataset", "Endless", "Pictures", "Recording", "Scenes", "Videos", "collate", "find_recordings"]
 
 
 def __getattr__(name: str):

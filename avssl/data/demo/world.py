@@ -2,17 +2,15 @@
 
 import csv
 import io
-from concurrent.futures import ThreadPoolExecutor
-from os import cpu_count
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from avssl.cache import cache_folder, whole
+from avssl.data.demo.drawing import draw_all
 from avssl.data.demo.figures import draw_figure
 from avssl.data.demo.files import write_annotations, write_video
 from avssl.data.demo.motion import STYLES
+from avssl.data.demo.scenes import WORLDS
+from avssl.data.demo.scenes import prepare as prepare_scenes
 
 RATE = 25  # frames per second
 VERSION = "figures-v1"  # change it whenever a picture changes: caches keep what was drawn before
@@ -37,7 +35,7 @@ def prepare(
     there are.
 
     Args:
-        world: ``"figures"``, the only one.
+        world: ``"figures"``; ``"stills"`` and ``"solids"`` are worlds of pictures, see `avssl.data.demo.scenes`.
         root: the folder; None for one in the cache.
         train: recordings to learn from.
         heldout: recordings to measure on, with other textures, bodies and motion.
@@ -47,10 +45,12 @@ def prepare(
     Raises:
         ValueError: if the world is unknown, or a count is negative.
     """
-    if world != "figures":
-        raise ValueError(f"world={world!r} is unknown; the demo has one world: 'figures'")
     if min(train, heldout) < 0:
         raise ValueError(f"counts must be at least 0; got train={train}, heldout={heldout}")
+    if world in WORLDS:
+        return prepare_scenes(world, root, train=train, heldout=heldout, workers=workers, progress=progress)
+    if world != "figures":
+        raise ValueError(f"world={world!r} is unknown; the demo has the worlds figures, {', '.join(WORLDS)}")
     counts = {"train": train, "heldout": heldout}
     folder = Path(root) if root is not None else _cached(train, heldout)
     for split in SPLITS:
@@ -60,7 +60,7 @@ def prepare(
     manifest = folder / "manifest.csv"
     missing = [row for row in rows if not ((folder / row["path"]).exists() and (folder / row["keypoints"]).exists())]
     if missing:
-        _draw_all(folder, missing, workers or min(8, cpu_count() or 1), progress)
+        draw_all(lambda row: _draw(folder, row), missing, "figures", workers, progress)
     if missing or not manifest.exists() or manifest.read_text() != text:
         with whole(manifest) as part:
             part.write_text(text)
@@ -83,21 +83,6 @@ def _table(rows: list[dict[str, str]]) -> str:
     table.writeheader()
     table.writerows(rows)
     return text.getvalue()
-
-
-def _draw_all(folder: Path, rows: list[dict[str, str]], workers: int, progress: bool) -> None:
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with (
-        Progress(*columns, console=Console(stderr=True), disable=not progress) as bar,
-        ThreadPoolExecutor(workers) as pool,
-    ):
-        task = bar.add_task("drawing the demo figures", total=len(rows))
-        try:
-            for _ in pool.map(lambda row: _draw(folder, row), rows):
-                bar.advance(task)
-        except BaseException:  # Ctrl-C too: leave after the files at hand, not after all of them
-            pool.shutdown(cancel_futures=True)
-            raise
 
 
 def _draw(folder: Path, row: dict[str, str]) -> None:

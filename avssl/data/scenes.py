@@ -1,0 +1,276 @@
+"""A dataset of pictures with the truth about what is in them: boxes of objects, masks of regions, surface normals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from avssl.cache import cache_folder
+from avssl.data.base import DataError, Dataset, Key, file_state, split_key
+from avssl.data.recordings import CACHED, DEMO, read_rows
+from avssl.media.base import Size
+from avssl.media.errors import MediaError
+from avssl.media.pictures import read_picture
+from avssl.media.resize import output_size, resize_area
+
+SEPARATOR = " | "
+IGNORED = "?"  # before a name: it is there but counts neither when found nor when missed (VOC's difficult)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """An object of a picture.
+
+    Args:
+        edges: left, top, right, bottom; 0 is the centre of the first pixel, see `avssl.data.sets.coordinates`.
+        name: its class.
+        ignored: it counts neither when found nor when missed.
+    """
+
+    edges: tuple[float, float, float, float]
+    name: str
+    ignored: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """A picture and its annotations; None for what it lacks.
+
+    Args:
+        path: the picture.
+        group: what must not be on both sides of a comparison; the picture's own path where nobody says.
+        boxes: its objects.
+        mask: a palette or grey PNG whose values are classes, 255 for none.
+        normals: an ``.npz`` with ``normals`` ``(H, W, 3)``, 0 where unknown.
+    """
+
+    path: Path
+    group: str
+    boxes: tuple[Box, ...] | None = None
+    mask: Path | None = None
+    normals: Path | None = None
+
+
+class Scenes(Dataset):
+    """Annotated pictures, one an item.
+
+    Args:
+        source: a CSV or Parquet manifest with a column ``path`` and any of ``boxes`` (see `read_boxes`), ``mask`` and
+            ``normals`` (files, relative to the manifest), and optionally ``split`` (words) and ``group``; a folder
+            that holds ``manifest.csv``; ``"demo:stills"`` or ``"demo:solids"``.
+        split: keep only rows with this word in the column ``split``.
+        size: None as they are, a number for the short side, (height, width) for a fixed size, in pixels; boxes,
+            masks and normals come along (the nearest pixel's).
+        on_bad: a picture that cannot be read raises (``"error"``) or is left out and told (``"skip"``).
+
+    Attributes:
+        classes: names of the objects' classes over all splits, sorted; the numbers in ``kinds`` count them.
+
+    Raises:
+        ValueError: if the source holds no picture.
+    """
+
+    def __init__(
+        self,
+        source: str | Path,
+        split: str | None = None,
+        size: Size = None,
+        on_bad: Literal["error", "skip"] = "error",
+    ):
+        self.scenes, self.classes = find_scenes(source, split)
+        self.size, self.on_bad = size, on_bad
+        self._numbers = {name: number for number, name in enumerate(self.classes)}
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+    def __getitem__(self, key: Key) -> dict[str, Any]:
+        """Return one picture, the same in every epoch.
+
+        Returns:
+            ``frames`` uint8 ``(1, 1, 3, H, W)``, ``times`` and ``valid`` ``(1, 1)``, as of a video of one frame;
+            ``path``, ``group``, ``label`` (-1), ``key``. Where the manifest has them: ``boxes`` float32
+            ``(objects, 4)``, edges in pixels of the returned picture, 0 at the first pixel's centre, with ``kinds``
+            int64 and ``ignored`` bool ``(objects,)``; ``mask`` uint8 ``(H, W)``; ``normals`` float32 ``(3, H, W)``,
+            0 where unknown. With ``on_bad="skip"``, a bad picture gives only ``failure``.
+
+        Raises:
+            MediaError, DataError: with ``on_bad="error"``, for a picture or an annotation that cannot be read.
+        """
+        epoch, index = split_key(key, len(self))
+        scene = self.scenes[index]
+        try:
+            item = self.look(scene)
+        except (MediaError, DataError) as error:
+            if self.on_bad == "skip":
+                return {"failure": {"path": str(scene.path), "error": str(error)}}
+            raise
+        about = {"label": -1, "path": str(scene.path), "group": scene.group}
+        return item | about | {"key": torch.tensor([0, epoch, index])}
+
+    def look(self, scene: Scene) -> dict[str, Any]:
+        """Read a picture and its annotations, brought to one size."""
+        filmed = read_picture(scene.path)
+        was = filmed.shape[0], filmed.shape[1]
+        size = output_size(*was, self.size)
+        pixels = np.empty((*size, 3), np.uint8)
+        resize_area(filmed, pixels)
+        item: dict[str, Any] = {
+            "frames": torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None, None],
+            "times": torch.zeros(1, 1, dtype=torch.float64),
+            "valid": torch.ones(1, 1, dtype=torch.bool),
+        }
+        if scene.boxes is not None:
+            edges = np.array([box.edges for box in scene.boxes], np.float64).reshape(-1, 4)
+            scale = np.tile(np.divide(size[::-1], was[::-1]), 2)
+            item["boxes"] = torch.from_numpy(((edges + 0.5) * scale - 0.5).astype(np.float32))
+            item["kinds"] = torch.tensor([self._numbers[box.name] for box in scene.boxes], dtype=torch.int64)
+            item["ignored"] = torch.tensor([box.ignored for box in scene.boxes], dtype=torch.bool)
+        if scene.mask is not None:
+            item["mask"] = nearest(torch.from_numpy(read_mask(scene.mask, was)), size)
+        if scene.normals is not None:
+            known = torch.from_numpy(read_normals(scene.normals, was))
+            item["normals"] = nearest(known.movedim(-1, 0), size)
+        return item
+
+    def fingerprint(self, index: int) -> str:
+        scene = self.scenes[index]
+        files = [path for path in (scene.path, scene.mask, scene.normals) if path is not None]
+        return " ".join([*map(file_state, files), str(scene.boxes)])
+
+
+def find_scenes(source: str | Path, split: str | None = None) -> tuple[list[Scene], list[str]]:
+    """Return the pictures of a source in the order of its manifest, and the names of all its objects, sorted.
+
+    Raises:
+        ValueError: if the source does not exist, is empty, or lacks the column or the split.
+    """
+    manifest = find_manifest(source)
+    rows = list(read_rows(manifest))
+    if not rows or "path" not in rows[0]:
+        columns = ", ".join(rows[0]) if rows else "no rows"
+        raise ValueError(f"{manifest}: needs a header with a column 'path' and at least one row; got {columns}")
+    boxes = [read_boxes(row["boxes"], f"{manifest}, row {line}") for line, row in enumerate(rows, 2) if "boxes" in row]
+    classes = sorted({box.name for each in boxes for box in each})
+    scenes = []
+    for number, row in enumerate(rows):
+        if split is None or split in row.get("split", "").split():
+            scene = Scene(
+                path=manifest.parent / row["path"],
+                group=row.get("group") or row["path"],
+                boxes=boxes[number] if boxes else None,
+                mask=manifest.parent / row["mask"] if row.get("mask") else None,
+                normals=manifest.parent / row["normals"] if row.get("normals") else None,
+            )
+            scenes.append(scene)
+    if not scenes:
+        words = sorted({word for row in rows for word in row.get("split", "").split()})
+        raise ValueError(f"{manifest}: no row has split {split!r}; there is {', '.join(map(repr, words)) or 'none'}")
+    return scenes, classes
+
+
+def find_manifest(source: str | Path) -> Path:
+    """Return the manifest that a source means: a file, a folder that holds it, a demo world, or what was gathered."""
+    if isinstance(source, str) and source.startswith(DEMO):
+        from avssl.data.demo import prepare
+
+        return prepare(source.removeprefix(DEMO)) / "manifest.csv"
+    if isinstance(source, str) and source.startswith(CACHED):
+        source = cache_folder(source.removeprefix(CACHED))
+    path = Path(source).expanduser()
+    for candidate in (path, path / "manifest.csv", path / "manifest.parquet"):
+        if candidate.is_file() and candidate.suffix.lower() in (".csv", ".parquet"):
+            return candidate
+    raise ValueError(
+        f"{path} {'holds no manifest.csv' if path.exists() else 'does not exist'}; annotated pictures come from a "
+        "manifest, as datasets/<name>/prepare.py writes it, or from demo:stills or demo:solids"
+    )
+
+
+def read_boxes(text: str, where: str = "boxes") -> tuple[Box, ...]:
+    """Return the boxes that a manifest writes: four edges and a name each, ``?`` before the name of an ignored one.
+
+    Raises:
+        ValueError: if a box is not written so, or has no extent.
+
+    Examples:
+        >>> first, second = read_boxes("-0.5 -0.5 99.5 49.5 dog | 9.5 4.5 20.5 30.5 ?potted plant")
+        >>> first.edges, second.name, second.ignored
+        ((-0.5, -0.5, 99.5, 49.5), 'potted plant', True)
+    """
+    found = []
+    for one in text.split(SEPARATOR.strip()) if text.strip() else ():
+        parts = one.split(maxsplit=4)
+        try:
+            left, top, right, bottom = (float(part) for part in parts[:4])
+            name = parts[4].strip()
+        except (ValueError, IndexError):
+            raise ValueError(f"{where}: {one.strip()!r} is no box; write: left top right bottom name") from None
+        if not (left < right and top < bottom):
+            raise ValueError(f"{where}: the box {one.strip()!r} has no extent; left < right and top < bottom")
+        edges = (left, top, right, bottom)
+        found.append(Box(edges=edges, name=name.removeprefix(IGNORED), ignored=name.startswith(IGNORED)))
+    return tuple(found)
+
+
+def write_boxes(boxes: Sequence[Box]) -> str:
+    """Return boxes as a manifest writes them; `read_boxes` reads them back.
+
+    Examples:
+        >>> write_boxes([Box(edges=(-0.5, 0.5, 7.5, 9.5), name="dog", ignored=True)])
+        '-0.5 0.5 7.5 9.5 ?dog'
+    """
+    return SEPARATOR.join(
+        " ".join([*(f"{edge:.6g}" for edge in box.edges), IGNORED * box.ignored + box.name]) for box in boxes
+    )
+
+
+def read_mask(path: Path, size: tuple[int, int]) -> np.ndarray:
+    """Return the classes that a mask paints, uint8 ``(H, W)``; the colours of its palette say nothing.
+
+    Raises:
+        DataError: if it cannot be read, is painted in colours instead of numbers, or has another size.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.mode not in ("P", "L"):
+                raise DataError(
+                    f"{path}: a mask of mode {image.mode}; classes are the values of a palette PNG or of one of 8 bits"
+                )
+            mask = np.array(image)
+    except OSError as error:
+        raise DataError(f"{path}: the mask cannot be read ({error})") from error
+    if mask.shape != size:
+        raise DataError(f"{path}: the mask is {mask.shape[1]}x{mask.shape[0]}, its picture {size[1]}x{size[0]}")
+    return mask
+
+
+def read_normals(path: Path, size: tuple[int, int]) -> np.ndarray:
+    """Return surface normals, float32 ``(H, W, 3)``, 0 where unknown.
+
+    Raises:
+        DataError: if they cannot be read or have another size.
+    """
+    try:
+        with np.load(path) as stored:
+            normals = stored["normals"].astype(np.float32)
+    except (OSError, KeyError, ValueError) as error:
+        raise DataError(f"{path}: an .npz with an array 'normals' is needed ({error})") from error
+    if normals.shape != (*size, 3):
+        raise DataError(f"{path}: normals are {normals.shape}, the picture {(*size, 3)}")
+    return normals
+
+
+def nearest(values: Tensor, size: Sequence[int]) -> Tensor:
+    """Return ``(..., H, W)`` at another size, each pixel the one at its place; nothing is mixed."""
+    for side, wanted in zip((-2, -1), size, strict=True):
+        have = values.shape[side]
+        if have != wanted:
+            place = ((torch.arange(wanted) + 0.5) * have / wanted).long()
+            values = values.index_select(side, place)
+    return values
