@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from avssl.data.base import DataError, Dataset
     from avssl.data.batches import collate
     from avssl.data.endless import Endless
+    from avssl.data.persons import Persons
     from avssl.data.pictures import Pictures
     from avssl.data.recordings import Recording, find_recordings
     from avssl.data.scenes import Scenes
@@ -16,6 +17,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "DataError": "avssl.data.base",
     "Dataset": "avssl.data.base",
     "Endless": "avssl.data.endless",
+    "Persons": "avssl.data.persons",
     "Pictures": "avssl.data.pictures",
     "Recording": "avssl.data.recordings",
     "Scenes": "avssl.data.scenes",
@@ -24,7 +26,18 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "find_recordings": "avssl.data.recordings",
 }
 
-__all__ = ["DataError", "Dataset", "Endless", "Pictures", "Recording", "Scenes", "Videos", "collate", "find_recordings"]
+__all__ = [
+    "DataError",
+    "Dataset",
+    "Endless",
+    "Persons",
+    "Pictures",
+    "Recording",
+    "Scenes",
+    "Videos",
+    "collate",
+    "find_recordings",
+]
 
 
 def __getattr__(name: str):

@@ -55,27 +55,30 @@ def other_sides(joints: Sequence[str]) -> list[int]:
     return [joints.index(name) for name in names]
 
 
-def name_by_observer(points: np.ndarray, joints: Sequence[str]) -> np.ndarray:
-    """Return joints named as if everybody faced the camera: who is seen from behind changes left and right.
+def name_by_observer(points: np.ndarray, joints: Sequence[str]) -> list[int]:
+    """Return which joint stands for each if everybody is named as if facing the camera.
 
-    Seen from behind is who has both the left shoulder and the left hip to the left of the right ones in the picture
-    (MODEC's ``flip_backwards_facing_groundtruth``). All pairs change, as in the observer-centric files of Newell et
-    al., "Stacked Hourglass Networks", ECCV 2016; MODEC leaves the eyes as they are.
+    Who is seen from behind changes left and right: who has both the left shoulder and the left hip to the left of the
+    right ones in the picture (MODEC's ``flip_backwards_facing_groundtruth``). All pairs change, as in the
+    observer-centric files of Newell et al., "Stacked Hourglass Networks", ECCV 2016; MODEC leaves the eyes.
 
     Args:
         points: ``(joints, 2)``, in a picture that is not mirrored.
-        joints: their names.
+        joints: their names; without shoulders and hips nobody is seen from behind.
+
+    Returns:
+        Places among the joints: ``points[name_by_observer(points, joints)]`` has the observer's names.
 
     Examples:
         >>> joints = ["left shoulder", "right shoulder", "left hip", "right hip"]
-        >>> name_by_observer(np.array([[1.0, 0], [3, 0], [1, 4], [3, 4]]), joints)[0]
-        array([3., 0.])
+        >>> name_by_observer(np.array([[1.0, 0], [3, 0], [1, 4], [3, 4]]), joints)
+        [1, 0, 3, 2]
     """
+    pairs = [(f"left {part}", f"right {part}") for part in ("shoulder", "hip")]
     behind = all(
-        points[joints.index(f"left {part}"), 0] < points[joints.index(f"right {part}"), 0]
-        for part in ("shoulder", "hip")
+        left in joints and points[joints.index(left), 0] < points[joints.index(right), 0] for left, right in pairs
     )
-    return points[other_sides(joints)] if behind else points
+    return other_sides(joints) if behind else list(range(len(joints)))
 
 
 def take_joints(values: np.ndarray, joints: Sequence[str], wanted: Sequence[str]) -> np.ndarray:
