@@ -13,6 +13,8 @@ from avssl.media.base import Size
 from avssl.media.errors import MediaError
 from avssl.sampling import Clips, Sampler, Timeline, rng_for
 
+SILENCE = 1e-3  # of full scale: -60 dB
+
 
 class Videos(Dataset):
     """Frames of recordings, where a sampler looks.
@@ -63,7 +65,8 @@ class Videos(Dataset):
             ``index`` int64 and ``valid`` bool of the same shape; ``label``; ``path``; ``key`` int64 (seed, epoch,
             index); ``group``, and ``labels`` float32 ``(classes,)`` where the manifest has several. With key points:
             ``keypoints`` float32 ``(clips, frames, joints, 2)`` in pixels of the returned frames and ``visible``. With
-            sound: ``sound`` float32 ``(clips, channels, samples)``, ``sound_valid``.
+            sound: ``sound`` float32 ``(clips, 1, samples)``, ``sound_valid`` ``(clips, samples)``, ``silent``
+            ``(clips,)``: no louder than -60 dB of full scale.
             With ``on_bad="skip"``, a bad recording gives only ``failure``.
 
         Raises:
@@ -102,12 +105,28 @@ class Videos(Dataset):
             }
             if self.sound_rate is not None and clips.sound is not None:
                 sound = video.sound(clips.sound, self.sound_rate)
-                item |= {"sound": sound.data, "sound_valid": sound.valid}
+                item |= {"sound": sound.data, "sound_valid": sound.valid, "silent": silent(sound.data, sound.valid)}
             filmed = (video.info.height, video.info.width)
         if recording.keypoints is not None:
             scale = [have / was for have, was in zip(frames.data.shape[-2:], filmed, strict=True)]
             item |= keypoints(recording.keypoints, clips.index, scale)
         return item
+
+
+def silent(sound: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+    """Return which windows hold nothing to hear: a root mean square of at most `SILENCE` over their true samples.
+
+    Args:
+        sound: ``(windows, channels, samples)``.
+        valid: bool ``(windows, samples)``; a window without a true sample is silent.
+
+    Examples:
+        >>> wave = torch.cat([torch.full((1, 1, 4), 0.1), torch.full((1, 1, 4), 1e-4)])
+        >>> silent(wave, torch.ones(2, 4, dtype=torch.bool))
+        tensor([False,  True])
+    """
+    power = (sound.square().mean(1) * valid).sum(1) / valid.sum(1).clamp(min=1)
+    return power.sqrt() <= SILENCE
 
 
 def cut(timeline: Timeline, recording: Recording) -> tuple[Timeline, int]:

@@ -26,6 +26,9 @@ class WithSound(Sampler):
         seconds: how long each window lasts; None matches the clip.
         offset: how much later than the clip the window stands, in seconds; negative is earlier.
         align: ``"start"``: window and clip start together; ``"centre"``: their middles fall together.
+        jitter: the window is moved by up to so many seconds, earlier or later, drawn anew for each clip (0: never).
+            With windows of ``s`` seconds around single frames (``align="centre"``), ``s / 2`` keeps the frame within
+            the window, as L3-Net samples; the same rule for every clip leaves no trace of which pairs are true.
         edge: ``"mask"`` lets a window leave the sound track (the reader marks what is missing); ``"shift"`` moves it
             just inside, where the track is long enough.
 
@@ -43,6 +46,7 @@ class WithSound(Sampler):
     seconds: float | None = None
     offset: float = 0.0
     align: Literal["start", "centre"] = "start"
+    jitter: float = 0.0
     edge: Literal["mask", "shift"] = "mask"
 
     def __post_init__(self):
@@ -50,6 +54,8 @@ class WithSound(Sampler):
             raise ValueError(f"WithSound: seconds must be above 0, or None to match the clip; got {self.seconds!r}")
         if not math.isfinite(self.offset):
             raise ValueError(f"WithSound: offset must be a finite number of seconds; got {self.offset!r}")
+        if not (self.jitter >= 0 and math.isfinite(self.jitter)):
+            raise ValueError(f"WithSound: jitter must be at least 0 seconds; got {self.jitter!r}")
         check_choice(self, "align", ("start", "centre"))
         check_choice(self, "edge", ("mask", "shift"))
 
@@ -65,6 +71,8 @@ class WithSound(Sampler):
         if self.align == "centre":
             starts = (starts + ends - length) / 2
         starts = starts + self.offset
+        if self.jitter:
+            starts = starts + needs_rng(rng, self).uniform(-self.jitter, self.jitter, len(starts))
         if self.edge == "shift":
             starts = np.maximum(np.minimum(starts, track[1] - length), track[0])
         return replace(clips, sound=np.stack([starts, starts + length], axis=1))

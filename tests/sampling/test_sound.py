@@ -110,3 +110,16 @@ def test_views_keep_the_windows():
 def test_what_cannot_be_is_refused_at_construction(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_jitter_moves_each_window_within_its_bound_and_leaves_the_frames():
+    timeline = Timeline.constant(frames=250, rate=25, sound=(0.0, 10.0))
+    sampler = WithSound(sampler=UniformClips(frames=1, count=40), seconds=1.0, align="centre", jitter=0.5)
+    found = sampler(timeline, rng_for(0, epoch=0, sample=0))
+    plain = WithSound(sampler=UniformClips(frames=1, count=40), seconds=1.0, align="centre")(timeline)
+    moved = (found.sound - plain.sound)[:, 0]
+    assert np.array_equal(found.index, plain.index)
+    assert np.abs(moved).max() <= 0.5 and moved.min() < -0.4 and moved.max() > 0.4
+    np.testing.assert_allclose(np.diff(found.sound)[:, 0], 1.0)
+    with pytest.raises(ValueError, match="rng"):
+        sampler(timeline)

@@ -5,6 +5,8 @@ import io
 from pathlib import Path
 
 from avssl.cache import cache_folder, whole
+from avssl.data.demo.band import prepare as prepare_band
+from avssl.data.demo.band.scenes import Preset
 from avssl.data.demo.drawing import draw_all
 from avssl.data.demo.figures import draw_figure
 from avssl.data.demo.files import write_annotations, write_video
@@ -14,6 +16,7 @@ from avssl.data.demo.scenes import prepare as prepare_scenes
 
 RATE = 25  # frames per second
 VERSION = "figures-v1"  # change it whenever a picture changes: caches keep what was drawn before
+BANDS: dict[str, Preset] = {"band": "full", "band-easy": "easy"}  # worlds with sound, and their presets
 SPLITS = {"train": 0, "heldout": 1}  # the first half of a recording's seed: the splits share nothing
 
 
@@ -35,7 +38,8 @@ def prepare(
     there are.
 
     Args:
-        world: ``"figures"``; ``"stills"`` and ``"solids"`` are worlds of pictures, see `avssl.data.demo.scenes`.
+        world: ``"figures"``; ``"stills"`` and ``"solids"`` are worlds of pictures, see `avssl.data.demo.scenes`;
+            ``"band"`` and ``"band-easy"`` are worlds with sound, of their own numbers, see `avssl.data.demo.band`.
         root: the folder; None for one in the cache.
         train: recordings to learn from.
         heldout: recordings to measure on, with other textures, bodies and motion.
@@ -49,8 +53,10 @@ def prepare(
         raise ValueError(f"counts must be at least 0; got train={train}, heldout={heldout}")
     if world in WORLDS:
         return prepare_scenes(world, root, train=train, heldout=heldout, workers=workers, progress=progress)
+    if world in BANDS:
+        return prepare_band(BANDS[world], root, workers=workers, progress=progress)
     if world != "figures":
-        raise ValueError(f"world={world!r} is unknown; the demo has the worlds figures, {', '.join(WORLDS)}")
+        raise ValueError(f"world={world!r} is unknown; the demo has the worlds figures, {', '.join((*WORLDS, *BANDS))}")
     counts = {"train": train, "heldout": heldout}
     folder = Path(root) if root is not None else _cached(train, heldout)
     for split in SPLITS:
