@@ -121,5 +121,5 @@ def test_jitter_moves_each_window_within_its_bound_and_leaves_the_frames():
     assert np.array_equal(found.index, plain.index)
     assert np.abs(moved).max() <= 0.5 and moved.min() < -0.4 and moved.max() > 0.4
     np.testing.assert_allclose(np.diff(found.sound)[:, 0], 1.0)
-    with pytest.raises(ValueError, match="rng"):
+    with pytest.raises(TypeError, match="needs a generator"):
         sampler(timeline)
