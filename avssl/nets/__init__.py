@@ -8,7 +8,10 @@ if TYPE_CHECKING:
     from avssl.nets.encoders import Encoder
     from avssl.nets.heads import LinearHead, MLPHead, RelationHead
     from avssl.nets.small import SmallNet
+    from avssl.nets.sound import SoundEncoder
+    from avssl.nets.spectrogram import Spectrogram, SpectrogramSpec
     from avssl.nets.torchvision import VGG16, AlexNet, ResNet
+    from avssl.nets.towers import SmallSound, SmallVision, SoundTower, VisionTower
 
 WHERE = {  # public name -> the module that holds it, imported when the name is first used
     "AlexNet": "avssl.nets.torchvision",
@@ -19,10 +22,34 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "RelationHead": "avssl.nets.heads",
     "ResNet": "avssl.nets.torchvision",
     "SmallNet": "avssl.nets.small",
+    "SmallSound": "avssl.nets.towers",
+    "SmallVision": "avssl.nets.towers",
+    "SoundEncoder": "avssl.nets.sound",
+    "SoundTower": "avssl.nets.towers",
+    "Spectrogram": "avssl.nets.spectrogram",
+    "SpectrogramSpec": "avssl.nets.spectrogram",
     "VGG16": "avssl.nets.torchvision",
+    "VisionTower": "avssl.nets.towers",
 }
 
-__all__ = ["VGG16", "AlexNet", "CaffeNet", "Encoder", "LinearHead", "MLPHead", "RelationHead", "ResNet", "SmallNet"]
+__all__ = [
+    "VGG16",
+    "AlexNet",
+    "CaffeNet",
+    "Encoder",
+    "LinearHead",
+    "MLPHead",
+    "RelationHead",
+    "ResNet",
+    "SmallNet",
+    "SmallSound",
+    "SmallVision",
+    "SoundEncoder",
+    "SoundTower",
+    "Spectrogram",
+    "SpectrogramSpec",
+    "VisionTower",
+]
 
 
 def __getattr__(name: str):
