@@ -47,6 +47,7 @@ class Scene:
         boxes: its objects.
         mask: a palette or grey PNG whose values are classes, 255 for none.
         normals: an ``.npz`` with ``normals`` ``(H, W, 3)``, 0 where unknown.
+        truth: how the annotations came about, for protocols.
     """
 
     path: Path
@@ -54,6 +55,7 @@ class Scene:
     boxes: tuple[Box, ...] | None = None
     mask: Path | None = None
     normals: Path | None = None
+    truth: str = ""
 
 
 class Scenes(Dataset):
@@ -61,8 +63,8 @@ class Scenes(Dataset):
 
     Args:
         source: a CSV or Parquet manifest with a column ``path`` and any of ``boxes`` (see `read_boxes`), ``mask`` and
-            ``normals`` (files, relative to the manifest), and optionally ``split`` (words) and ``group``; a folder
-            that holds ``manifest.csv``; ``"demo:stills"`` or ``"demo:solids"``.
+            ``normals`` (files, relative to the manifest), and optionally ``split`` (words), ``group`` and ``truth``
+            (how the annotations came about); a folder that holds it; ``"demo:stills"`` or ``"demo:solids"``.
         split: keep only rows with this word in the column ``split``.
         size: None as they are, a number for the short side, (height, width) for a fixed size, in pixels; boxes,
             masks and normals come along (the nearest pixel's).
@@ -166,6 +168,7 @@ def find_scenes(source: str | Path, split: str | None = None) -> tuple[list[Scen
                 boxes=boxes[number] if boxes else None,
                 mask=manifest.parent / row["mask"] if row.get("mask") else None,
                 normals=manifest.parent / row["normals"] if row.get("normals") else None,
+                truth=row.get("truth", ""),
             )
             scenes.append(scene)
     if not scenes:

@@ -117,12 +117,12 @@ def _still_row(folder: Path, split: str, number: int, look: int) -> dict[str, st
     with Image.open(folder / f"{name}_parts.png") as mask:
         boxes = boxes_of(np.asarray(mask))
     about = {"path": f"{name}.png", "split": split, "group": f"{split}/{number:05d}"}
-    return about | {"mask": f"{name}_parts.png", "boxes": boxes}
+    return about | {"mask": f"{name}_parts.png", "boxes": boxes, "truth": "exact"}
 
 
 def _solids_row(folder: Path, split: str, number: int, look: int) -> dict[str, str]:
     name = _files(split, number, look)
-    return {"path": f"{name}.png", "split": split, "group": name, "normals": f"{name}.npz"}
+    return {"path": f"{name}.png", "split": split, "group": name, "normals": f"{name}.npz", "truth": "exact"}
 
 
 def _save(path: Path, image: Image.Image) -> None:

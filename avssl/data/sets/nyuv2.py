@@ -1,0 +1,194 @@
+"""NYU Depth v2, the labelled part: 1,449 pictures of rooms with depth and surface normals.
+
+Silberman, Hoiem, Kohli and Fergus, "Indoor Segmentation and Support Inference from RGBD Images", ECCV 2012.
+
+The official file holds no normals. They come from Ladicky, Zeisl and Pollefeys, "Discriminatively Trained Dense Surface
+Normal Estimation", ECCV 2014, or Fouhey, Gupta and Hebert, "Data-Driven 3D Primitives", ICCV 2013, where one has their
+files, and else from planes fitted to the measured depth; whoever reports a number says which (column ``truth``).
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from avssl.cache import whole
+from avssl.data.sets import matlab
+from avssl.data.sets.base import Count, Listing, Problem, SetError
+from avssl.data.sets.coordinates import index_from_matlab, points_from_matlab
+from avssl.data.sets.given_normals import Given
+from avssl.data.sets.planes import normals_from_depth
+
+LABELLED, SPLITS_FILE = "nyu_depth_v2_labeled.mat", "splits.mat"
+PICTURES = {"train": 795, "test": 654}
+# camera_params.m of the authors' toolbox: focal length and principal point of the colour camera, which depth is
+# projected to; pixels count from 1
+FOCAL = (518.85790117450188, 519.46961112127485)
+PRINCIPAL = (325.58244941119034, 253.73616633400465)
+# rows and columns that all evaluations since Eigen et al. (NIPS 2014, section 3.1) look at: the projected depth does
+# not reach the borders
+ROWS, COLUMNS = slice(45, 471), slice(41, 601)
+PLANES = "planes fitted to depth"
+
+
+def read(root: Path) -> Listing:
+    """List what `export` has written.
+
+    Columns of the rows: ``split`` (``train`` or ``test``), ``label`` (the kind of room), ``group`` (the scene),
+    ``depth`` (16-bit PNG, millimetres, 0 unknown), ``normals`` (0 outside the evaluated part and where depth was not
+    measured) and ``truth`` (where the normals come from).
+
+    Args:
+        root: the folder with ``nyu_depth_v2_labeled.mat`` and ``splits.mat``, and ``exported/`` in it.
+
+    Raises:
+        SetError: if a file is missing or is not the official one.
+    """
+    root = Path(root)
+    with _open(root) as file:
+        scenes, rooms = _texts(file, "scenes"), _texts(file, "sceneTypes")
+    splits = _splits(root, len(scenes))
+    truth = root / "exported" / "truth.txt"
+    if not truth.is_file():
+        raise SetError(
+            f"{root} holds no exported/truth.txt; write it with: python datasets/nyuv2/prepare.py --root {root}"
+        )
+    rows, problems, counts = [], [], dict.fromkeys(PICTURES, 0)
+    for index, (scene, room) in enumerate(zip(scenes, rooms, strict=True)):
+        paths = {name: f"exported/{path}" for name, path in files(index).items()}
+        lost = [path for path in paths.values() if not (root / path).is_file()]
+        problems += [Problem(kind="missing", path=path, about="not exported; run prepare.py again") for path in lost]
+        if paths["path"] in lost or index not in splits:
+            continue
+        counts[splits[index]] += 1
+        about = {"split": splits[index], "label": room, "group": scene, "truth": truth.read_text().strip()}
+        rows.append({name: "" if path in lost else path for name, path in paths.items()} | about)
+    return Listing(
+        name="NYU Depth v2",
+        root=root,
+        media="picture",
+        rows=rows,
+        classes=sorted(set(rooms)),
+        counts=[Count(what=f"{name} pictures", found=counts[name], published=PICTURES[name]) for name in PICTURES],
+        problems=problems,
+    )
+
+
+def export(root: Path, normals: Path | None = None, progress: bool = True) -> None:
+    """Write pictures, depth and normals to ``root/exported``; what is there already stays, so it can be stopped.
+
+    Args:
+        root: the folder with the official files.
+        normals: a folder or file of somebody's normals, see `Given`; None fits planes to the measured depth.
+        progress: show a bar.
+
+    Raises:
+        SetError: if a file is missing or is not the official one, or normals of another origin were exported before.
+    """
+    root = Path(root)
+    given = Given(normals) if normals is not None else None
+    origin = PLANES if given is None else given.name
+    folder = root / "exported"
+    _claim(folder / "truth.txt", origin)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with _open(root) as file, Progress(*columns, console=Console(stderr=True), disable=not progress) as bar:
+        count = len(file["images"])
+        task = bar.add_task("exporting NYU Depth v2", total=count)
+        for index in range(count):
+            targets = {name: folder / path for name, path in files(index).items()}
+            if not all(path.is_file() for path in targets.values()):
+                _export_one(file, index, targets, given)
+            bar.advance(task)
+
+
+def files(index: int) -> dict[str, str]:
+    """Return where each part of a picture goes, by column; numbers count from 1, as in the splits."""
+    name = f"{index + 1:04d}"
+    return {"path": f"pictures/{name}.png", "depth": f"depths/{name}.png", "normals": f"normals/{name}.npz"}
+
+
+def _export_one(file: Any, index: int, targets: dict[str, Path], given: "Given | None") -> None:
+    """Write one picture's files; the arrays lie in the file with their axes reversed."""
+    for path in targets.values():
+        path.parent.mkdir(parents=True, exist_ok=True)
+    raw = file["rawDepths"][index].T  # metres, 0 or NaN where not measured
+    if given is None:
+        middle = points_from_matlab(PRINCIPAL)
+        measured = np.isfinite(raw) & (raw > 0)
+        whole_picture = normals_from_depth(raw, measured, FOCAL, (float(middle[0]), float(middle[1])))
+    else:
+        whole_picture = given(index, raw.shape)
+    found = np.zeros(whole_picture.shape, np.float16)  # 0.03 degrees at most are lost
+    found[ROWS, COLUMNS] = whole_picture[ROWS, COLUMNS]
+    depth = np.round(file["depths"][index].T * 1000).clip(0, 65535).astype(np.uint16)
+    _save(targets["path"], lambda path: Image.fromarray(file["images"][index].transpose(2, 1, 0)).save(path, "PNG"))
+    _save(targets["depth"], lambda path: Image.fromarray(depth).save(path, "PNG"))
+    _save(targets["normals"], lambda path: _savez(path, found))
+
+
+def _save(path: Path, write: Callable[[Path], None]) -> None:
+    with whole(path) as part:
+        write(part)
+
+
+def _savez(path: Path, normals: np.ndarray) -> None:
+    with open(path, "wb") as file:
+        np.savez_compressed(file, normals=normals)
+
+
+def _claim(note: Path, origin: str) -> None:
+    """Write down where the normals of a folder come from, or say that they come from elsewhere."""
+    if note.is_file() and note.read_text().strip() != origin:
+        raise SetError(
+            f"{note.parent} holds normals from {note.read_text().strip()}, not from {origin}; delete its normals/ and "
+            f"{note.name} to export others"
+        )
+    note.parent.mkdir(parents=True, exist_ok=True)
+    with whole(note) as part:
+        part.write_text(origin + "\n")
+
+
+def _open(root: Path) -> Any:
+    """Open the labelled part.
+
+    Raises:
+        SetError: if it is missing, is no HDF5 file, or lacks a part.
+    """
+    path = root / LABELLED
+    if not path.is_file():
+        raise SetError(f"there is no {path}; download the labelled part of NYU Depth v2 to {root}")
+    try:
+        import h5py
+    except ImportError as error:
+        raise SetError(f"{path} is an HDF5 file, which h5py reads; pip install 'avssl[nyuv2]'") from error
+    try:
+        file = h5py.File(path)
+    except OSError as error:
+        raise SetError(f"{path} cannot be read ({error}); was it downloaded whole (2.8 GB)?") from error
+    missing = [name for name in ("images", "depths", "rawDepths", "scenes", "sceneTypes") if name not in file]
+    if missing:
+        file.close()
+        raise SetError(f"{path} has no {', '.join(missing)}; is it the official labelled part?")
+    return file
+
+
+def _texts(file: Any, name: str) -> list[str]:
+    """Return strings: references to arrays of the numbers of their letters."""
+    return ["".join(map(chr, np.asarray(file[one]).ravel())) for one in np.asarray(file[name]).ravel()]
+
+
+def _splits(root: Path, count: int) -> dict[int, str]:
+    """Return the split of each picture, counted from 0."""
+    train, test = matlab.load(root / SPLITS_FILE, "trainNdxs", "testNdxs")
+    found: dict[int, str] = {}
+    for name, numbers in (("train", train), ("test", test)):
+        for index in index_from_matlab(numbers).tolist():
+            if index >= count or index in found:
+                raise SetError(f"{root / SPLITS_FILE}: {name} names picture {index + 1} of {count}, or one that test "
+                               "and train share; is it the official file?")  # fmt: skip
+            found[index] = name
+    return found
