@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from avssl.methods.base import Method
     from avssl.methods.order.shuffle_and_learn import ShuffleAndLearn
+    from avssl.methods.sound.ave import AVE
+    from avssl.methods.sound.avol import AVOL
+    from avssl.methods.sound.l3 import L3
 
 WHERE = {  # public name -> the module that holds it, imported when the name is first used
+    "AVE": "avssl.methods.sound.ave",
+    "AVOL": "avssl.methods.sound.avol",
+    "L3": "avssl.methods.sound.l3",
     "Method": "avssl.methods.base",
     "ShuffleAndLearn": "avssl.methods.order.shuffle_and_learn",
 }
 
-__all__ = ["Method", "ShuffleAndLearn"]
+__all__ = ["AVE", "AVOL", "L3", "Method", "ShuffleAndLearn"]
 
 
 def __getattr__(name: str):

@@ -1,0 +1,86 @@
+"""AVE-Net: embeddings of pictures and sounds that are near where they belong together, so that they retrieve.
+
+Arandjelovic and Zisserman, "Objects that Sound", ECCV 2018, section 3. https://arxiv.org/abs/1712.06651
+"""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from avssl.data.transforms import Transform
+from avssl.methods.base import Batch, Method
+from avssl.methods.sound.pairs import count_in, louder, measure_pairs, pairs_of, partners, verification
+from avssl.nets import Encoder, SoundEncoder
+
+
+class AVE(Method):
+    """Two streams that end in normalised embeddings; their Euclidean distance alone tells whether they belong together.
+
+    The layer that turns a distance into a decision has one weight and one bias (the paper's 1-to-2 layer and softmax
+    is the same function). In the paper nothing but its initial value says that near means together; here the weight
+    is kept negative, so that the sign cannot flip in training.
+
+    Args:
+        encoder: pictures to vectors; the paper's is ``VisionTower(stride=2)``.
+        sound: sounds to vectors; the paper's is ``SoundTower(stride=2)``.
+        views: transforms of the pictures, in order.
+        gain: of the sound's jitter (section 2: as in L3-Net, 0.1).
+        dim: length of the embeddings (section 3.1: 128).
+        margin: distance at which a pair is undecided before training; unit vectors are 0 to 2 apart.
+        slope: weight of the distance before training.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        sound: SoundEncoder,
+        views: Sequence[Transform] = (),
+        gain: float = 0.1,
+        dim: int = 128,
+        margin: float = 1.0,
+        slope: float = 3.0,
+    ):
+        super().__init__()
+        self.encoder, self.sound, self.views, self.gain = encoder, sound, tuple(views), gain
+        self.pictures_to = embedding(encoder.dim, dim)
+        self.sounds_to = embedding(sound.dim, dim)
+        self.weight = nn.Parameter(torch.tensor(slope).expm1().log())  # softplus of it is the slope
+        self.bias = nn.Parameter(torch.tensor(slope * margin))
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Return ``loss`` in nats and ``accuracy``, chance 0.5; see `avssl.methods.sound.pairs.pairs_of`."""
+        pairs = pairs_of(batch, self.views, self.training)
+        partner = partners(pairs.key, pairs.video)
+        pictures = self.embed_pictures(pairs.pictures[:, 0])
+        sounds = self.embed_sounds(louder(pairs.sound, pairs.key, self.gain) if self.training else pairs.sound)
+        return verification(
+            self.decide(pictures, sounds), self.decide(pictures, sounds[partner]), count_in(pairs, partner)
+        )
+
+    def embed_pictures(self, pictures: Tensor) -> Tensor:
+        """Return unit vectors ``(N, dim)`` of pictures ``(N, 3, H, W)``."""
+        return F.normalize(self.pictures_to(self.encoder(pictures)), dim=1)
+
+    def embed_sounds(self, sound: Tensor) -> Tensor:
+        """Return unit vectors ``(N, dim)`` of windows of sound ``(N, channels, samples)``."""
+        return F.normalize(self.sounds_to(self.sound(sound)), dim=1)
+
+    def decide(self, pictures: Tensor, sounds: Tensor) -> Tensor:
+        """Return logits of embeddings, ``(N,)``, row by row."""
+        distance = (pictures - sounds).square().sum(1).clamp(min=1e-8).sqrt()
+        return self.bias - F.softplus(self.weight) * distance
+
+    def judge(self, pictures: Tensor, sound: Tensor) -> Tensor:
+        """Return logits: above 0 where picture ``(N, frames, 3, H, W)`` and sound belong together."""
+        return self.decide(self.embed_pictures(pictures[:, 0]), self.embed_sounds(sound))
+
+    def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
+        """Return the scores of `avssl.methods.sound.pairs.measure_pairs`."""
+        return measure_pairs(self.judge, batches, self.views)
+
+
+def embedding(inputs: int, dim: int) -> nn.Sequential:
+    """Return the two layers that end a stream (figure 2: fc1 with rectification, fc2)."""
+    return nn.Sequential(nn.Linear(inputs, dim), nn.ReLU(), nn.Linear(dim, dim))

@@ -1,0 +1,119 @@
+"""AVOL-Net: find what sounds in a picture, from pictures and sounds that belong together.
+
+Arandjelovic and Zisserman, "Objects that Sound", ECCV 2018, section 4. https://arxiv.org/abs/1712.06651
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from avssl.data.transforms import Transform
+from avssl.methods.base import Batch, Method
+from avssl.methods.sound.ave import embedding
+from avssl.methods.sound.pairs import count_in, louder, measure_pairs, pairs_of, partners, verification
+from avssl.nets import Encoder, SoundEncoder
+
+Pool = Literal["max", "logsumexp"]
+
+
+class AVOL(Method):
+    """The picture keeps its map; every cell is compared with the sound, and the best cell decides.
+
+    With ``pool="max"`` and ``normalise=False`` this is the paper's (section 4.1): scalar products of cells and sound,
+    a scale and a shift, and the maximum over cells. From scratch and with few steps that hardly learns, for one cell a
+    picture gets the gradient. The default takes cosines and a soft maximum, log-mean-exp, whose sharpness grows from
+    ``sharp[0]`` to ``sharp[1]`` over the first ``anneal`` steps, so that it ends near the maximum.
+
+    Args:
+        encoder: pictures to vectors, with a tapped map.
+        sound: sounds to vectors; the paper's is ``SoundTower(stride=2)``.
+        layer: the map; None for the last of the encoder's layers.
+        views: transforms of the pictures, in order.
+        gain: of the sound's jitter.
+        dim: length of the embeddings (section 4.1: 128).
+        pool: ``"logsumexp"`` or ``"max"``.
+        normalise: compare directions (cosines) instead of scalar products.
+        sharp: of the soft maximum, at first and in the end.
+        anneal: steps in between.
+    """
+
+    sharpness: Tensor
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        sound: SoundEncoder,
+        layer: str | None = None,
+        views: Sequence[Transform] = (),
+        gain: float = 0.1,
+        dim: int = 128,
+        pool: Pool = "logsumexp",
+        normalise: bool = True,
+        sharp: tuple[float, float] = (8.0, 16.0),
+        anneal: int = 1000,
+    ):
+        super().__init__()
+        if layer is not None and layer not in encoder.layers:
+            raise ValueError(f"{type(encoder).__name__} has no layer {layer!r}; it has {', '.join(encoder.layers)}")
+        if pool not in ("max", "logsumexp") or min(sharp) <= 0 or anneal < 1:
+            raise ValueError(f"needs pool max or logsumexp, sharp > 0, anneal >= 1; got {pool}, {sharp}, {anneal}")
+        self.encoder, self.sound, self.views, self.gain = encoder, sound, tuple(views), gain
+        self.layer = layer or encoder.layers[-1]
+        self.pool: Pool = pool
+        self.normalise, self.sharp, self.anneal = normalise, tuple(sharp), anneal
+        self.cells_to = nn.Sequential(nn.LazyConv2d(dim, 1), nn.ReLU(), nn.Conv2d(dim, dim, 1))
+        self.sounds_to = embedding(sound.dim, dim)
+        self.scale = nn.Parameter(torch.tensor(10.0 if normalise else dim**-0.5))
+        self.shift = nn.Parameter(torch.tensor(-1.0))
+        self.register_buffer("sharpness", torch.tensor(float(sharp[0])))
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Return ``loss`` in nats and ``accuracy``, chance 0.5; see `avssl.methods.sound.pairs.pairs_of`."""
+        pairs = pairs_of(batch, self.views, self.training)
+        partner = partners(pairs.key, pairs.video)
+        cells = self.embed_cells(pairs.pictures[:, 0])
+        sounds = self.embed_sounds(louder(pairs.sound, pairs.key, self.gain) if self.training else pairs.sound)
+        return verification(self.decide(cells, sounds), self.decide(cells, sounds[partner]), count_in(pairs, partner))
+
+    def after_step(self, step: int) -> None:
+        """Sharpen the soft maximum."""
+        low, high = self.sharp
+        self.sharpness.fill_(low * (high / low) ** min(1.0, step / self.anneal))
+
+    def embed_cells(self, pictures: Tensor) -> Tensor:
+        """Return a vector for each cell of pictures ``(N, 3, H, W)``: ``(N, dim, rows, columns)``."""
+        cells = self.cells_to(self.encoder.taps(pictures, [self.layer])[self.layer])
+        return F.normalize(cells, dim=1) if self.normalise else cells
+
+    def embed_sounds(self, sound: Tensor) -> Tensor:
+        """Return vectors ``(N, dim)`` of windows of sound ``(N, channels, samples)``."""
+        found = self.sounds_to(self.sound(sound))
+        return F.normalize(found, dim=1) if self.normalise else found
+
+    def compare(self, cells: Tensor, sounds: Tensor) -> Tensor:
+        """Return how well each cell fits the sound, ``(N, rows, columns)``: logits of single cells."""
+        return self.scale * torch.einsum("ndhw,nd->nhw", cells, sounds) + self.shift
+
+    def decide(self, cells: Tensor, sounds: Tensor) -> Tensor:
+        """Return logits of pictures and sounds, ``(N,)``, row by row."""
+        if self.pool == "max":
+            return self.compare(cells, sounds).flatten(1).amax(1)
+        match = torch.einsum("ndhw,nd->nhw", cells, sounds).flatten(1)
+        soft = (torch.logsumexp(match * self.sharpness, 1) - math.log(match.shape[1])) / self.sharpness
+        return self.scale * soft + self.shift
+
+    def judge(self, pictures: Tensor, sound: Tensor) -> Tensor:
+        """Return logits: above 0 where picture ``(N, frames, 3, H, W)`` and sound belong together."""
+        return self.decide(self.embed_cells(pictures[:, 0]), self.embed_sounds(sound))
+
+    def locate(self, pictures: Tensor, sound: Tensor) -> Tensor:
+        """Return maps of where the sound comes from, ``(N, rows, columns)``, of pictures ``(N, 3, H, W)``."""
+        return self.compare(self.embed_cells(pictures), self.embed_sounds(sound))
+
+    def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
+        """Return the scores of `avssl.methods.sound.pairs.measure_pairs`."""
+        return measure_pairs(self.judge, batches, self.views)

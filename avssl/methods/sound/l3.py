@@ -1,0 +1,61 @@
+"""L3-Net: tell whether a picture and a second of sound come from the same recording.
+
+Arandjelovic and Zisserman, "Look, Listen and Learn", ICCV 2017. https://arxiv.org/abs/1705.08168
+"""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from avssl.data.transforms import Transform
+from avssl.methods.base import Batch, Method
+from avssl.methods.sound.pairs import count_in, louder, measure_pairs, pairs_of, partners, verification
+from avssl.nets import Encoder, SoundEncoder
+
+
+class L3(Method):
+    """Two streams whose features are put side by side and judged by a small network (section 3, figure 2).
+
+    Departures from the paper: one logit in place of the softmax over two, which is the same function; negatives are
+    the sounds of the same batch, exchanged, so that both sides are sampled alike.
+
+    Args:
+        encoder: pictures to vectors; the paper's is ``VisionTower(stride=1)``.
+        sound: sounds to vectors; the paper's is ``SoundTower(stride=1, spec=SpectrogramSpec.l3())``.
+        views: transforms of the pictures, in order.
+        gain: of the sound's jitter (section 3.2: 0.1).
+        hidden: width of the judging network (section 3: 128).
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        sound: SoundEncoder,
+        views: Sequence[Transform] = (),
+        gain: float = 0.1,
+        hidden: int = 128,
+    ):
+        super().__init__()
+        self.encoder, self.sound, self.views, self.gain = encoder, sound, tuple(views), gain
+        self.fusion = nn.Sequential(nn.Linear(encoder.dim + sound.dim, hidden), nn.ReLU(), nn.Linear(hidden, 1))
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Return ``loss`` in nats and ``accuracy``, chance 0.5; see `avssl.methods.sound.pairs.pairs_of`."""
+        pairs = pairs_of(batch, self.views, self.training)
+        partner = partners(pairs.key, pairs.video)
+        pictures = self.encoder(pairs.pictures[:, 0])
+        sounds = self.sound(louder(pairs.sound, pairs.key, self.gain) if self.training else pairs.sound)
+        return verification(self.fuse(pictures, sounds), self.fuse(pictures, sounds[partner]), count_in(pairs, partner))
+
+    def fuse(self, pictures: Tensor, sounds: Tensor) -> Tensor:
+        """Return logits of features, ``(N,)``, row by row."""
+        return self.fusion(torch.cat([pictures, sounds], 1)).squeeze(1)
+
+    def judge(self, pictures: Tensor, sound: Tensor) -> Tensor:
+        """Return logits: above 0 where picture ``(N, frames, 3, H, W)`` and sound belong together."""
+        return self.fuse(self.encoder(pictures[:, 0]), self.sound(sound))
+
+    def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
+        """Return the scores of `avssl.methods.sound.pairs.measure_pairs`."""
+        return measure_pairs(self.judge, batches, self.views)
