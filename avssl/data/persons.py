@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ import torch
 from avssl.data.base import DataError, Dataset, Key, file_state, split_key
 from avssl.data.cropping import Box, around, around_points, cut, fitted, to_crop
 from avssl.data.joints import joints_of, name_by_observer, take_joints
+from avssl.data.sets.people import Person, read_people
 from avssl.media.errors import MediaError
 from avssl.media.pictures import read_picture
 
@@ -24,31 +24,6 @@ CONTEXT = {
     "box": 3.5,  # of FLIC's torso box; Wei et al., "Convolutional pose machines", CVPR 2016, cut 3.456 of its height
     "joints": 1.75,  # Shuffle and Learn's reader draws it from 1.5 to 2.0 while training
 }
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Person:
-    """A row of a manifest of people; places and lengths in pixels of the picture, NaN where they are not known.
-
-    Args:
-        path: the picture.
-        points: ``(joints, 2)``.
-        visible: ``(joints,)``: the joint can be seen.
-        centre: ``(2,)``, roughly where the person is.
-        scale: how tall the person is, in units of 200 pixels.
-        box: ``(4,)``, edges of a box of the person.
-        reference: the length that scores are measured in.
-        group: what must not be on both sides of a split, such as a film.
-    """
-
-    path: Path
-    points: np.ndarray
-    visible: np.ndarray
-    centre: np.ndarray
-    scale: float
-    box: np.ndarray
-    reference: float
-    group: str = ""
 
 
 class Persons(Dataset):
@@ -192,53 +167,3 @@ class Persons(Dataset):
         person = self.people[index]
         known = [person.points.tolist(), person.centre.tolist(), person.scale, person.box.tolist(), person.reference]
         return f"{file_state(person.path)} {hashlib.sha256(json.dumps(known).encode()).hexdigest()[:16]}"
-
-
-def read_people(source: Path, split: str | None) -> tuple[list[Person], str]:
-    """Read the people of a manifest, and the convention of their joints.
-
-    Raises:
-        ValueError: if the manifest cannot be found, is not of people, mixes conventions, or has nobody in the split.
-    """
-    from pyarrow import parquet
-
-    manifest = source / "manifest.parquet" if source.is_dir() else source
-    if manifest.suffix.lower() != ".parquet" or not manifest.is_file():
-        made = "python datasets/mpii/prepare.py (or flic) writes one"
-        raise ValueError(f"{manifest} is no manifest of people in Parquet; {made}")
-    rows = parquet.read_table(manifest).to_pylist()
-    if not rows or not {"path", "points", "visible", "skeleton"} <= set(rows[0]):
-        columns = ", ".join(rows[0]) if rows else "no rows"
-        raise ValueError(f"{manifest} needs columns path, skeleton, points and visible; got {columns}")
-    if split is not None:
-        words = sorted({word for row in rows for word in (row.get("split") or "").split()})
-        rows = [row for row in rows if split in (row.get("split") or "").split()]
-        if not rows:
-            raise ValueError(f"{manifest}: nobody is in split {split!r}; there is {', '.join(map(repr, words))}")
-    skeletons = sorted({row["skeleton"] for row in rows})
-    if len(skeletons) > 1:
-        raise ValueError(f"{manifest} mixes people of {' and '.join(skeletons)}; give each set a manifest of its own")
-    joints = len(joints_of(skeletons[0]))
-    people = [person_of(row, manifest.parent) for row in rows]
-    if wrong := [person for person in people if person.points.shape != (joints, 2) or len(person.visible) != joints]:
-        shape = wrong[0].points.shape
-        raise ValueError(f"{manifest}: {wrong[0].path} has points {shape}, {skeletons[0]!r} has {joints} joints")
-    return people, skeletons[0]
-
-
-def person_of(row: dict[str, Any], folder: Path) -> Person:
-    """Return a row of a manifest as a person."""
-
-    def known(column: str, count: int) -> np.ndarray:
-        return np.array([np.nan] * count if row.get(column) is None else row[column], np.float64).reshape(count)
-
-    return Person(
-        path=folder / row["path"],
-        points=np.array(row["points"], np.float64),
-        visible=np.array(row["visible"], bool),
-        centre=known("centre", 2),
-        scale=known("scale", 1).item(),
-        box=known("box", 4),
-        reference=known("reference", 1).item(),
-        group=row.get("group") or "",
-    )

@@ -72,7 +72,7 @@ def read(root: Path, keypoints: Path | None = None) -> Listing:
 
 
 def write_keypoints(root: Path, folder: Path) -> list[Problem]:
-    """Write the joints of each clip as ``folder/class/clip.npz`` in our coordinates; what is written stays.
+    """Write the joints of each clip as ``folder/class/clip.npz`` in our coordinates, whole or not at all.
 
     ``keypoints`` is float32 ``(frames, 15, 2)`` for the frames that there are, NaN for one without joints; ``visible``
     is bool ``(frames, 15)``: the joint lies in the picture.
@@ -96,8 +96,6 @@ def write_keypoints(root: Path, folder: Path) -> list[Problem]:
             kind = "short" if len(frames) < len(points) else "odd"
             about = f"{len(frames)} frames, joints for {len(points)}"
             problems.append(Problem(kind=kind, path=f"{FRAMES}/{name}", about=about))
-        if stored.exists() and stored.stat().st_mtime_ns >= source.stat().st_mtime_ns:
-            continue
         found = np.full((len(frames), 15, 2), np.nan)
         for place, number in enumerate(frames):
             if 1 <= number <= len(points):

@@ -144,7 +144,7 @@ def about_picture(release: Any, entry: Any, place: int) -> dict[str, str]:
     acts = np.asarray(matlab.part(release, "act")).ravel()
     act = acts[place] if place < len(acts) else None
     return {
-        "group": matlab.text(videos[int(video) - 1]) if video and int(video) <= len(videos) else "",
+        "group": matlab.text(videos[int(video) - 1]) if 1 <= video <= len(videos) else "",
         "activity": matlab.text(matlab.part(act, "act_name")),
         "category": matlab.text(matlab.part(act, "cat_name")),
     }

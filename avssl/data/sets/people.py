@@ -1,4 +1,4 @@
-"""Annotated people as rows of a manifest: the same columns for every set, which `avssl.data.Persons` reads."""
+"""Annotated people as rows of a manifest: the same columns for every set, and how they are read again."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from avssl.data.joints import joints_of
 from avssl.data.sets.base import Problem, SetError
 
 
@@ -77,3 +78,78 @@ def split_counts(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
         for word in row["split"].split():
             found[word] = found.get(word, 0) + 1
     return found
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Person:
+    """A row of a manifest of people; places and lengths in pixels of the picture, NaN where they are not known.
+
+    Args:
+        path: the picture.
+        points: ``(joints, 2)``.
+        visible: ``(joints,)``: the joint can be seen.
+        centre: ``(2,)``, roughly where the person is.
+        scale: how tall the person is, in units of 200 pixels.
+        box: ``(4,)``, edges of a box of the person.
+        reference: the length that scores are measured in.
+        group: what must not be on both sides of a split, such as a film.
+    """
+
+    path: Path
+    points: np.ndarray
+    visible: np.ndarray
+    centre: np.ndarray
+    scale: float
+    box: np.ndarray
+    reference: float
+    group: str = ""
+
+
+def read_people(source: Path, split: str | None) -> tuple[list[Person], str]:
+    """Read the people of a manifest, and the convention of their joints.
+
+    Raises:
+        ValueError: if the manifest cannot be found, is not of people, mixes conventions, or has nobody in the split.
+    """
+    from pyarrow import parquet
+
+    manifest = source / "manifest.parquet" if source.is_dir() else source
+    if manifest.suffix.lower() != ".parquet" or not manifest.is_file():
+        made = "python datasets/mpii/prepare.py (or flic) writes one"
+        raise ValueError(f"{manifest} is no manifest of people in Parquet; {made}")
+    rows = parquet.read_table(manifest).to_pylist()
+    if not rows or not {"path", "points", "visible", "skeleton"} <= set(rows[0]):
+        columns = ", ".join(rows[0]) if rows else "no rows"
+        raise ValueError(f"{manifest} needs columns path, skeleton, points and visible; got {columns}")
+    if split is not None:
+        words = sorted({word for row in rows for word in (row.get("split") or "").split()})
+        rows = [row for row in rows if split in (row.get("split") or "").split()]
+        if not rows:
+            raise ValueError(f"{manifest}: nobody is in split {split!r}; there is {', '.join(map(repr, words))}")
+    skeletons = sorted({row["skeleton"] for row in rows})
+    if len(skeletons) > 1:
+        raise ValueError(f"{manifest} mixes people of {' and '.join(skeletons)}; give each set a manifest of its own")
+    joints = len(joints_of(skeletons[0]))
+    people = [person_of(row, manifest.parent) for row in rows]
+    if wrong := [person for person in people if person.points.shape != (joints, 2) or len(person.visible) != joints]:
+        shape = wrong[0].points.shape
+        raise ValueError(f"{manifest}: {wrong[0].path} has points {shape}, {skeletons[0]!r} has {joints} joints")
+    return people, skeletons[0]
+
+
+def person_of(row: dict[str, Any], folder: Path) -> Person:
+    """Return a row of a manifest as a person."""
+
+    def known(column: str, count: int) -> np.ndarray:
+        return np.array([np.nan] * count if row.get(column) is None else row[column], np.float64).reshape(count)
+
+    return Person(
+        path=folder / row["path"],
+        points=np.array(row["points"], np.float64),
+        visible=np.array(row["visible"], bool),
+        centre=known("centre", 2),
+        scale=known("scale", 1).item(),
+        box=known("box", 4),
+        reference=known("reference", 1).item(),
+        group=row.get("group") or "",
+    )

@@ -83,14 +83,14 @@ def test_a_frame_that_is_missing_in_the_middle_shifts_no_joints(root):
         np.testing.assert_allclose(points[place], tree.joints(FOUR.split("/")[1], frame), rtol=1e-6)
 
 
-def test_what_is_written_stays_and_what_is_lost_is_written_again(root):
-    write_keypoints(root, root / "keypoints")
-    paths = sorted((root / "keypoints").rglob("*.npz"))
-    before = [path.stat().st_mtime_ns for path in paths]
-    paths[0].unlink()
-    problems = write_keypoints(root, root / "keypoints")
-    assert [path.stat().st_mtime_ns for path in paths[1:]] == before[1:] and paths[0].exists()
-    assert len(problems) == 2
+def test_a_tree_that_is_extracted_further_gets_its_joints_the_next_time(root, trees):
+    late = root / "Rename_Images" / FOUR
+    for frame in ("00003.png", "00004.png"):
+        (late / frame).unlink()
+    assert "2 frames, joints for 4" in [problem.about for problem in write_keypoints(root, root / "keypoints")]
+    assert stored(root, FOUR)[0].shape == (2, 15, 2)
+    shutil.copytree(trees / "JHMDB" / "Rename_Images" / FOUR, late, dirs_exist_ok=True)
+    assert len(write_keypoints(root, root / "keypoints")) == 2 and stored(root, FOUR)[0].shape == (4, 15, 2)
 
 
 def test_videos_read_the_clips_with_their_joints(root):
