@@ -1,0 +1,152 @@
+"""L3-Net, AVE-Net and AVOL-Net: their losses, their shapes, what they can learn, and what they must not."""
+
+import math
+
+import pytest
+import torch
+
+from avssl.data.transforms import Flip
+from avssl.methods import AVE, AVOL, L3
+from avssl.nets import SmallSound, SmallVision, SpectrogramSpec
+
+SPEC = SpectrogramSpec(window=64, hop=32, fft=64, mels=16)
+METHODS = (L3, AVE, AVOL)
+
+
+def made(kind, seed=0, **settings):
+    torch.manual_seed(seed)
+    method = kind(SmallVision(widths=(4, 4, 8, 8)), SmallSound(widths=(4, 4, 8, 8), spec=SPEC), **settings)
+    with torch.no_grad():
+        method.eval().judge(torch.rand(2, 1, 3, 32, 32), torch.randn(2, 1, 1600))  # fills what is lazy
+    return method.train()
+
+
+def world(count, seed, cue=True, side=32):
+    """Red pictures buzz low, blue ones high; without the cue sounds are drawn whatever is seen."""
+    chance = torch.Generator().manual_seed(seed)
+    kind = torch.randint(0, 2, (count,), generator=chance)
+    other = kind if cue else torch.randint(0, 2, (count,), generator=chance)
+    frames = torch.randint(0, 60, (count, 1, 1, 3, side, side), dtype=torch.uint8, generator=chance)
+    top = torch.randint(0, 2, (count,), generator=chance)
+    for item in range(count):
+        half = slice(0, side // 2) if top[item] else slice(side // 2, side)
+        frames[item, 0, 0, 2 * int(kind[item]), half] += 190
+    hertz = torch.where(other == 0, 300.0, 1500.0) * (1 + 0.2 * torch.rand(count, generator=chance))
+    wave = torch.sin(2 * math.pi * hertz[:, None] * torch.arange(1600) / 8000)
+    sound = wave + 0.1 * torch.randn(count, 1600, generator=chance)
+    key = torch.tensor([[seed, 0, item] for item in range(count)])
+    return {"frames": frames, "sound": sound[:, None, None], "key": key, "label": kind}, top
+
+
+def train(method, steps, cue=True):
+    optimiser = torch.optim.AdamW(method.parameters(), lr=1e-2)
+    for step in range(steps):
+        loss = method(world(32, step, cue)[0])["loss"]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        method.after_step(step + 1)
+    return method.eval()
+
+
+@pytest.mark.parametrize("kind", METHODS)
+def test_what_belongs_together_is_learned_and_no_cue_stays_at_chance(kind):
+    scores = train(made(kind), 60).measure([world(64, 1000)[0], world(64, 1001)[0]])
+    assert scores["accuracy_other_class"] > 0.95 and scores["accuracy"] <= scores["ceiling"] + 0.05
+    blind = train(made(kind), 30, cue=False).measure([world(64, 1000 + i, cue=False)[0] for i in range(6)])
+    assert blind["auc"] == pytest.approx(0.5, abs=0.06)
+
+
+@pytest.mark.parametrize("kind", METHODS)
+def test_the_loss_of_a_batch_equals_a_slow_writing(kind):
+    method = made(kind).eval()
+    data, _ = world(6, 3)
+    from avssl.methods.sound.pairs import partners
+
+    partner = partners(torch.cat([data["key"], torch.zeros(6, 1, dtype=torch.long)], 1), torch.arange(6)).tolist()
+    total = 0.0
+    with torch.no_grad():
+        for picture in range(6):
+            for sound, truth in ((picture, 1), (partner[picture], 0)):
+                logit = method.judge(data["frames"][picture].float()[None, 0] / 255, data["sound"][sound]).item()
+                total -= math.log(1 / (1 + math.exp(-logit if truth else logit))) / 12
+        assert method(data)["loss"].item() == pytest.approx(total, rel=1e-4)
+
+
+def test_the_sign_of_the_distance_cannot_flip():
+    method = made(AVE)
+    optimiser = torch.optim.SGD([method.weight], lr=1e3)
+    for _ in range(20):  # whatever the gradient says
+        pictures, sounds = torch.randn(2, 128), torch.randn(2, 128)
+        logits = method.decide(torch.nn.functional.normalize(pictures), torch.nn.functional.normalize(sounds))
+        optimiser.zero_grad()
+        (-(logits.sum())).backward()
+        method.weight.grad.neg_()
+        optimiser.step()
+    unit = torch.eye(128)[:2]
+    near, far = method.decide(unit, unit), method.decide(unit, -unit)
+    assert (near >= far).all()
+
+
+def test_embeddings_are_unit_vectors_of_128_numbers():
+    method = made(AVE).eval()
+    with torch.no_grad():
+        found = [method.embed_pictures(torch.rand(3, 3, 32, 32)), method.embed_sounds(torch.randn(3, 1, 1600))]
+    for vectors in found:
+        assert vectors.shape == (3, 128)
+        torch.testing.assert_close(vectors.norm(dim=1), torch.ones(3))
+
+
+def test_a_distance_of_the_margin_is_undecided_before_training():
+    method = made(AVE, margin=1.0)
+    angle = torch.tensor(math.pi / 3)  # unit vectors this far apart are at distance 1
+    one, other = torch.zeros(1, 128), torch.zeros(1, 128)
+    one[0, 0], other[0, 0], other[0, 1] = 1, angle.cos(), angle.sin()
+    assert method.decide(one, other).item() == pytest.approx(0, abs=1e-5)
+
+
+def test_the_map_says_where_the_sound_comes_from():
+    method = train(made(AVOL), 80)
+    data, top = world(64, 2000)
+    with torch.no_grad():
+        maps = method.locate(data["frames"][:, 0, 0].float() / 255, data["sound"][:, 0])
+    rows = maps.shape[1]
+    peak = maps.flatten(1).argmax(1) // maps.shape[2]
+    assert ((peak < rows / 2) == top.bool()).float().mean() > 0.9
+
+
+@pytest.mark.parametrize(("pool", "reached"), [("max", 1), ("logsumexp", 16)])
+def test_the_maximum_moves_one_cell_and_the_soft_maximum_all(pool, reached):
+    method = made(AVOL, pool=pool).eval()
+    cells = torch.randn(1, 128, 4, 4, requires_grad=True)
+    method.decide(cells, torch.nn.functional.normalize(torch.randn(1, 128))).sum().backward()
+    assert int((cells.grad.abs().sum(1) > 0).sum()) == reached
+
+
+def test_the_soft_maximum_lies_between_mean_and_maximum_and_sharpens():
+    method = made(AVOL, sharp=(1.0, 1000.0), anneal=10).eval()
+    cells, sounds = torch.nn.functional.normalize(torch.randn(1, 128, 3, 3), dim=1), torch.zeros(1, 128)
+    sounds[0, 0] = 1
+    logits = method.compare(cells, sounds).flatten()
+    method.after_step(0)
+    assert logits.mean() - 1e-5 <= method.decide(cells, sounds) <= logits.max()
+    method.after_step(10)
+    assert method.decide(cells, sounds).item() == pytest.approx(logits.max().item(), abs=0.05)
+
+
+@pytest.mark.parametrize("kind", METHODS)
+def test_views_are_drawn_for_training_alone(kind):
+    method = made(kind, views=[Flip(1.0)])
+    data, _ = world(4, 0)
+    seen = []
+    method.encoder.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    method(data)
+    method.eval()(data)
+    torch.testing.assert_close(seen[0], seen[1].flip(-1))
+
+
+def test_settings_that_cannot_be_are_told():
+    with pytest.raises(ValueError, match="has no layer 'conv9'"):
+        made(AVOL, layer="conv9")
+    with pytest.raises(ValueError, match="pool max or logsumexp"):
+        made(AVOL, pool="mean")
