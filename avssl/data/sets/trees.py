@@ -1,0 +1,134 @@
+"""Look at folders as data sets lie in them: what is there, what is still packed, and whether it is the right one."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from avssl.data.sets.base import Problem, SetError
+
+PACKED = (".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip")
+
+
+def check_folder(root: Path) -> Path:
+    """Return a folder that is there.
+
+    Raises:
+        SetError: if it is not there, or is a file.
+    """
+    root = Path(root).expanduser()
+    if root.is_dir():
+        return root
+    if not root.exists():
+        near = next((parent for parent in root.parents if parent.is_dir()), Path("/"))
+        raise SetError(f"{root} does not exist; {near} holds {inside(near)}")
+    if is_packed(root):
+        raise SetError(f"{root} is an archive; extract it and give the folder that it makes")
+    raise SetError(f"{root} is a file; give the folder that holds the data set")
+
+
+def check_root(root: Path, fits: Callable[[Path], bool], needs: str) -> Path:
+    """Return the folder of a data set.
+
+    Args:
+        root: what was given.
+        fits: tells whether a folder is the one.
+        needs: what must be in it, in words.
+
+    Raises:
+        SetError: if it does not fit; it says what is there instead, and which folder near by does.
+    """
+    root = check_folder(root)
+    if fits(root):
+        return root
+    message = f"{root} holds no {needs}; it holds {inside(root)}"
+    near = next((folder for folder in [*folders(root), root.resolve().parent] if fits(folder)), None)
+    if near is not None:
+        raise SetError(f"{message}. Give {near} instead")
+    packed = [entry for entry in visible(root) if is_packed(entry)]
+    if packed:
+        raise SetError(f"{message}. Extract {first(packed)} there")
+    raise SetError(message)
+
+
+def check_classes(folder: Path, classes: Sequence[str], root: Path) -> list[Problem]:
+    """Return a problem for each class whose folder is not there, is empty or is still packed.
+
+    Args:
+        folder: where the folders of the classes are.
+        classes: the names of their folders.
+        root: what the problems' paths are relative to.
+
+    Raises:
+        SetError: if none of them is there.
+    """
+    there = {path.name: path for path in folders(folder)}
+    lacking = [name for name in classes if name not in there]
+    packed = {path.name.partition(".")[0]: path for path in visible(folder) if is_packed(path)}
+    if len(lacking) == len(classes):
+        archives = [packed[name] for name in lacking if name in packed] or list(packed.values())
+        told = f"; extract {first(archives)} there" if archives else f"; it holds {inside(folder)}"
+        raise SetError(f"{folder} holds none of the {len(classes)} class folders such as {classes[0]}/{told}")
+    problems = []
+    for name in lacking:
+        about = f"the class folder is missing; {packed[name].name} is still packed" if name in packed else ""
+        problems.append((name, about or "the class folder is missing"))
+    problems += [(name, "the class folder is empty") for name in classes if name in there and not any_in(there[name])]
+    return [Problem(kind="odd", path=f"{relative(folder / name, root)}/", about=about) for name, about in problems]
+
+
+def visible(folder: Path) -> list[Path]:
+    """Return what a folder holds, sorted by name, without hidden files (such as the ``._`` of a Mac)."""
+    return sorted(path for path in folder.iterdir() if path.name[0] != ".") if folder.is_dir() else []
+
+
+def folders(folder: Path) -> list[Path]:
+    """Return the folders in a folder, sorted by name."""
+    return [path for path in visible(folder) if path.is_dir()]
+
+
+def any_in(folder: Path) -> bool:
+    """Return whether a folder holds anything that is not hidden."""
+    return any(entry.name[0] != "." for entry in os.scandir(folder))
+
+
+def media_in(folder: Path, endings: frozenset[str], depth: int = 0) -> Iterator[str]:
+    """Yield the files with such endings, relative to the folder with forward slashes, sorted within each folder.
+
+    Args:
+        folder: where to look.
+        endings: with their dots, in small letters.
+        depth: how many folders deep to look.
+    """
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if entry.name[0] == ".":
+            continue
+        if depth and entry.is_dir():
+            yield from (f"{entry.name}/{path}" for path in media_in(Path(entry.path), endings, depth - 1))
+        elif os.path.splitext(entry.name)[1].lower() in endings and entry.is_file():  # noqa: PTH122 (many files)
+            yield entry.name
+
+
+def is_packed(path: Path) -> bool:
+    return path.is_file() and path.suffix.lower() in PACKED
+
+
+def inside(folder: Path) -> str:
+    """Return the first things that a folder holds, in words."""
+    return first(visible(folder)) or "nothing"
+
+
+def first(paths: Sequence[Path], most: int = 3) -> str:
+    """Return the names of the first of some files, and how many more there are.
+
+    Examples:
+        >>> first([Path("a"), Path("b"), Path("c"), Path("d")])
+        'a, b, c and 1 more'
+    """
+    names = [f"{path.name}/" if path.is_dir() else path.name for path in paths[:most]]
+    more = f" and {len(paths) - most} more" if len(paths) > most else ""
+    return ", ".join(names) + more
+
+
+def relative(path: Path, root: Path) -> str:
+    """Return a path relative to the root, with forward slashes; with ``..`` where it lies beside."""
+    return Path(os.path.relpath(path, root)).as_posix()
