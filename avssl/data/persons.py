@@ -16,7 +16,6 @@ from avssl.data.sets.people import Person, read_people
 from avssl.media.errors import MediaError
 from avssl.media.pictures import read_picture
 
-Crop = Literal["person", "scale", "box", "joints", "whole"]
 PERSON_PIXELS = 200  # a scale of 1 is a person of this height (MPII)
 LOWER = 15  # pixels, times the scale, that the crop lies lower than MPII's place of a person, to hold the feet
 CONTEXT = {
@@ -64,7 +63,7 @@ class Persons(Dataset):
         source: str | Path,
         split: str | None = None,
         size: Sequence[int] = (256, 256),
-        crop: Crop = "person",
+        crop: Literal["person", "scale", "box", "joints", "whole"] = "person",
         context: float | None = None,
         skeleton: str | None = None,
         naming: Literal["person", "observer"] = "person",

@@ -16,6 +16,7 @@ from avssl.data.sets import matlab
 from avssl.data.sets.base import Count, Listing, Problem, SetError
 from avssl.data.sets.coordinates import index_from_matlab, points_from_matlab
 from avssl.data.sets.people import Annotation, pictures_of, split_counts, unlisted
+from avssl.data.sets.trees import check_root
 
 LABELLED = [0, 1, 2, 3, 4, 5, 6, 9, 12, 13, 16]  # rows of coords that hold the joints of the convention "flic"
 RIGHT_SHOULDER, LEFT_HIP = 3, 6  # among them
@@ -41,8 +42,7 @@ def read(root: Path) -> Listing:
     Raises:
         SetError: if this is no FLIC.
     """
-    if not (root / "examples.mat").is_file():
-        raise SetError(f"{root} holds no examples.mat; give the folder FLIC or FLIC-full that the archive extracts to")
+    root = check_root(root, lambda folder: (folder / "examples.mat").is_file(), "examples.mat")
     examples = matlab.structures(matlab.load(root / "examples.mat", "examples")[0])
     if not examples or np.shape(matlab.part(examples[0], "coords")) != (2, 29):
         shape = np.shape(matlab.part(examples[0], "coords")) if examples else "no examples"

@@ -5,6 +5,7 @@ in every frame, which may lie outside of the picture.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from avssl.cache import whole
 from avssl.data.sets import matlab
 from avssl.data.sets.base import Count, Listing, Problem, SetError
 from avssl.data.sets.coordinates import points_from_matlab
+from avssl.data.sets.trees import check_root, folders
 
 FRAMES, JOINTS, SPLITS = "Rename_Images", "joint_positions", "splits"
 SIDES = {"1": "train", "2": "test"}
@@ -31,12 +33,11 @@ def read(root: Path, keypoints: Path | None = None) -> Listing:
     Raises:
         SetError: if this is no JHMDB.
     """
-    if lacking := [folder for folder in (FRAMES, JOINTS, SPLITS) if not (root / folder).is_dir()]:
-        raise SetError(f"{root} has no folder {' and no '.join(lacking)}; extract the official archives there")
+    root = check_jhmdb(root)
     keypoints = root / "keypoints" if keypoints is None else keypoints
     listed = lists(root / SPLITS)
-    clips = {f"{clip.parent.name}/{clip.name}" for clip in folders(root / FRAMES) if frames_of(clip)}
-    annotated = {f"{clip.parent.name}/{clip.name}" for clip in folders(root / JOINTS)}
+    clips = {f"{clip.parent.name}/{clip.name}" for clip in clips_in(root / FRAMES) if frames_of(clip)}
+    annotated = {f"{clip.parent.name}/{clip.name}" for clip in clips_in(root / JOINTS)}
     rows, problems = [], []
     for clip in sorted(clips):
         name = clip.split("/")[0]
@@ -71,6 +72,33 @@ def read(root: Path, keypoints: Path | None = None) -> Listing:
     )
 
 
+def export(root: Path, keypoints: Path | None = None) -> Listing:
+    """Read JHMDB as `read` does, and write the joints of each clip for `avssl.data.Videos`.
+
+    Args:
+        root: as in `read`.
+        keypoints: folder for the joints (default: keypoints/ in the root).
+
+    Raises:
+        SetError: if this is no JHMDB, or the folder cannot be written to.
+    """
+    root = check_jhmdb(root)
+    folder = root / "keypoints" if keypoints is None else keypoints
+    listing = read(root, folder)
+    try:
+        problems = write_keypoints(root, folder)
+    except OSError as error:
+        raise SetError(
+            f"{folder} cannot be written to ({error.strerror}); name another folder for keypoints"
+        ) from error
+    return replace(listing, problems=[*listing.problems, *problems])
+
+
+def check_jhmdb(root: Path) -> Path:
+    needed = (FRAMES, JOINTS, SPLITS)
+    return check_root(root, lambda folder: all((folder / name).is_dir() for name in needed), ", ".join(needed))
+
+
 def write_keypoints(root: Path, folder: Path) -> list[Problem]:
     """Write the joints of each clip as ``folder/class/clip.npz`` in our coordinates, whole or not at all.
 
@@ -81,7 +109,7 @@ def write_keypoints(root: Path, folder: Path) -> list[Problem]:
         What is amiss: clips with more or fewer frames than joints, and joints that cannot be read.
     """
     problems = []
-    for clip in folders(root / FRAMES):
+    for clip in clips_in(root / FRAMES):
         name = f"{clip.parent.name}/{clip.name}"
         source, stored = root / JOINTS / name / "joint_positions.mat", folder / f"{name}.npz"
         frames = frames_of(clip)
@@ -141,10 +169,9 @@ def frames_of(clip: Path) -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
-def folders(root: Path) -> list[Path]:
-    """Return the folders ``class/clip``, without the hidden ones that the archive brings along."""
-    classes = (path for path in root.iterdir() if path.is_dir() and path.name[0] != ".")
-    return sorted(path for each in classes for path in each.iterdir() if path.is_dir() and path.name[0] != ".")
+def clips_in(root: Path) -> list[Path]:
+    """Return the folders ``class/clip``, sorted, without the hidden ones that the archive brings along."""
+    return [clip for each in folders(root) for clip in folders(each)]
 
 
 def lists(folder: Path) -> dict[str, list[str]]:

@@ -16,6 +16,7 @@ from avssl.data.sets.base import Count, Listing, Problem, SetError
 from avssl.data.sets.coordinates import index_from_matlab, points_from_matlab
 from avssl.data.sets.mpii_copies import find, head_size, read_copies, validation_of_copies
 from avssl.data.sets.people import Annotation, pictures_of, split_counts, unlisted
+from avssl.data.sets.trees import check_root
 
 OFFICIAL = "mpii_human_pose_v1_u12_1.mat"
 PUBLISHED = {"train": 22246, "val": 2958, "test": 11731}  # people
@@ -39,6 +40,7 @@ def read(root: Path) -> Listing:
     Raises:
         SetError: if this is no MPII.
     """
+    root = check_root(root, lambda folder: (folder / "images").is_dir(), "folder images")
     present = pictures_of(root / "images")
     official = find(root, OFFICIAL)
     if official is not None:

@@ -4,16 +4,19 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
+from avssl.data import Persons
 from avssl.data.joints import JOINTS, name_by_observer, other_sides
 from avssl.data.sets.base import SetError
 from avssl.data.sets.fixtures import flic as tree
 from avssl.data.sets.flic import read
+from avssl.data.sets.preparing import prepare
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("flic")
-    tree.write(root)
+    tree.write(root / "FLIC")
+    tree.write_full(root / "FLIC-full")
     return root
 
 
@@ -102,7 +105,7 @@ def test_pictures_without_annotation_and_annotations_without_picture_are_told(ow
 
 
 def test_a_wrong_root_is_answered_with_what_is_needed(root, own, tmp_path):
-    with pytest.raises(SetError, match=r"holds no examples\.mat; give the folder FLIC or FLIC-full"):
+    with pytest.raises(SetError, match=r"holds no examples\.mat; it holds FLIC/, FLIC-full/. Give .*FLIC instead"):
         read(root)
     broken = own("FLIC")
     shutil.rmtree(broken / "images")
@@ -140,3 +143,20 @@ def test_the_fixture_has_the_fields_of_the_official_file(root):
         "poselet_hit_idx", "moviename", "coords", "filepath", "imgdims", "currframe", "torsobox", "istrain", "istest",
         "isbad", "isunchecked",
     )  # fmt: skip
+
+
+def test_prepared_people_can_be_cut_out_by_their_torso(own, capsys):
+    root = own("FLIC-full")
+    assert prepare(read, None, ["--root", str(root), "--workers", "0"]) == 1  # there are fewer than published
+    assert "FLIC-full" in capsys.readouterr().out
+    people = Persons(root, split="plus", size=(128, 128), skeleton="flic7", naming="observer")
+    assert len(people) == len(tree.PLUS) and people.skeleton == "flic7"
+    for place, example in enumerate(tree.PLUS):
+        item = people[place]
+        left, _, right, _ = item["box"].tolist()
+        torso = tree.person(example)[[3, 6]]
+        length = np.linalg.norm(torso[0] - torso[1]) * 128 / (right - left)
+        assert item["reference"].item() == pytest.approx(length) and item["visible"].all()
+        left_wrist, right_wrist = item["keypoints"][0, 0, [0, 6], 0].tolist()
+        assert left_wrist > right_wrist  # also of who is seen from behind
+        assert item["group"] == tree.FILMS[example % 2]

@@ -7,7 +7,8 @@ from scipy.io import savemat
 from avssl.data import Videos
 from avssl.data.sets.base import SetError
 from avssl.data.sets.fixtures import jhmdb as tree
-from avssl.data.sets.jhmdb import read, write_keypoints
+from avssl.data.sets.jhmdb import export, read, write_keypoints
+from avssl.data.sets.preparing import prepare
 from avssl.sampling import Consecutive
 
 FOUR, THREE, FIVE, ONE, UNLABELLED, GONE = (f"{name}/{clip}" for name, clip in tree.CLIPS)
@@ -16,7 +17,7 @@ FOUR, THREE, FIVE, ONE, UNLABELLED, GONE = (f"{name}/{clip}" for name, clip in t
 @pytest.fixture(scope="module")
 def trees(tmp_path_factory):
     root = tmp_path_factory.mktemp("jhmdb")
-    tree.write(root)
+    tree.write(root / "JHMDB")
     return root
 
 
@@ -93,17 +94,23 @@ def test_a_tree_that_is_extracted_further_gets_its_joints_the_next_time(root, tr
     assert len(write_keypoints(root, root / "keypoints")) == 2 and stored(root, FOUR)[0].shape == (4, 15, 2)
 
 
-def test_videos_read_the_clips_with_their_joints(root):
-    write_keypoints(root, root / "keypoints")
-    lines = [
-        f"{row['path']},{row['split'].split()[0]},{row['keypoints']}" for row in read(root).rows if row["keypoints"]
-    ]
-    (root / "manifest.csv").write_text("\n".join(["path,split,keypoints", *lines]) + "\n")
-    videos = Videos(root, Consecutive(), split="test1", size=(120, 160))
+def test_videos_read_the_prepared_clips_with_their_joints(root, tmp_path, capsys):
+    out = tmp_path / "out"
+    command = ["--root", str(root), "--out", str(out), "--keypoints", str(out / "joints"), "--workers", "0"]
+    assert prepare(export, None, command) == 1  # there are fewer than published
+    assert "3 frames, joints for 5" in capsys.readouterr().out and not (root / "keypoints").exists()
+    videos = Videos(out, Consecutive(), split="test1", size=(120, 160))
     item = videos[0]
     assert item["frames"].shape == (1, 3, 3, 120, 160) and item["keypoints"].shape == (1, 3, 15, 2)
     truth = (tree.joints(THREE.split("/")[1], 2) + 0.5) * 2 - 0.5  # twice as large
     np.testing.assert_allclose(item["keypoints"][0, 2].numpy(), truth, rtol=1e-5)
+    assert videos.classes == ["brush_hair", "catch"] and item["label"] == 0
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(root, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(SetError, match=r"cannot be written to .*; name another folder for keypoints"):
+        export(root, tmp_path / "file" / "joints")
 
 
 def test_a_folder_of_key_points_elsewhere_is_named_in_full(root, tmp_path):
@@ -120,7 +127,7 @@ def test_joints_that_cannot_be_read_are_told_and_the_rest_is_written(root):
 
 
 def test_a_wrong_root_is_answered_with_what_is_needed(root, tmp_path):
-    with pytest.raises(SetError, match="has no folder Rename_Images and no joint_positions and no splits"):
+    with pytest.raises(SetError, match=r"holds no Rename_Images, joint_positions, splits; it holds JHMDB/. Give"):
         read(tmp_path)
     for path in (root / "splits").iterdir():
         path.unlink()

@@ -5,15 +5,19 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
+from avssl.data import Persons
 from avssl.data.sets.base import SetError
 from avssl.data.sets.fixtures import mpii as tree
 from avssl.data.sets.mpii import read
+from avssl.data.sets.preparing import prepare
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("mpii")
-    tree.write(root)
+    tree.write(root / "MPII")
+    tree.write_baseline(root / "MPII-baseline")
+    tree.write_hourglass(root / "MPII-hourglass")
     return root
 
 
@@ -168,7 +172,9 @@ def test_one_trainval_file_alone_is_read_as_such(own):
 
 
 def test_wrong_and_broken_files_are_named(root, own, tmp_path):
-    with pytest.raises(SetError, match="images is missing"):
+    with pytest.raises(
+        SetError, match=r"holds no folder images; it holds MPII/, MPII-baseline/, MPII-hourglass/. Give .*MPII instead"
+    ):
         read(root)
     copy = own("MPII-baseline")
     (copy / "annot" / "valid.json").write_text('[{"image": ')
@@ -199,3 +205,24 @@ def test_the_fixture_has_the_form_of_the_official_file(root):
     assert points[0].dtype.names == ("id", "x", "y", "is_visible")
     assert [point["is_visible"].dtype.kind for point in points] == ["u", "U"]
     assert "annopoints" not in annolist["annorect"][5].dtype.names and not annolist["annorect"][4].size
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_prepared_people_are_cut_out_with_their_joints(own, tmp_path, capsys, elsewhere):
+    root = own("MPII")
+    out = ["--out", str(tmp_path / "out")] if elsewhere else []
+    assert prepare(read, None, ["--root", str(root), "--workers", "0", *out]) == 1  # there are fewer than published
+    assert "person 1: no head box" in capsys.readouterr().out
+    source = tmp_path / "out" if elsewhere else root
+    people = Persons(source, split="val", size=(256, 256))
+    assert len(people) == 2 and people.skeleton == "mpii"
+    for place, key in enumerate(tree.VALIDATION):
+        item = people[place]
+        frame, points = item["frames"][0, 0].float().mean(0), item["keypoints"][0, 0]
+        inside = ((points > 3) & (points < 252)).all(-1).numpy() & np.isfinite(tree.joints(*key)).all(-1)
+        spots = frame[tuple(points[inside].round().long().T.flip(0))]
+        assert spots.mean() > frame.mean() + 60  # each joint is painted
+        assert item["visible"][0, 0].tolist() == tree.seen(key[1]).tolist()
+        step = item["reference"].item() / (0.6 * np.hypot(*np.diff(np.reshape(tree.head(*key), (2, 2)), axis=0)[0]))
+        assert step == pytest.approx(256 / (200 * 1.25 * tree.PEOPLE[key[0]][key[1]][1] / 200))
+    assert Persons(source, split="test")[0]["keypoints"].isnan().all()
