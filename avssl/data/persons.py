@@ -77,10 +77,8 @@ class Persons(Dataset):
         self.skeleton = written if skeleton is None else skeleton
         self.size, self.crop, self.context, self.naming, self.on_bad = tuple(size), crop, context, naming, on_bad
         self._written, self._joints = joints_of(written), joints_of(self.skeleton)
-        if self._joints != self._written:
-            take_joints(
-                np.zeros((len(self._written), 2)), self._written, self._joints
-            )  # that it can be done is known now
+        if self._joints != self._written:  # whether it can be brought there shows now, not at the first item
+            take_joints(np.zeros(len(self._written)), self._written, self._joints)
 
     def __len__(self) -> int:
         return len(self.people)
@@ -115,7 +113,7 @@ class Persons(Dataset):
         return {
             "frames": torch.from_numpy(np.ascontiguousarray(frame.transpose(2, 0, 1)))[None, None],
             "keypoints": torch.from_numpy(places.astype(np.float32))[None, None],
-            "visible": torch.from_numpy(visible)[None, None],
+            "visible": torch.from_numpy(visible.copy())[None, None],
             "reference": torch.tensor([[person.reference * self.size[1] / (box[2] - box[0])]], dtype=torch.float32),
             "box": torch.from_numpy(box),
             "times": torch.zeros(1, 1, dtype=torch.float64),

@@ -214,6 +214,8 @@ def test_people_of_one_picture_have_fingerprints_and_items_of_their_own(manifest
     paint(tmp_path / "a.png", POINTS)
     people = Persons(manifest(person(), person(centre=[60.0, 40.0])))
     assert people.fingerprint(0) == Persons(tmp_path).fingerprint(0) != people.fingerprint(1)
+    people[0]["visible"][:] = False
+    assert people[0]["visible"].all()  # an item is the caller's own
     batch = collate([people[0], people[1, 1]])
     assert batch["keypoints"].shape == (2, 1, 1, 16, 2) and batch["box"].shape == (2, 4)
     assert not torch.equal(batch["frames"][0], batch["frames"][1]) and batch["key"][1].tolist() == [0, 1, 1]
