@@ -106,8 +106,8 @@ def test_hues_go_round():
 def test_the_files_are_real_and_in_sync(tmp_path):
     folder = prepare("full", tmp_path, train=3, val=0, heldout=2, duet=1, progress=False)
     found, classes = find_recordings(folder, "train")
-    assert len(found) == 3 and classes == sorted(INSTRUMENTS[:3])
-    scene = film((0, 0), INSTRUMENTS[0])
+    assert len(found) == 3 and len(set(classes)) >= 3 and set(classes) <= set(INSTRUMENTS)
+    scene = film((0, 0), classes[found[0].label])
     with open_video(folder / "train" / "00000.mp4") as video:
         assert (video.info.codec, video.info.sound.codec, len(video)) == ("h264", "aac", 75)
         sound = video.sound(np.array([[0.0, 3.0]]), RATE)
