@@ -50,12 +50,12 @@ def remark(count: Count) -> str:
         >>> remark(Count(what="videos", found=90, published=100)), remark(Count(what="videos", found=90, published=90))
         ('10 fewer', '')
         >>> remark(Count(what="videos", found=90, published=100, tolerant=True))
-        '90.0 %, some vanish'
+        '90.0 %'
     """
     if count.published is None or count.found == count.published:
         return ""
     if not differs(count):
-        return f"{count.found / count.published:.1%}, some vanish".replace("%", " %")
+        return f"{count.found / count.published:.1%}".replace("%", " %")
     more = count.found - count.published
     return f"{abs(more):,} {'more' if more > 0 else 'fewer'}"
 

@@ -44,36 +44,39 @@ def check_root(root: Path, fits: Callable[[Path], bool], needs: str) -> Path:
     near = next((folder for folder in [*folders(root), root.resolve().parent] if fits(folder)), None)
     if near is not None:
         raise SetError(f"{message}. Give {near} instead")
-    packed = [entry for entry in visible(root) if is_packed(entry)]
+    packed = [path for folder in [root, *folders(root)] for path in visible(folder) if is_packed(path)]
     if packed:
-        raise SetError(f"{message}. Extract {first(packed)} there")
+        raise SetError(f"{message}. Extract {first(packed)}")
     raise SetError(message)
 
 
-def check_classes(folder: Path, classes: Sequence[str], root: Path) -> list[Problem]:
-    """Return a problem for each class whose folder is not there, is empty or is still packed.
+def check_classes(folder: Path, classes: Sequence[str], root: Path, endings: frozenset[str]) -> list[Problem]:
+    """Return a problem for each class whose folder is not there, empty or still packed, and for folders of no class.
 
     Args:
         folder: where the folders of the classes are.
         classes: the names of their folders.
         root: what the problems' paths are relative to.
+        endings: of the files that a class folder holds.
 
     Raises:
         SetError: if none of them is there.
     """
     there = {path.name: path for path in folders(folder)}
-    lacking = [name for name in classes if name not in there]
     packed = {path.name.partition(".")[0]: path for path in visible(folder) if is_packed(path)}
+    lacking = [name for name in classes if name not in there]
     if len(lacking) == len(classes):
         archives = [packed[name] for name in lacking if name in packed] or list(packed.values())
         told = f"; extract {first(archives)} there" if archives else f"; it holds {inside(folder)}"
-        raise SetError(f"{folder} holds none of the {len(classes)} class folders such as {classes[0]}/{told}")
-    problems = []
-    for name in lacking:
-        about = f"the class folder is missing; {packed[name].name} is still packed" if name in packed else ""
-        problems.append((name, about or "the class folder is missing"))
-    problems += [(name, "the class folder is empty") for name in classes if name in there and not any_in(there[name])]
-    return [Problem(kind="odd", path=f"{relative(folder / name, root)}/", about=about) for name, about in problems]
+        raise SetError(f"{folder} holds none of the {len(classes)} class folders, such as {classes[0]}/{told}")
+    amiss = dict.fromkeys(lacking, "the class folder is missing")
+    for name in packed.keys() & set(lacking):
+        amiss[name] = f"the class folder is missing; {packed[name].name} is still packed"
+    for name, path in there.items():
+        if empty(path, endings) == (name in classes):  # what is no class and holds no media may lie there
+            amiss[name] = "the class folder is empty" if name in classes else "no class of the set; left out"
+    paths = {name: f"{relative(folder / name, root)}/" for name in amiss}
+    return [Problem(kind="odd", path=paths[name], about=about) for name, about in sorted(amiss.items())]
 
 
 def visible(folder: Path) -> list[Path]:
@@ -86,9 +89,9 @@ def folders(folder: Path) -> list[Path]:
     return [path for path in visible(folder) if path.is_dir()]
 
 
-def any_in(folder: Path) -> bool:
-    """Return whether a folder holds anything that is not hidden."""
-    return any(entry.name[0] != "." for entry in os.scandir(folder))
+def empty(folder: Path, endings: frozenset[str]) -> bool:
+    """Return whether a folder holds no file with such endings."""
+    return next(media_in(folder, endings), None) is None
 
 
 def media_in(folder: Path, endings: frozenset[str], depth: int = 0) -> Iterator[str]:
