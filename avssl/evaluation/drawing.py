@@ -14,7 +14,15 @@ from avssl.evaluation.keypoints.skeletons import Skeleton
 
 SIDE_COLORS = {"left": "#ff9f1c", "right": "#2ec4ff"}  # bones of the person's left and right side
 MIDDLE_COLOR = "#ffffff"
-ROW_COLORS = {"trained": "#2a6fdb", "random": "#e4572e", "pixels": "#8a8f98", "mean pose": "#b9a44c"}
+ROW_COLORS = {
+    "trained": "#2a6fdb",
+    "random": "#e4572e",
+    "pixels": "#8a8f98",
+    "hog": "#3d405b",
+    "chance": "#c0c0c0",
+    "mean pose": "#b9a44c",
+}
+RIGHT_COLOR, WRONG_COLOR = "#2a9d4b", "#d62839"
 MORE_COLORS = ("#7b2cbf", "#2a9d8f", "#d81159", "#5f7470")
 
 
@@ -116,6 +124,7 @@ class Strip(NamedTuple):
     name: str
     images: np.ndarray  # uint8 (k, 3, H, W)
     captions: Sequence[str]
+    right: Sequence[bool] | None = None  # draws a frame in the colour of right or wrong round each
 
 
 def contact_sheet(queries: np.ndarray, strips: Sequence[Sequence[Strip]], title: str, across: int = 2) -> Image.Image:
@@ -148,7 +157,15 @@ def contact_sheet(queries: np.ndarray, strips: Sequence[Sequence[Strip]], title:
                 panel = place(left + 2.08 + 0.98 * column, down, 0.92)
                 show(panel, image)
                 panel.set_xlabel(caption, fontsize=8, labelpad=1)
+                if strip.right is not None:
+                    frame_panel(panel, strip.right[column])
     return rendered(figure)
+
+
+def frame_panel(panel: Axes, right: bool) -> None:
+    """Draw a frame round a picture: green where it answers rightly, red where not."""
+    for side in panel.spines.values():
+        side.set(visible=True, color=RIGHT_COLOR if right else WRONG_COLOR, linewidth=2.5)
 
 
 def rendered(figure: Figure) -> Image.Image:

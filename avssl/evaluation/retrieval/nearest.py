@@ -54,3 +54,29 @@ def pose_distances(queries: np.ndarray, gallery: np.ndarray, skeleton: Skeleton,
 def per_video(values: np.ndarray, video: np.ndarray) -> np.ndarray:
     """Return the mean of each video's values, ``(videos,)``: frames of one video are not independent."""
     return np.bincount(video, values) / np.bincount(video)
+
+
+def pose_distance_of(queries: np.ndarray, gallery: np.ndarray, index: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """Return how far the poses of answers are from their query's, ``(queries, k)``, in torso lengths of the query.
+
+    Each pose is moved to the middle of the joints that both show first; only those count. NaN where they share fewer
+    than two, or the query's torso is unknown.
+
+    Args:
+        queries: joints in pixels, NaN where unknown, ``(queries, joints, 2)``.
+        gallery: the same, ``(gallery, joints, 2)``.
+        index: gallery rows that answer, ``(queries, k)``.
+        skeleton: whose torso is the unit.
+    """
+    both = np.isfinite(queries)[:, None] & np.isfinite(gallery)[index]
+    count = both.any(-1).sum(-1)
+    ours, theirs = (
+        np.where(both, side, np.nan)
+        for side in (queries.astype(np.float64)[:, None], gallery.astype(np.float64)[index])
+    )
+    known = np.maximum(count, 1)[..., None]
+    ours, theirs = (side - (np.nansum(side, 2) / known)[:, :, None] for side in (ours, theirs))
+    far = np.nansum(np.linalg.norm(np.nan_to_num(ours - theirs), axis=-1), -1) / known[..., 0]
+    torso = skeleton.torso_length(queries)
+    far = np.where(count > 1, far, np.nan)
+    return far / np.where(torso > 0, torso, np.nan)[:, None]

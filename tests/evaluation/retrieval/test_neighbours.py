@@ -5,9 +5,9 @@ import pytest
 
 from avssl.config import ConfigError
 from avssl.evaluation import Neighbours
-from avssl.evaluation.retrieval.nearest import nearest, other_video, pose_distances
 from avssl.evaluation.keypoints.people import gather
 from avssl.evaluation.keypoints.skeletons import FIGURE
+from avssl.evaluation.retrieval.nearest import nearest, other_video, pose_distances
 from avssl.nets import SmallNet
 from tests.evaluation.worlds import Dots, Planted
 

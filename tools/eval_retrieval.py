@@ -1,0 +1,9 @@
+"""Ask what is taken for alike: ``python tools/eval_retrieval.py [CONFIG.yaml] [run=FOLDER] [key.sub=value ...]``.
+
+Without arguments it retrieves clips of held-out demo figures with the newest run under runs/.
+"""
+
+from avssl.config import main
+
+if __name__ == "__main__":
+    main("avssl.evaluation.running.evaluate", __doc__, default="configs/eval_retrieval.yaml")
