@@ -28,7 +28,7 @@ def find_lists(root: Path, given: Path | None, names: Sequence[str], holds: Call
 
     def near(folder: Path) -> list[Path]:
         places = [place / name for place in (folder, folder.absolute().parent) for name in names]
-        return [place for place in [*places, folder] if holds(place)]
+        return [place for place in places if holds(place)]
 
     check_root(root, lambda folder: near(folder) != [], f"{names[0]}/ with {needs}, nor does one lie beside it")
     return near(root)[0]

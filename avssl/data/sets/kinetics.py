@@ -95,7 +95,7 @@ class Tree:
             self.problems += [
                 Problem(kind="odd", path=relative(path, self.root), about="still packed") for path in packed
             ]
-            for file in media_in(folder, ENDINGS, depth=2):
+            for file in media_in(folder, ENDINGS, depth_of(split)):
                 self.put(str(PurePosixPath(start, file)), split, PurePosixPath(file).parent.name)
         for split, table in self.tables.items():
             lost = [entry for entry in table if entry not in self.found]
@@ -109,6 +109,10 @@ class Tree:
                 else:
                     path = str(PurePosixPath(split, entry.label, entry.file))
                     self.problems.append(Problem(kind="missing", path=path, about=f"listed in {split}"))
+        for split, count in Counter(row["split"] for row in self.rows if not row["label"]).items():
+            if split in ("train", "val"):  # test sets were published without labels
+                about = f"no table and no class folder tells the class of {count:,} videos"
+                self.problems.append(Problem(kind="unlabelled", path=f"{split}/", about=about))
         return self.rows, self.problems
 
     def put(self, path: str, split: str, folder: str) -> None:
@@ -150,10 +154,15 @@ class Tree:
 def holds_videos(root: Path) -> bool:
     """Return whether a folder has videos in folders of splits, or else videos called as those of Kinetics."""
     for split, folder in split_folders(root).items():
-        file = next(media_in(folder, ENDINGS, depth=2), None)
+        file = next(media_in(folder, ENDINGS, depth_of(split)), None)
         if file is not None and (split or len(youtube_of(PurePosixPath(file).stem)[0]) == 11):
             return True
     return False
+
+
+def depth_of(split: str) -> int:
+    """Return how many folders deep videos may lie: in those of classes, which some keep in parts within a split."""
+    return 2 if split else 1
 
 
 def split_folders(root: Path) -> dict[str, Path]:

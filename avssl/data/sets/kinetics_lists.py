@@ -10,7 +10,8 @@ from avssl.data.sets.base import Problem, SetError
 from avssl.data.sets.trees import check_folder, folders, visible
 
 WORDS = {"train": "train", "training": "train", "val": "val", "validate": "val", "validation": "val", "test": "test"}
-UNLABELLED = re.compile(r"(.+) 0 -1")  # a line of VideoMAE v2's lists for learning without labels
+LABELLED = re.compile(r"(.+)[ ,](\d+)")  # a line of SlowFast, VideoMAE or MMAction2; paths may hold blanks
+UNLABELLED = re.compile(r"(.+) 0 -1")  # of VideoMAE v2's, for learning without labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,9 +108,7 @@ def read_table(path: Path, split: str) -> list[Entry]:
 def read_path_lists(folder: Path, root: Path) -> tuple[list[dict[str, str]], list[Problem]]:
     """Return a row for each line of lists such as ``train.csv`` whose file is there, and the others as missing.
 
-    SlowFast, VideoMAE and MMAction2 write ``path label``, parted by a blank (or a comma), label a number; paths may
-    hold blanks. VideoMAE v2 writes ``path 0 -1`` where there is no label. A path is looked for as it stands, in the
-    root, and, since lists travel, by its last parts in the root.
+    A path is looked for as it stands, in the root, and, since lists travel, by its last parts in the root.
 
     Raises:
         SetError: if the folder holds no list.
@@ -131,15 +130,13 @@ def read_path_lists(folder: Path, root: Path) -> tuple[list[dict[str, str]], lis
 
 def read_pairs(path: Path) -> Iterator[tuple[str, str]]:
     """Yield path and label of each line of a list."""
-    for line in path.read_text(encoding="utf-8").splitlines():
-        unlabelled = UNLABELLED.fullmatch(line.strip())
-        if unlabelled:
+    for line in filter(str.strip, path.read_text(encoding="utf-8").splitlines()):
+        if unlabelled := UNLABELLED.fullmatch(line.strip()):
             yield unlabelled[1], ""
-        elif line.strip():
-            listed, parted, label = line.strip().rpartition(" " if " " in line.strip() else ",")
-            if not parted or not label.isdecimal():
-                raise SetError(f"{path}: {line!r} should be a path, a blank and the number of a class")
-            yield listed, label
+        elif labelled := LABELLED.fullmatch(line.strip()):
+            yield labelled[1], labelled[2]
+        else:
+            raise SetError(f"{path}: {line!r} should be a path, a blank and the number of a class")
 
 
 def places(listed: str) -> list[str]:
