@@ -35,15 +35,18 @@ class Journal:
     def __init__(self, path: Path, depth: Depth):
         self.depth = depth
         self.good: dict[str, tuple[str, Verdict]] = {}
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-            try:
-                entry = json.loads(line)
-                if depth == "open" or entry["depth"] == "decode":
-                    self.good[entry["path"]] = entry["state"], Verdict(**entry["verdict"])
-            except (ValueError, KeyError, TypeError):
-                continue  # the line that was being written when the machine stopped
+        path.touch()
+        line = b"\n"
+        with open(path, "rb") as lines:
+            for line in lines:
+                try:
+                    entry = json.loads(line)
+                    if depth == "open" or entry["depth"] == "decode":
+                        self.good[entry["path"]] = entry["state"], Verdict(**entry["verdict"])
+                except (ValueError, KeyError, TypeError):
+                    continue  # the line that was being written when the machine stopped
         self._file = open(path, "ab", buffering=0)  # noqa: SIM115 (until __exit__); what is written is out at once
-        if path.stat().st_size and not path.read_bytes().endswith(b"\n"):
+        if not line.endswith(b"\n"):
             self._file.write(b"\n")
 
     def get(self, path: str, state: str) -> Verdict | None:

@@ -20,7 +20,7 @@ SECONDS = 10.0  # of sound decoded by one call
 PATIENCE = 600.0  # seconds that one call may take
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
     """What was found out about a file.
 
@@ -46,14 +46,12 @@ def look(path: Path, media: Media, depth: Depth) -> Verdict:
         depth: ``"exists"``: it is there and not empty; ``"open"``: its header is right and its first frame decodes
             (of a picture, the header alone); ``"decode"``: all of it decodes, the sound of a video too.
     """
-    if not path.exists():
-        return Verdict(kind="missing", about="is not there")
-    if path.is_file() and not path.stat().st_size:
-        return Verdict(kind="undecodable", about="an empty file")
-    if depth in ("none", "exists"):
-        return Verdict()
     try:
-        return LOOKS[media](path, depth == "decode")
+        if not path.exists():
+            return Verdict(kind="missing", about="is not there")
+        if path.is_file() and not path.stat().st_size:
+            return Verdict(kind="undecodable", about="an empty file")
+        return LOOKS[media](path, depth == "decode") if depth in ("open", "decode") else Verdict()
     except (MediaError, OSError) as error:
         about = error.message if isinstance(error, MediaError) else str(error)
         return Verdict(kind="undecodable", about=" ".join(about.split()))

@@ -34,7 +34,9 @@ def prepare(read: Callable[..., Listing], usage: str | None, arguments: Sequence
     """
     parser, own = make_parser(read, usage)
     options = parser.parse_args(arguments)
-    console = Console(highlight=False)
+    if (options.min_frames or options.min_seconds) and options.check in ("none", "exists"):
+        parser.error(f"--check {options.check} does not tell how long files are; --min-... needs open or decode")
+    console = Console(highlight=False, markup=False, emoji=False)  # names of files are no markup
     try:
         root = check_folder(options.root)
         listing = read(root, **{name: getattr(options, name) for name in own})

@@ -66,14 +66,14 @@ def show_problems(problems: Sequence[Problem], where: Path, console: Console) ->
         those = [problem for problem in problems if problem.kind == kind]
         if not those:
             continue
-        console.print(f"{kind}: {len(those):,}", markup=False, style="bold")
+        console.print(f"{kind}: {len(those):,}", style="bold")
         for problem in those[:FIRST]:
             about = f" ({problem.about})" if problem.about else ""
-            console.print(f"  {problem.path}{about}", markup=False, soft_wrap=True)
+            console.print(f"  {problem.path}{about}", soft_wrap=True)
         if len(those) > FIRST:
-            console.print(f"  and {len(those) - FIRST:,} more", markup=False)
+            console.print(f"  and {len(those) - FIRST:,} more")
     if problems:
-        console.print(f"all of them: {where}", markup=False, soft_wrap=True)
+        console.print(f"all of them: {where}", soft_wrap=True)
 
 
 def show_manifest(rows: Sequence[Mapping[str, Any]], manifest: Path | None, console: Console) -> None:
@@ -81,8 +81,8 @@ def show_manifest(rows: Sequence[Mapping[str, Any]], manifest: Path | None, cons
     if manifest is None:
         console.print("nothing is left to list; no manifest was written", style="red")
         return
-    console.print(f"{len(rows):,} rows are in {manifest}", markup=False, soft_wrap=True)
+    console.print(f"{len(rows):,} rows are in {manifest}", soft_wrap=True)
     words = Counter(word for row in rows for word in str(row.get("split", "")).split())
     if words:
         splits = ", ".join(f"{word} {count:,}" for word, count in sorted(words.items()))
-        console.print(f"splits: {splits}", markup=False, soft_wrap=True)
+        console.print(f"splits: {splits}", soft_wrap=True)

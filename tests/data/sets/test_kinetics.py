@@ -132,6 +132,17 @@ def test_folders_of_splits_have_several_names_and_a_class_called_training_is_non
     }  # fmt: skip
 
 
+def test_where_folders_tell_no_split_the_tables_do(tree):
+    for path in list(tree.rglob("*.mp4")):
+        path.rename(tree / path.name)
+    for split in ("train", "val", "test"):
+        shutil.rmtree(tree / split)
+    listing = read(tree)
+    splits = {row["group"]: row["split"] for row in listing.rows}
+    assert splits["---QUuC4vJs"] == "train" and splits["bcdefghijkl"] == "val" and splits["-8YXc8iCt8_"] == "test"
+    assert splits["notInTable1"] == "" and len(told(listing, "missing")) == 1
+
+
 def test_replacements_take_the_place_of_damaged_and_of_lost_training_videos(tree):
     spare = tree / "replacement" / "replacement_for_corrupted_k400"
     spare.mkdir(parents=True)

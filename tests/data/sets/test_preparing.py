@@ -71,10 +71,10 @@ def test_a_file_that_cannot_be_read_is_left_out_told_and_a_failure(root, capsys)
 
 
 def test_only_the_first_problems_are_shown_and_the_file_has_all(root, capsys):
-    problems = [Problem(kind="unlisted", path=f"{number}[x].mp4", about="in no list") for number in range(9)]
+    problems = [Problem(kind="unlisted", path=f"{number}[x]:cat:.mp4", about="in no list") for number in range(9)]
     assert run(reader(problems=problems), root) == 0
     told = capsys.readouterr().out
-    assert "unlisted: 9\n  0[x].mp4 (in no list)\n" in told and "and 6 more" in told and "8[x]" not in told
+    assert "unlisted: 9\n  0[x]:cat:.mp4 (in no list)\n" in told and "and 6 more" in told and "8[x]" not in told
     assert len(table(root / "problems.csv")) == 9
 
 
@@ -103,6 +103,12 @@ def test_short_recordings_are_left_out_where_that_is_asked_for(root):
     ]  # fmt: skip
     run(reader(), root, "--min-seconds", "0.65")
     assert [row["path"] for row in table(root / "manifest.csv")] == ["3.mp4"]
+
+
+def test_lengths_are_not_asked_for_where_nothing_is_opened(root, capsys):
+    with pytest.raises(SystemExit):
+        run(reader(), root, "--check", "exists", "--min-frames", "3")
+    assert "--min-... needs open or decode" in capsys.readouterr().err
 
 
 def test_another_folder_gets_everything_and_names_files_in_full(root, tmp_path, monkeypatch):
