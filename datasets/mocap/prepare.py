@@ -13,25 +13,24 @@ import numpy as np
 from PIL import Image
 
 from avssl.data.mocap import prepare
+from avssl.data.mocap.film import film
 from avssl.data.mocap.motions import read_motion
-from avssl.data.mocap.rendering import Body
-from avssl.data.mocap.world import film, motion_files
+from avssl.data.mocap.world import motion_files
 from avssl.evaluation.drawing import skeleton_sheet
 from avssl.evaluation.keypoints.skeletons import FIGURE
 
 
 def sheet(looks: int = 8, names: tuple[str, ...] = ("cartwheel", "dance_b", "kick", "run")) -> Image.Image:
     """Return some motions, one a row, with the joints that can be seen."""
-    body, rows = Body(), []
-    for number, path in enumerate(motion_files(None)):
+    rows = []
+    for number, path in enumerate(motion_files()):
         motion = read_motion(path)
         if motion.name in names:
-            frames, points, visible = film(body, motion, (0, number))
-            chosen = np.linspace(0, len(frames) - 1, looks).astype(int)
-            shown = np.where(visible[..., None], points, np.nan)[chosen]
-            pictures = frames[chosen].transpose(0, 3, 1, 2)
-            rows.append(skeleton_sheet(pictures, {motion.name: shown}, FIGURE, ""))
-    body.close()
+            found = film(motion, (0, number))
+            chosen = np.linspace(0, len(found.frames) - 1, looks).astype(int)
+            shown = np.where(found.visible[..., None], found.keypoints, np.nan)[chosen]
+            shown[1::2] = np.nan  # every second picture as it is
+            rows.append(skeleton_sheet(found.frames[chosen].transpose(0, 3, 1, 2), {motion.name: shown}, FIGURE, ""))
     page = Image.new("RGB", (max(row.width for row in rows), sum(row.height for row in rows)))
     for place, row in enumerate(rows):
         page.paste(row, (0, place * row.height))

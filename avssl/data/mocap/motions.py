@@ -87,26 +87,30 @@ def read_motion(path: Path) -> Motion:
 def pose_at(motion: Motion, moments: np.ndarray) -> Pose:
     """Return the body at some moments: places and hinges between frames by straight lines, rotations on great arcs.
 
-    A motion that loops goes on from where its last round ended; any other holds its first and last pose.
+    A motion that loops goes on from where its last round ended, over the ground; nobody repeats himself exactly, so the
+    little that is missing between the last pose and the first is spread evenly over the round, and no seam is seen. Any
+    other motion holds its first and last pose.
 
     Args:
         motion: what is played.
         moments: seconds, ``(moments,)``.
     """
-    rounds = np.zeros(len(moments))
-    if motion.loops:
-        rounds = np.floor(moments / motion.seconds)
+    rounds = np.floor(moments / motion.seconds) if motion.loops else np.zeros(len(moments))
     inside = np.clip(moments - rounds * motion.seconds, 0, motion.seconds)
+    part = inside / motion.seconds * motion.loops  # of the missing, that is made up for by now
 
     def line(values: np.ndarray) -> np.ndarray:
-        return np.interp(inside, motion.times, values)
+        return np.interp(inside, motion.times, values) - part * (values[-1] - values[0])
+
+    def arc(turns: np.ndarray) -> np.ndarray:
+        rotations = Rotation.from_quat(turns)
+        missing = (rotations[-1].inv() * rotations[0]).as_rotvec()
+        return (Slerp(motion.times, rotations)(inside) * Rotation.from_rotvec(part[:, None] * missing)).as_quat()
 
     places = np.stack([line(values) for values in motion.places.T], 1)
-    onward = motion.places[-1] - motion.places[0]
-    places = places + rounds[:, None] * onward * [1, 0, 1]
-    turns = {
-        name: Slerp(motion.times, Rotation.from_quat(turn))(inside).as_quat() for name, turn in motion.turns.items()
-    }
+    onward = (motion.places[-1] - motion.places[0]) * [1, 0, 1]
+    places = places + (part + rounds)[:, None] * onward
+    turns = {name: arc(turn) for name, turn in motion.turns.items()}
     return Pose(places, turns, {name: line(values) for name, values in motion.angles.items()})
 
 

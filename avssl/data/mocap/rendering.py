@@ -1,56 +1,22 @@
 """Render a moving body by pybullet's CPU renderer, with the place of each joint and whether it can be seen.
 
-pybullet is an extra (``pip install avssl[mocap]``). The body is its ``humanoid/humanoid.urdf``.
+pybullet is an extra (``pip install avssl[mocap]``).
 """
 
-import os
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from avssl.data.mocap.body import HEAD, JOINTS, LINKS, described, own_links
+from avssl.data.mocap.camera import Camera, matrices, metres, project
 from avssl.data.mocap.motions import Pose
 
-SCALE = 0.25  # of the file, to metres
-LINKS = {  # the file's links, by number
-    "root": 0, "chest": 1, "neck": 2, "right_shoulder": 3, "right_elbow": 4, "right_wrist": 5,
-    "left_shoulder": 6, "left_elbow": 7, "left_wrist": 8, "right_hip": 9, "right_knee": 10, "right_ankle": 11,
-    "left_hip": 12, "left_knee": 13, "left_ankle": 14,
-}  # fmt: skip
-HEAD = 0.175  # metres from the neck's joint to the middle of the head, along the neck
-JOINTS = (  # in the order of the skeleton "figure"
-    "head", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
-    "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle",
-)  # fmt: skip
-AROUND = {  # links that a joint lies in; none of them hides it
-    "head": ("neck",), "neck": ("neck", "chest"),
-    "shoulder": ("shoulder", "chest"), "elbow": ("shoulder", "elbow"), "wrist": ("elbow", "wrist"),
-    "hip": ("hip", "root"), "knee": ("hip", "knee"), "ankle": ("knee", "ankle"),
-}  # fmt: skip
 THICK = 0.12  # metres: what is nearer than a joint by more than a limb's thickness hides it
-NEAR, FAR, OPENING = 0.1, 20.0, 40.0  # of the camera, metres and degrees (vertical)
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Camera:
-    """Where one looks from.
-
-    Args:
-        target: what is in the middle of each frame, metres, ``(frames, 3)``.
-        azimuth: degrees round the vertical.
-        elevation: degrees above the horizontal.
-        distance: metres from the target.
-        light: direction that the light comes from.
-    """
-
-    target: np.ndarray
-    azimuth: float
-    elevation: float
-    distance: float
-    light: np.ndarray
+MISSING = "motion capture needs pybullet, which has wheels for Python 3.11: pip install 'avssl[mocap]'"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -59,52 +25,43 @@ class Rendering:
 
     Args:
         color: uint8 RGB ``(frames, size, size, 3)``, of any colour where there is no body.
-        body: True where the body is, bool ``(frames, size, size)``.
+        links: which of `LINKS` a pixel shows, -1 for none, int8 ``(frames, size, size)``.
         keypoints: joints in pixels from the centre of the top left one, float32 ``(frames, 14, 2)``.
         visible: the joint is in the picture and nothing hides it, bool ``(frames, 14)``.
     """
 
     color: np.ndarray
-    body: np.ndarray
+    links: np.ndarray
     keypoints: np.ndarray
     visible: np.ndarray
 
 
-@contextmanager
-def hushed() -> Iterator[None]:
-    """Keep what C code prints from the screen while the block runs."""
-    sys.stdout.flush()
-    kept = os.dup(1)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
-        os.close(nowhere)
-
-
 class Body:
-    """A body in a world of its own; use it in one process and thread, and close it.
+    """A body in a world of its own; use it in one process and thread, in a ``with`` block.
+
+    Args:
+        stoutness: how thick the limbs are, 1 being usual.
 
     Raises:
         ImportError: without pybullet; says how to install it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stoutness: float = 1.0):
         try:
             import pybullet
-            import pybullet_data
         except ImportError as error:
-            raise ImportError("motion capture needs pybullet: pip install 'avssl[mocap]' (Python 3.11)") from error
+            raise ImportError(MISSING) from error
         self._bullet: Any = pybullet
         self._client = pybullet.connect(pybullet.DIRECT)
-        path = f"{pybullet_data.getDataPath()}/humanoid/humanoid.urdf"
-        with hushed():  # its parser tells of joints without an axis, which balls need none of
-            self._body = pybullet.loadURDF(path, globalScaling=SCALE, useFixedBase=True, physicsClientId=self._client)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "body.urdf"
+            path.write_text(described(stoutness), encoding="utf-8")
+            self._body = pybullet.loadURDF(str(path), useFixedBase=True, physicsClientId=self._client)
 
-    def close(self) -> None:
+    def __enter__(self) -> "Body":
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._bullet.disconnect(physicsClientId=self._client)
 
     def paint(self, colors: Mapping[str, np.ndarray]) -> None:
@@ -127,8 +84,8 @@ class Body:
             size: height and width in pixels.
         """
         found = [self._frame(pose, camera, size, moment) for moment in range(len(pose.places))]
-        color, body, points, visible = (np.stack(column) for column in zip(*found, strict=True))
-        return Rendering(color=color, body=body, keypoints=points.astype(np.float32), visible=visible)
+        color, links, points, visible = (np.stack(column) for column in zip(*found, strict=True))
+        return Rendering(color=color, links=links, keypoints=points.astype(np.float32), visible=visible)
 
     def _hold(self, pose: Pose, moment: int) -> np.ndarray:
         """Take a pose, and return where the joints are then, ``(14, 3)``."""
@@ -152,7 +109,7 @@ class Body:
     def _frame(self, pose: Pose, camera: Camera, size: int, moment: int) -> tuple[np.ndarray, ...]:
         joints = self._hold(pose, moment)
         view, projection = matrices(camera, moment)
-        _, _, color, depth, links = self._bullet.getCameraImage(
+        _, _, color, depth, shown = self._bullet.getCameraImage(
             size, size, view.T.ravel().tolist(), projection.T.ravel().tolist(),
             lightDirection=camera.light.tolist(), shadow=0,
             renderer=self._bullet.ER_TINY_RENDERER,
@@ -160,83 +117,26 @@ class Body:
             physicsClientId=self._client,
         )  # fmt: skip
         color = np.asarray(color, np.uint8).reshape(size, size, 4)[..., :3]
-        links = np.asarray(links).reshape(size, size)
-        there = links >= 0
-        link = np.where(there, (links >> 24) - 1, -1)
+        shown = np.asarray(shown).reshape(size, size)
+        links = np.where(shown >= 0, (shown >> 24) - 1, -1).astype(np.int8)  # the high byte is the link's number plus 1
         points, far = project(joints, view, projection, size)
-        buffer = np.asarray(depth, np.float64).reshape(size, size)
-        near = FAR * NEAR / (FAR - (FAR - NEAR) * buffer)
-        return color, there, points, seen(points, far, link, near)
+        near = metres(np.asarray(depth, np.float64).reshape(size, size))
+        return color, links, points, seen(points, far, links, near)
 
 
-def view_axes(azimuth: float, elevation: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the camera's directions right, up, and back from what it looks at, for angles in degrees; y is up.
-
-    Examples:
-        >>> [(axis + 0.0).astype(int).tolist() for axis in view_axes(0.0, 0.0)]
-        [[0, 0, -1], [0, 1, 0], [1, 0, 0]]
-    """
-    around, above = np.deg2rad([azimuth, elevation])
-    back = np.array([np.cos(around) * np.cos(above), np.sin(above), np.sin(around) * np.cos(above)])
-    right = np.cross([0.0, 1.0, 0.0], back)
-    right /= np.linalg.norm(right)
-    return right, np.cross(back, right), back
-
-
-def matrices(camera: Camera, moment: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the view and projection matrices of a frame, ``(4, 4)`` each, y up, for column vectors."""
-    right, up, back = view_axes(camera.azimuth, camera.elevation)
-    eye = camera.target[moment] + camera.distance * back
-    view = np.eye(4)
-    view[:3, :3] = [right, up, back]
-    view[:3, 3] = -view[:3, :3] @ eye
-    focal = 1 / np.tan(np.deg2rad(OPENING) / 2)
-    projection = np.zeros((4, 4))
-    projection[0, 0] = projection[1, 1] = focal
-    projection[2, 2:] = (FAR + NEAR) / (NEAR - FAR), 2 * FAR * NEAR / (NEAR - FAR)
-    projection[3, 2] = -1
-    return view, projection
-
-
-def project(points: np.ndarray, view: np.ndarray, projection: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return places in pixels ``(points, 2)`` from the centre of the top left one, and distances from the camera.
-
-    Examples:
-        >>> view, projection = np.eye(4), np.diag([1.0, 1.0, -1.0, 0.0])
-        >>> projection[3, 2] = -1
-        >>> project(np.array([[0.0, 0.0, -2.0], [1.0, 1.0, -2.0]]), view, projection, 8)[0].tolist()
-        [[3.5, 3.5], [5.5, 1.5]]
-    """
-    seen_from = np.concatenate([points, np.ones((len(points), 1))], 1) @ view.T
-    clip = seen_from @ projection.T
-    flat = clip[:, :2] / clip[:, 3:]
-    return (flat * [1, -1] + 1) / 2 * size - 0.5, -seen_from[:, 2]
-
-
-def seen(points: np.ndarray, far: np.ndarray, link: np.ndarray, near: np.ndarray) -> np.ndarray:
+def seen(points: np.ndarray, far: np.ndarray, links: np.ndarray, near: np.ndarray) -> np.ndarray:
     """Return which joints are in the picture with no other part before them, bool ``(14,)``.
 
     Args:
         points: joints in pixels, ``(14, 2)``.
         far: their distances from the camera, in metres.
-        link: which link each pixel shows, -1 for none, ``(size, size)``.
+        links: which link each pixel shows, -1 for none, ``(size, size)``.
         near: how far what a pixel shows is from the camera, ``(size, size)``.
     """
-    size = len(link)
+    size = len(links)
     place = np.round(points).astype(int)
     inside = ((place >= 0) & (place < size)).all(1)
     x, y = place.clip(0, size - 1).T
-    shown = link[y, x]
-    own = [shown[number] in [LINKS[name] for name in links_of(joint)] for number, joint in enumerate(JOINTS)]
+    shown = links[y, x]
+    own = [shown[number] in [LINKS[name] for name in own_links(joint)] for number, joint in enumerate(JOINTS)]
     return inside & ((shown < 0) | np.array(own) | (near[y, x] > far - THICK))
-
-
-def links_of(joint: str) -> tuple[str, ...]:
-    """Return the links that a joint lies in.
-
-    Examples:
-        >>> links_of("left_knee"), links_of("right_hip"), links_of("head")
-        (('left_hip', 'left_knee'), ('right_hip', 'root'), ('neck',))
-    """
-    side, _, kind = joint.rpartition("_")
-    return tuple(name if name in LINKS else f"{side}_{name}" for name in AROUND[kind])
