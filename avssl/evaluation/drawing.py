@@ -91,13 +91,16 @@ def draw_skeleton(panel: Axes, points: np.ndarray, skeleton: Skeleton) -> None:
     panel.plot(*points.T, "o", color="white", markersize=2.2, markeredgecolor="black", markeredgewidth=0.4)
 
 
-def curve_picture(panels: Mapping[str, Sequence[Curve]], across: str, up: str) -> Image.Image:
+def curve_picture(
+    panels: Mapping[str, Sequence[Curve]], across: str, up: str, marks: Sequence[str] = ()
+) -> Image.Image:
     """Draw a panel of curves for each title; equal names have equal colours.
 
     Args:
         panels: from a title to its curves.
         across: label of the horizontal axis.
         up: label of the vertical axis.
+        marks: names of the places 0, 1, ... of the horizontal axis, where they are no numbers.
     """
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
@@ -114,7 +117,31 @@ def curve_picture(panels: Mapping[str, Sequence[Curve]], across: str, up: str) -
         panel.grid(alpha=0.25)
         panel.legend(fontsize=8, frameon=False)
         panel.set(xlabel=across, ylabel=up)
+        if marks:
+            panel.set_xticks(range(len(marks)), marks)
         panel.label_outer()
+    return rendered(figure)
+
+
+def confusion_picture(counts: np.ndarray, classes: Sequence[str], title: str) -> Image.Image:
+    """Draw how often each class (a line) was taken for each (a column), as shares of the line.
+
+    Args:
+        counts: ``(classes, classes)``.
+        classes: names.
+        title: a line over the picture.
+    """
+    side = min(11.0, 2.2 + 0.28 * len(classes))
+    figure = Figure(figsize=(side + 0.6, side), dpi=100, layout="constrained")
+    panel = figure.subplots()
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    drawn = panel.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    size = 9 if len(classes) <= 20 else 6
+    panel.set_xticks(range(len(classes)), classes, rotation=90, fontsize=size)
+    panel.set_yticks(range(len(classes)), classes, fontsize=size)
+    panel.set(xlabel="found", ylabel="truth")
+    panel.set_title(title, fontsize=10)
+    figure.colorbar(drawn, ax=panel, shrink=0.7, label="share of the class")
     return rendered(figure)
 
 

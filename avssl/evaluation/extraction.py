@@ -130,7 +130,7 @@ def extract(
         task = bar.add_task(f"features of the {what} data".replace("  ", " "), total=sum(map(len, todo)))
         for one, items in zip(todo, _read(data, todo, workers), strict=True):
             made = work.compute(one, _ticking(items, lambda: bar.advance(task)))
-            if kept.folder is None:
+            if not work.kept_already(one):  # no folder, or data that nobody can tell the state of
                 done[one.start] = made
     share.wait()
     return _joined([done.get(one.start) or work.load(one) for one in pieces], asked, data, what)
@@ -179,7 +179,8 @@ class _Work:
 
     def load(self, piece: range) -> _Piece:
         keys = self.keys(piece)
-        assert keys is not None
+        if keys is None:
+            raise ConfigError(f"the {self.what} data does not tell the state of its files; one process must do it all")
         arrays = {name: self.kept.get(key) for name, key in keys.items()}
         lost = [name for name, array in arrays.items() if array is None]
         if lost:

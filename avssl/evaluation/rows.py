@@ -16,7 +16,8 @@ from avssl.evaluation.looks import centre
 from avssl.evaluation.weights import load_weights
 from avssl.nets import Encoder
 
-TRAINED, RANDOM, PIXELS, HOG = "trained", "random", "pixels", "hog"  # the rows that every evaluator has
+TRAINED, RANDOM, PIXELS, HOG = "trained", "random", "pixels", "hog"  # the rows that evaluators have
+LEAST = 16  # pixels a side, for HOG
 
 
 class Pixels(Encoder):
@@ -62,6 +63,21 @@ def contenders(
         if name in (*rows, PIXELS, HOG):
             raise ConfigError(f"evaluator.extra.{name}: there is a row of that name already; choose another")
         rows[name] = [load_weights(path, encoder)]
+    return rows
+
+
+def baselines(pool: Tensor) -> dict[str, list[Encoder]]:
+    """Return what needs no network: the picture itself, and HOG where pictures are large enough for it.
+
+    Args:
+        pool: pictures as encoders will see them, ``(pictures, 3, H, W)``.
+    """
+    from avssl.evaluation.hog import Hog  # scikit-image is slow to import
+
+    rows: dict[str, list[Encoder]] = {PIXELS: [Pixels()]}
+    size = (pool.shape[-2], pool.shape[-1])
+    if min(size) >= LEAST:
+        rows[HOG] = [Hog(size)]
     return rows
 
 

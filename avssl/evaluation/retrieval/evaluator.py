@@ -25,7 +25,7 @@ from avssl.evaluation.paired import Difference, paired_difference
 from avssl.evaluation.retrieval.judging import Exclude, Question, Relevant, ask, chance, score
 from avssl.evaluation.retrieval.nearest import pose_distance_of
 from avssl.evaluation.retrieval.search import Answers, Centre, Engine, Similarity, search
-from avssl.evaluation.rows import PIXELS, RANDOM, TRAINED, Pixels, contenders, pool_of
+from avssl.evaluation.rows import HOG, PIXELS, RANDOM, TRAINED, baselines, contenders, pool_of
 from avssl.nets import Encoder
 from avssl.sampling import rng_for
 
@@ -40,8 +40,8 @@ class Retrieval(Evaluator):
     """Measures how often the nearest neighbours of a frame, patch, clip or item are right, and draws them.
 
     Rows: ``random`` (initial weights, batch statistics of the gallery; mean over initialisations), ``trained``, further
-    runs or weights, ``pixels``, and ``chance`` (the exact expectation of a random order). Every row sees the same
-    pictures; the data is read once. Queries without anything right in the gallery count nowhere and are told.
+    runs or weights, ``pixels``, ``hog``, and ``chance`` (the exact expectation of a random order). Every row sees the
+    same pictures; the data is read once. Queries without anything right in the gallery count nowhere and are told.
 
     Args:
         queries: data that asks.
@@ -119,7 +119,7 @@ class Retrieval(Evaluator):
         rows = contenders(encoder, pool, fresh, device, self.initialisations, self.seed, self.extra)
         asked = {
             f"{row} {number}": Asked(one, (self.layer if self.layer in (OUTPUT, *one.layers) else OUTPUT,))
-            for row, several in (rows | {PIXELS: [Pixels()]}).items()
+            for row, several in (rows | baselines(pool)).items()
             for number, one in enumerate(several)
         }
         ours = self._extract(asked, self.queries, kept, device, "query")
@@ -302,7 +302,7 @@ class Retrieval(Evaluator):
         chosen = order[np.unique(np.linspace(0, len(order) - 1, self.shown).round().astype(int))]
         count = min(5, found[TRAINED][0].index.shape[1])
         gallery = self.gallery or self.queries
-        shown_rows = [row for row in found if row not in (TRAINED, PIXELS)] + [TRAINED, PIXELS]
+        shown_rows = [row for row in found if row not in (TRAINED, PIXELS, HOG)] + [TRAINED]
         strips = []
         for query in chosen:
             lines = []

@@ -51,7 +51,7 @@ def test_colours_are_found_by_pixels_and_chance_is_as_it_should_be():
     scores = retrieved(Colors(), Colors(30, seed=1), exclude="none")
     assert scores.numbers["pixels/R@1"] == 1.0 and scores.numbers["pixels/mAP"] > 0.99
     assert scores.numbers["chance/R@1"] == pytest.approx(1 / 3)
-    assert [row["row"] for row in scores.table] == ["chance", "random", "trained", "pixels"]
+    assert [row["row"] for row in scores.table] == ["chance", "random", "trained", "pixels", "hog"]
     assert set(scores.pictures) == {"gallery", "hits_by_k"} and len(scores.tables["items"]) == 12
     assert [row["class"] for row in scores.tables["classes"]] == ["red", "green", "blue"]
 
@@ -77,7 +77,7 @@ def test_patches_of_frames_ask_and_answer():
 def test_the_data_are_read_once_for_all_rows_beside_the_pool_and_the_picture():
     queries = Colors(30)
     retrieved(queries, shown=1)
-    assert queries.looks <= 30 + 30 + 1 + 4 * 5
+    assert queries.looks <= 30 + 30 + 1 + 5 * 5
 
 
 def test_the_pose_of_neighbours_is_told_where_joints_are_known():

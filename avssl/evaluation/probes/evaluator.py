@@ -1,0 +1,480 @@
+"""Probes of every layer: which classes can be read from frozen features, from all labels or a few.
+
+Zhang, Isola and Efros, "Colorful Image Colorization", ECCV 2016, section 3.2 (a linear classifier on each layer), and
+Goyal et al., "Scaling and Benchmarking Self-Supervised Visual Representation Learning", ICCV 2019, section 4 (maps
+averaged to about 9,000 numbers). https://arxiv.org/abs/1603.08511, https://arxiv.org/abs/1905.01235
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from PIL.Image import Image
+from rich.progress import Progress
+
+from avssl.data import Dataset
+from avssl.evaluation.base import Evaluator, Fresh, Scores
+from avssl.evaluation.drawing import Curve, confusion_picture, curve_picture
+from avssl.evaluation.extraction import Asked, Extracted, extract
+from avssl.evaluation.features import OUTPUT, check_layer
+from avssl.evaluation.kept import Kept, digest
+from avssl.evaluation.looks import Recipe, Unit
+from avssl.evaluation.metrics.classification import Precision
+from avssl.evaluation.paired import Difference, paired_difference
+from avssl.evaluation.probes.base import Labels, Probe
+from avssl.evaluation.probes.judging import Judge, check_split, clusters_of, labels_of
+from avssl.evaluation.probes.linear import Linear
+from avssl.evaluation.probes.neighbours import KNearest
+from avssl.evaluation.probes.shots import labelled
+from avssl.evaluation.rows import RANDOM, TRAINED, baselines, contenders, pool_of
+from avssl.nets import Encoder
+
+CHANCE, CLUSTERS = "chance", "k-means"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Group:
+    """A cell of the table: what was read from which layer of which row, from how many labels."""
+
+    probe: str
+    shots: str
+    layer: str
+    row: str
+
+
+class Probes(Evaluator):
+    """Reads classes from frozen features of every asked layer; all layers and rows come from one pass over the data.
+
+    Rows: ``random`` (initial weights, batch statistics of the training data, means over initialisations), ``trained``,
+    further runs or weights, ``pixels``, ``hog``, and ``chance`` (the commonest class; for several labels their shares).
+
+    Args:
+        train: labelled data to learn from.
+        test: labelled data to judge; None with ``folds``.
+        folds: data sets of which each is the test once while the others are learned from (ESC-50's protocol), in place
+            of ``train`` and ``test``; the mean over folds is told.
+        probes: what reads the features.
+        layers: names of layers, ``"output"`` among them, or ``"all"``.
+        shots: labelled training items: ``"all"``, a share such as ``"10%"``, or a number for each class.
+        draws: how many times the labelled items are drawn where they are not all.
+        clusters: seeds of k-means, whose agreement with the test's classes is told; 0 for none.
+        unit: what a row is: an item (mean over clips), a clip or a frame.
+        stream: what is looked at: ``"frames"`` or ``"sound"``.
+        crop: the middle of each frame that is looked at.
+        most: numbers that a layer of maps is averaged to at most.
+        precision: for several labels an item: ``"voc07"`` or ``"area"``.
+        initialisations: of the random row.
+        extra: further rows, from a name to the folder of a run or a file of weights.
+        allow_shared_groups: training and test may share groups; then say so with the result.
+        seed: fixes draws, initialisations and fits.
+        workers: processes that read ahead.
+        quiet: show no progress.
+    """
+
+    name = "eval_probe"
+
+    def __init__(
+        self,
+        train: Dataset | None = None,
+        test: Dataset | None = None,
+        folds: Sequence[Dataset] = (),
+        probes: Sequence[Probe] | None = None,
+        layers: Sequence[str] | Literal["all"] = (OUTPUT,),
+        shots: Sequence[str | int] = ("all",),
+        draws: int = 3,
+        clusters: int = 3,
+        unit: Unit = "item",
+        stream: Literal["frames", "sound"] = "frames",
+        crop: int | tuple[int, int] | None = None,
+        most: int | None = 9216,
+        precision: Precision = "area",
+        initialisations: int = 3,
+        extra: Mapping[str, str] | None = None,
+        allow_shared_groups: bool = False,
+        seed: int = 0,
+        workers: int = 0,
+        quiet: bool = False,
+    ):
+        if bool(folds) == (train is not None or test is not None) or (folds and len(folds) < 2):
+            raise ValueError("give train and test, or at least two folds")
+        if not folds and (train is None or test is None):
+            raise ValueError("give both train and test")
+        if draws < 1 or initialisations < 1 or clusters < 0 or not shots:
+            raise ValueError(
+                f"needs draws, initialisations >= 1 and shots; got {draws}, {initialisations}, {list(shots)}"
+            )
+        self.sides: list[Dataset] = list(folds) or [side for side in (train, test) if side is not None]
+        self.folded = bool(folds)
+        self.probes = list(probes) if probes is not None else [Linear(), KNearest()]
+        if len({probe.name for probe in self.probes}) < len(self.probes):
+            raise ValueError("two probes have the same name; use each once")
+        self.layers, self.shots, self.draws, self.clusters = layers, list(shots), draws, clusters
+        self.recipe = Recipe(unit=unit, stream=stream, crop=crop, most=most)
+        self.precision: Precision = precision
+        self.initialisations, self.extra = initialisations, dict(extra or {})
+        self.allow_shared_groups, self.seed = allow_shared_groups, seed
+        self.workers, self.quiet = workers, quiet
+
+    def __call__(
+        self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
+    ) -> Scores:
+        kept = Kept(folder)
+        layers = (*encoder.layers, OUTPUT) if self.layers == "all" else tuple(self.layers)
+        for layer in layers:
+            check_layer(encoder, layer)
+        pool = pool_of(self.sides[0], crop=self.recipe.crop)
+        rows = contenders(encoder, pool, fresh, device, self.initialisations, self.seed, self.extra)
+        asked = {
+            f"{row} {number}": Asked(one, tuple(layer for layer in layers if layer in (OUTPUT, *one.layers)))
+            for row, several in rows.items()
+            for number, one in enumerate(several)
+        } | {f"{row} 0": Asked(one) for row, (one,) in baselines(pool).items()}
+        names = ["fold"] * len(self.sides) if self.folded else ["training", "test"]
+        sides = [
+            extract(asked, data, self.recipe, kept, device, name, workers=self.workers, quiet=self.quiet)
+            for data, name in zip(self.sides, names, strict=True)
+        ]
+        labels = [labels_of(side.rows, name) for side, name in zip(sides, names, strict=True)]
+        splits = self._splits(sides, labels)
+        found = self._fit(splits, sides, labels, asked, kept)
+        return self._scores(found, splits, sides, labels, asked, encoder)
+
+    def _splits(self, sides: list[Extracted], labels: list[Labels]) -> list[tuple[list[int], int]]:
+        """Return which sides are learned from and which is judged, and check that they may be."""
+        splits: list[tuple[list[int], int]] = [([0], 1)]
+        if self.folded:
+            splits = [([one for one in range(len(sides)) if one != test], test) for test in range(len(sides))]
+        for train, test in splits:
+            for one in train:
+                check_split(sides[one].rows, sides[test].rows, labels[one], labels[test], self.allow_shared_groups)
+        return splits
+
+    def _fit(
+        self,
+        splits: list[tuple[list[int], int]],
+        sides: list[Extracted],
+        labels: list[Labels],
+        asked: Mapping[str, Asked],
+        kept: Kept,
+    ) -> dict[Group, list[list[np.ndarray]]]:
+        """Return the scores of test items by group: a list over initialisations and draws of a list over folds."""
+        jobs = [
+            (name, layer, probe, shots, draw)
+            for name, one in asked.items()
+            for layer in one.layers
+            for probe in self.probes
+            for shots in self.shots
+            for draw in range(1 if shots == "all" else self.draws)
+        ]
+        found: dict[Group, list[list[np.ndarray]]] = {}
+        known: dict[tuple[str, str, str, str], Group] = {}
+        with Progress(disable=self.quiet, transient=True) as bar:
+            task = bar.add_task("probes", total=len(jobs))
+            for name, layer, probe, shots, draw in jobs:
+                row = name.rpartition(" ")[0]
+                bar.update(task, description=f"{row}, {layer}, {probe.name}, {shots}")
+                place = (probe.name, str(shots), layer, row)
+                group = known.setdefault(place, Group(probe=probe.name, shots=str(shots), layer=layer, row=row))
+                scores = [self._one(split, sides, labels, name, layer, probe, shots, draw, kept) for split in splits]
+                found.setdefault(group, []).append(scores)
+                bar.advance(task)
+        return found
+
+    def _one(
+        self,
+        split: tuple[list[int], int],
+        sides: list[Extracted],
+        labels: list[Labels],
+        name: str,
+        layer: str,
+        probe: Probe,
+        shots: str | int,
+        draw: int,
+        kept: Kept,
+    ) -> np.ndarray:
+        train, test = split
+        features = np.concatenate([sides[one].features[name][layer] for one in train])
+        truth = joined([labels[one] for one in train])
+        chosen = labelled(truth, shots, draw, self.seed)
+        asked = sides[test].features[name][layer]
+        key = {
+            "probe": probe.name,
+            "settings": probe.settings(),
+            "train": digest(features[chosen], np.nan_to_num(truth.table[chosen], nan=-1)),
+            "test": digest(asked),
+            "seed": self.seed + draw,
+        }
+        return kept(key, lambda: probe(features[chosen], truth.take(chosen), asked, self.seed + draw))
+
+    def _scores(
+        self,
+        found: Mapping[Group, list[list[np.ndarray]]],
+        splits: list[tuple[list[int], int]],
+        sides: list[Extracted],
+        labels: list[Labels],
+        asked: Mapping[str, Asked],
+        encoder: Encoder,
+    ) -> Scores:
+        judges = [Judge(labels[test], self.precision) for _, test in splits]
+        levels = [
+            judge.chance(joined([labels[one] for one in train]))
+            for judge, (train, _) in zip(judges, splits, strict=True)
+        ]
+        chance = {name: float(np.mean([level[name] for level in levels])) for name in levels[0]}
+        main = judges[0].main
+        numbers: dict[str, float] = {f"{CHANCE}/{name}": level for name, level in chance.items()}
+        table: list[dict[str, str]] = []
+        values: dict[Group, dict[str, np.ndarray]] = {}
+        for group, runs in found.items():
+            each = [[judge.measure(one) for judge, one in zip(judges, run, strict=True)] for run in runs]
+            values[group] = {
+                name: np.array([np.mean([fold[name] for fold in run]) for run in each]) for name in each[0][0]
+            }
+            numbers |= {f"{path(group)}/{name}": float(found_.mean()) for name, found_ in values[group].items()}
+        order = sorted(
+            found, key=lambda group: (group.probe, self._place(group.shots), layer_place(encoder, group.layer))
+        )
+        for group in order:
+            cells = {"probe": group.probe, "labels": group.shots, "layer": group.layer, "row": group.row}
+            table.append(cells | {name: told(found_) for name, found_ in values[group].items()})
+        blank = {"probe": "none", "labels": "", "layer": "", "row": CHANCE}
+        table.append(
+            blank
+            | {name: f"{100 * chance[name]:.1f}" if name in chance else "" for name in next(iter(values.values()))}
+        )
+        differences = self._differences(found, judges, sides, splits)
+        for group, one in differences.items():
+            name = f"{group.row}-{RANDOM}/{group.probe}/{group.shots}/{group.layer}/{main}"
+            numbers |= {name: one.mean, f"{name}/error": one.error, f"{name}/low": one.low, f"{name}/high": one.high}
+        agreed = self._clusters(sides, labels, splits, asked)
+        numbers |= {
+            f"{name}/{measure}": float(found_.mean())
+            for name, scores in agreed.items()
+            for measure, found_ in scores.items()
+        }
+        return Scores(
+            title=f"What can be read from frozen features: {main} in %",
+            numbers=numbers,
+            protocol=self._protocol(sides, labels, encoder),
+            table=tuple(table),
+            notes=tuple(self._notes(differences, main, agreed, sides)),
+            tables=self._tables(found, judges, sides, splits) | {"differences": difference_rows(differences, main)},
+            pictures=self._pictures(values, found, judges, encoder, chance[main], main),
+        )
+
+    def _place(self, shots: str) -> int:
+        return [str(one) for one in self.shots].index(shots)
+
+    def _differences(
+        self,
+        found: Mapping[Group, list[list[np.ndarray]]],
+        judges: list[Judge],
+        sides: list[Extracted],
+        splits: list[tuple[list[int], int]],
+    ) -> dict[Group, Difference]:
+        """Return each row's paired difference from random, over draws and initialisations, and groups of test items."""
+        by_place = {(group.probe, group.shots, group.layer, group.row): group for group in found}
+        differences = {}
+        names = np.concatenate([sides[test].rows.group for _, test in splits])
+        for group, runs in found.items():
+            other = by_place.get((group.probe, group.shots, group.layer, RANDOM))
+            if group.row == RANDOM or other is None:
+                continue
+            ours, theirs = (self._each(judges, side) for side in (runs, found[other]))
+            draws = max(len(ours), len(theirs))
+            ours, theirs = (np.resize(side, (draws, *side.shape[1:])) for side in (ours, theirs))
+            place = np.arange(np.size(ours, 1))  # classes, where items may have several
+            if len(place) == len(names):
+                _, place = np.unique(names, return_inverse=True)
+            differences[group] = paired_difference(ours, theirs, place)
+        return differences
+
+    @staticmethod
+    def _each(judges: list[Judge], runs: list[list[np.ndarray]]) -> np.ndarray:
+        """Return the worth of each test item of all folds, ``(runs, items, 1)``."""
+        return np.stack(
+            [np.concatenate([judge.each(one) for judge, one in zip(judges, run, strict=True)]) for run in runs]
+        )
+
+    def _clusters(
+        self,
+        sides: list[Extracted],
+        labels: list[Labels],
+        splits: list[tuple[list[int], int]],
+        asked: Mapping[str, Asked],
+    ) -> dict[str, dict[str, np.ndarray]]:
+        """Return the agreement of k-means with the classes of the (first) test side, by row."""
+        test = splits[0][1]
+        classes = labels[test].one
+        if not self.clusters or classes is None:
+            return {}
+        found: dict[str, dict[str, list[np.ndarray]]] = {}
+        for name, one in asked.items():
+            layer = OUTPUT if OUTPUT in one.layers else one.layers[-1]
+            scores = clusters_of(sides[test].features[name][layer], classes, range(self.clusters))
+            mine = found.setdefault(f"{CLUSTERS}/{name.rpartition(' ')[0]}", {})
+            for measure, values in scores.items():
+                mine.setdefault(measure, []).append(values)
+        return {row: {name: np.concatenate(values) for name, values in scores.items()} for row, scores in found.items()}
+
+    def _notes(
+        self,
+        differences: Mapping[Group, Difference],
+        main: str,
+        agreed: Mapping[str, Mapping[str, np.ndarray]],
+        sides: list[Extracted],
+    ) -> list[str]:
+        deepest = {group.probe: group.layer for group in differences if group.row == TRAINED}
+        notes = [
+            f"{group.row} − {RANDOM}, {group.probe}, {group.shots} labels, {group.layer}: {one} points of {main}"
+            for group, one in differences.items()
+            if group.row == TRAINED and group.layer == deepest[group.probe]
+        ]
+        if len(differences) > len(notes):
+            notes.append("Differences from random of all layers and rows: differences.csv.")
+        for row, scores in agreed.items():
+            told_ = ", ".join(f"{name} {100 * values.mean():.1f}" for name, values in scores.items())
+            notes.append(f"{row.replace('/', ', ')}: {told_} (as many clusters as classes, {self.clusters} seeds)")
+        for side in sides:
+            if side.rows.failures:
+                notes.append(f"{len(side.rows.failures)} items could not be read, such as {side.rows.failures[0]}.")
+        if self.allow_shared_groups:
+            notes.append("Training and test share groups: what is alike in them may have been learned by heart.")
+        return notes
+
+    def _tables(
+        self,
+        found: Mapping[Group, list[list[np.ndarray]]],
+        judges: list[Judge],
+        sides: list[Extracted],
+        splits: list[tuple[list[int], int]],
+    ) -> dict[str, list[dict[str, Any]]]:
+        """Return a row an item (first draw), and a row a class."""
+        items: list[dict[str, Any]] = []
+        classes: list[dict[str, Any]] = []
+        for group, runs in found.items():
+            about = {"probe": group.probe, "labels": group.shots, "layer": group.layer, "row": group.row}
+            for judge, scores, (_, test) in zip(judges, runs[0], splits, strict=True):
+                rows, truth, one = sides[test].rows, judge.truth, judge.truth.one
+                for item, label in enumerate([] if one is None else one.tolist()):
+                    surest = int(scores[item].argmax())
+                    items.append(
+                        about
+                        | {"path": rows.path[item], "truth": truth.classes[label]}
+                        | {
+                            "found": name_at(truth.classes, surest),
+                            "score of the truth": round(float(scores[item, label]), 4),
+                        }
+                    )
+            several = [[judge.per_class(one) for judge, one in zip(judges, run, strict=True)] for run in runs]
+            with np.errstate(invalid="ignore"):
+                means = np.array(
+                    [
+                        [np.nanmean(one) if np.isfinite(one).any() else np.nan for one in np.array(run).T]
+                        for run in several
+                    ]
+                )
+            for number, value in enumerate(means.mean(0)):
+                classes.append(
+                    about | {"class": name_at(judges[0].truth.classes, number), judges[0].main: round(float(value), 4)}
+                )
+        return {"items": items, "classes": classes} if items else {"classes": classes}
+
+    def _pictures(
+        self,
+        values: Mapping[Group, Mapping[str, np.ndarray]],
+        found: Mapping[Group, list[list[np.ndarray]]],
+        judges: list[Judge],
+        encoder: Encoder,
+        chance: float,
+        main: str,
+    ) -> dict[str, Image]:
+        panels: dict[str, list[Curve]] = {}
+        layers = sorted({group.layer for group in values}, key=lambda layer: layer_place(encoder, layer))
+        for group in values:
+            panels.setdefault(f"{group.probe}, {group.shots} labels", [])
+        for title, curves in panels.items():
+            lines: dict[str, list[tuple[int, float]]] = {}
+            for group, scores in values.items():
+                if f"{group.probe}, {group.shots} labels" == title:
+                    lines.setdefault(group.row, []).append(
+                        (layers.index(group.layer), 100 * float(scores[main].mean()))
+                    )
+            for row, points in lines.items():
+                places, heights = zip(*sorted(points), strict=True)
+                flat = len(points) == 1 and len(layers) > 1
+                across = np.arange(len(layers)) if flat else np.array(places)
+                curves.append(Curve(row, across.astype(float), np.resize(heights, len(across))))
+            curves.append(Curve(CHANCE, np.arange(len(layers)).astype(float), np.full(len(layers), 100 * chance)))
+        pictures = {"by_layer": curve_picture(panels, across="layer", up=f"{main}, %", marks=layers)}
+        truth = judges[0].truth
+        if truth.one is not None and len(truth.classes) <= 60:
+            group = next(one for one in found if one.row == TRAINED)
+            scores = found[group][0][0]
+            counts = np.zeros((len(truth.classes), max(scores.shape[1], len(truth.classes))), int)
+            np.add.at(counts, (truth.one, scores.argmax(1)), 1)
+            pictures["confusion"] = confusion_picture(
+                counts, truth.classes, f"{group.probe} on {group.layer} of the trained"
+            )
+        return pictures
+
+    def _protocol(self, sides: list[Extracted], labels: list[Labels], encoder: Encoder) -> dict[str, Any]:
+        sizes = [len(side.rows) for side in sides]
+        return {
+            "encoder": type(encoder).__name__,
+            "weights": digest(encoder),
+            "layers": self.layers,
+            "rows": f"{self.recipe.unit}s of {self.recipe.stream}",
+            "crop": self.recipe.crop,
+            "numbers a layer": f"maps averaged to at most {self.recipe.most}",
+            "classes": len(labels[-1].classes),
+            "data": f"{len(sizes)} folds of {sizes}" if self.folded else f"{sizes[0]} training, {sizes[1]} test",
+            "shots": self.shots,
+            "draws": self.draws,
+            "labelled": "nested, the same for every row; every class at least once",
+            "random": f"{self.initialisations} initialisations, batch statistics of the training data",
+            "probes": {probe.name: probe.settings() for probe in self.probes},
+            "shared groups": self.allow_shared_groups,
+            "seed": self.seed,
+            "torch": torch.__version__,
+        }
+
+
+def difference_rows(differences: Mapping[Group, Difference], main: str) -> list[dict[str, Any]]:
+    """One row a group: its paired difference from random."""
+    rows = [
+        {"probe": group.probe, "labels": group.shots, "layer": group.layer, "row": group.row, "measure": main}
+        | {name: round(getattr(one, name), 5) for name in ("mean", "error", "low", "high")}
+        for group, one in differences.items()
+    ]
+    return rows or [{"row": "none"}]
+
+
+def joined(labels: Sequence[Labels]) -> Labels:
+    """Return several sides' labels as one."""
+    classes = max((side.classes for side in labels), key=len)
+    if labels[0].one is not None:
+        return Labels(np.concatenate([side.one for side in labels if side.one is not None]), None, classes)
+    return Labels(None, np.concatenate([side.several for side in labels if side.several is not None]), classes)
+
+
+def path(group: Group) -> str:
+    return f"{group.row}/{group.probe}/{group.shots}/{group.layer}"
+
+
+def layer_place(encoder: Encoder, layer: str) -> int:
+    """Return where a layer stands from shallow to deep; the output last."""
+    return encoder.layers.index(layer) if layer in encoder.layers else len(encoder.layers)
+
+
+def told(values: np.ndarray) -> str:
+    """Return a mean in percent, with the deviation over initialisations and draws."""
+    spread = f" ± {100 * values.std(ddof=1):.1f}" if len(values) > 1 else ""
+    return f"{100 * values.mean():.1f}{spread}"
+
+
+def name_at(classes: Sequence[str], number: int) -> str:
+    return classes[number] if number < len(classes) else str(number)

@@ -1,0 +1,125 @@
+"""Probing a run: every layer from one read, rows beside it, leaks and gaps refused."""
+
+import numpy as np
+import pytest
+import torch
+
+from avssl.config import ConfigError
+from avssl.evaluation import Probes
+from avssl.evaluation.probes import SVM, KNearest, Linear
+from avssl.nets import SmallNet
+from tests.evaluation.retrieval.test_evaluator import Colors
+
+
+class Tagged(Colors):
+    """Colours, where an item may show several."""
+
+    def __getitem__(self, key):
+        index = key[1] if isinstance(key, tuple) else key
+        item = super().__getitem__(key)
+        labels = torch.zeros(3)
+        labels[index % 3] = 1
+        labels[(index + 1) % 3] = torch.nan if index % 4 == 0 else 0
+        return item | {"labels": labels, "label": -1}
+
+
+def probed(train, test, **settings):
+    known = {"probes": [Linear(penalties=(1e-2,)), KNearest(k=5)], "initialisations": 2, "clusters": 1, "quiet": True}
+    return Probes(train, test, **(known | settings))(SmallNet(width=4, dim=8))
+
+
+def test_colours_are_read_from_every_layer_beside_chance_and_baselines():
+    scores = probed(Colors(30), Colors(12, seed=1), layers="all")
+    assert scores.numbers["pixels/linear/all/output/accuracy"] == 1.0
+    assert scores.numbers["chance/accuracy"] == pytest.approx(1 / 3)
+    layers = {row["layer"] for row in scores.table if row["row"] == "trained"}
+    assert layers == {"conv1", "conv2", "conv3", "fc", "output"}
+    assert scores.numbers["k-means/pixels/NMI"] == pytest.approx(1.0)
+    assert set(scores.pictures) == {"by_layer", "confusion"}
+    assert {"items", "classes", "differences"} == set(scores.tables)
+
+
+def test_without_a_cue_everything_is_at_chance():
+    scores = probed(Colors(90, cue=False), Colors(90, seed=1, cue=False), probes=[Linear()])
+    for row in ("random", "trained", "pixels", "hog"):
+        assert scores.numbers[f"{row}/linear/all/output/accuracy"] == pytest.approx(1 / 3, abs=0.15)
+
+
+def test_the_data_are_read_once_for_all_layers_rows_and_probes():
+    train, test = Colors(30), Colors(12, seed=1)
+    probed(train, test, layers="all")
+    assert train.looks == 30 + 30 and test.looks == 12  # the pool of the random rows, and one pass
+
+
+def test_few_labels_are_drawn_alike_for_every_row():
+    scores = probed(Colors(60), Colors(12, seed=1), shots=["10%", 2], draws=2, probes=[KNearest(k=1)])
+    assert {row["labels"] for row in scores.table if row["row"] == "trained"} == {"10%", "2"}
+    assert scores.numbers["pixels/kNN k=1 cosine T=0.07/2/output/accuracy"] == 1.0
+
+
+def test_folds_are_each_the_test_once():
+    folds = [Colors(12, seed=seed) for seed in range(3)]
+    scores = probed(None, None, folds=folds, probes=[Linear(penalties=(1e-2,))])
+    assert scores.numbers["pixels/linear/all/output/accuracy"] == 1.0
+    assert (
+        scores.protocol["data"] == "3 folds of [12, 12, 12]"
+        and len({row["path"] for row in scores.tables["items"]}) == 36
+    )
+
+
+@pytest.mark.parametrize("precision", ["voc07", "area"])
+def test_several_labels_are_judged_by_average_precision(precision):
+    scores = probed(
+        Tagged(60), Tagged(24, seed=1), probes=[SVM(costs=(1.0,)), Linear(penalties=(1e-2,))], precision=precision
+    )
+    assert scores.numbers[f"pixels/SVM/all/output/mAP ({precision})"] > 0.95
+    assert scores.numbers[f"chance/mAP ({precision})"] == pytest.approx(0.36, abs=0.05)
+    assert scores.table[-1]["row"] == "chance"
+
+
+def test_what_was_fitted_is_kept(tmp_path):
+    probes = Probes(Colors(12), Colors(6, seed=1), probes=[Linear()], initialisations=1, clusters=0, quiet=True)
+    first = probes(SmallNet(width=4, dim=8).eval(), lambda seed: SmallNet(width=4, dim=8), tmp_path)
+    count = len(list(tmp_path.iterdir()))
+    assert count >= 4 and first.numbers["pixels/linear/all/output/accuracy"] == 1.0
+
+
+class Gap(Colors):
+    """Shows red and green alone."""
+
+    def __getitem__(self, key):
+        index = key[1] if isinstance(key, tuple) else key
+        return super().__getitem__((0, index)) | {"label": index % 2}
+
+
+class Broken(SmallNet):
+    def forward(self, images):
+        return super().forward(images) * np.nan
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "settings", "complaint"),
+    [
+        (Colors(12), Colors(12), {}, r"12 groups .* are in training and in test, such as '0-0.mp4'"),
+        (Colors(12, labels=False), Colors(12, seed=1), {}, "12 of the 12 training rows have no class"),
+        (Colors(1), Colors(3, seed=1), {}, "one class alone"),
+        (Gap(12), Colors(12, seed=1), {}, "1 classes of the test have no training item, such as 'blue'"),
+        (Colors(12), Colors(12, seed=1), {"shots": [9]}, "9 items of each class are asked for, but 'red' has only 4"),
+        (Colors(12), Colors(12, seed=1), {"layers": ["conv9"]}, "has no layer 'conv9'"),
+    ],
+)
+def test_what_cannot_be_judged_is_told(train, test, settings, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        probed(train, test, **settings)
+
+
+def test_features_that_are_not_numbers_are_told():
+    with pytest.raises(ConfigError, match="features of output are not finite for 12 of 12 rows of the training"):
+        Probes(Colors(12), Colors(6, seed=1), initialisations=1, quiet=True)(
+            Broken(width=4, dim=8), lambda seed: SmallNet()
+        )
+
+
+def test_shared_groups_may_be_allowed_and_are_told():
+    scores = probed(Colors(12), Colors(12), allow_shared_groups=True)
+    assert "share groups" in scores.notes[-1] and scores.protocol["shared groups"] is True
