@@ -64,7 +64,8 @@ class Scenes(Dataset):
     Args:
         source: a CSV or Parquet manifest with a column ``path`` and any of ``boxes`` (see `read_boxes`), ``mask`` and
             ``normals`` (files, relative to the manifest), and optionally ``split`` (words), ``group`` and ``truth``
-            (how the annotations came about); a folder that holds it; ``"demo:stills"`` or ``"demo:solids"``.
+            (how the annotations came about); a folder that holds it; ``"demo:stills"``, ``"demo:crowd"`` or
+            ``"demo:solids"``.
         split: keep only rows with this word in the column ``split``.
         size: None as they are, a number for the short side, (height, width) for a fixed size, in pixels; boxes,
             masks and normals come along (the nearest pixel's).
@@ -191,7 +192,7 @@ def find_manifest(source: str | Path) -> Path:
             return candidate
     raise ValueError(
         f"{path} {'holds no manifest.csv' if path.exists() else 'does not exist'}; annotated pictures come from a "
-        "manifest, as datasets/<name>/prepare.py writes it, or from demo:stills or demo:solids"
+        "manifest, as datasets/<name>/prepare.py writes it, or from demo:stills, demo:crowd or demo:solids"
     )
 
 

@@ -55,6 +55,16 @@ class Encoder(Recorded, nn.Module):
         """
         return self.trunk((images - self.mean) / self.std)
 
+    def place(self, layer: str) -> str:
+        """Return where a layer is in ``trunk``, such as ``"features.9"``.
+
+        Raises:
+            ValueError: if it is not one of ``self.layers``.
+        """
+        if layer not in self._places:
+            raise ValueError(f"{type(self).__name__} has no layer {layer!r}; it has {', '.join(self.layers)}")
+        return self._places[layer]
+
     def taps(self, images: Tensor, layers: Sequence[str], whole: bool = True) -> dict[str, Tensor]:
         """Return what chosen layers make of pictures, from one pass.
 
@@ -70,9 +80,7 @@ class Encoder(Recorded, nn.Module):
             ValueError: if a name is not one of ``self.layers``.
         """
         seen: dict[str, Tensor] = {}
-        for name in layers:
-            if name not in self._places:
-                raise ValueError(f"{type(self).__name__} has no layer {name!r}; it has {', '.join(self.layers)}")
+        places = {name: self.place(name) for name in layers}
 
         def keep(name: str):
             def hook(_module: nn.Module, _inputs: tuple, output: Tensor) -> None:
@@ -82,7 +90,7 @@ class Encoder(Recorded, nn.Module):
 
             return hook
 
-        handles = [self.trunk.get_submodule(self._places[name]).register_forward_hook(keep(name)) for name in layers]
+        handles = [self.trunk.get_submodule(place).register_forward_hook(keep(name)) for name, place in places.items()]
         try:
             self(images)
         except _Enough:  # leaves a forward pass of any shape from within

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from avssl.data.demo import PARTS, draw_figure, prepare
-from avssl.data.demo.scenes import FRAMES, LOOKS, boxes_of
+from avssl.data.demo.crowd import boxes_of, draw_crowd
+from avssl.data.demo.scenes import FRAMES, LOOKS
 from avssl.data.demo.solids import draw_solids
-from avssl.data.scenes import Scenes, read_boxes
+from avssl.data.scenes import Scenes
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +39,26 @@ def test_boxes_are_tight_around_the_parts_that_are_seen(stills):
 def test_an_object_that_is_hardly_seen_has_no_box():
     parts = np.zeros((20, 20), np.uint8)
     parts[0, :8] = 1 + [name for name, *_ in PARTS].index("torso")
-    assert boxes_of(parts) == ""
+    assert boxes_of(parts) == []
     parts[1, :8] = parts[0, :8]
-    assert [box.name for box in read_boxes(boxes_of(parts))] == ["torso", "figure"]
+    assert [box.name for box in boxes_of(parts)] == ["torso", "figure"]
+
+
+def test_a_crowd_has_figures_at_any_place_whose_boxes_are_tight_where_nobody_hides_them(tmp_path):
+    places, counts = [], []
+    for seed in range(30):
+        crowd = draw_crowd((9, seed))
+        figures = [box for box in crowd.boxes if box.name == "figure"]
+        counts.append(len(figures))
+        places += [box.edges[:2] for box in figures]
+        if len(figures) == 1:
+            rows, columns = np.nonzero(crowd.parts)
+            assert figures[0].edges == (columns.min() - 0.5, rows.min() - 0.5, columns.max() + 0.5, rows.max() + 0.5)
+    assert set(counts) == {1, 2, 3}
+    assert np.std(places, axis=0).min() > 5  # pixels: they are not all in one place
+    item = Scenes(prepare("crowd", tmp_path, train=1, heldout=0, progress=False))[0]
+    assert item["frames"].shape[-2:] == item["mask"].shape == (96, 96)
+    assert len(item["boxes"]) == len(draw_crowd((20, 0)).boxes)
 
 
 def test_an_interrupted_world_is_finished_and_a_finished_one_is_left_alone(stills):
@@ -78,5 +96,5 @@ def test_solids_come_with_their_normals(tmp_path):
 
 
 def test_an_unknown_world_is_told_the_known_ones():
-    with pytest.raises(ValueError, match="the demo has the worlds figures, stills, solids"):
+    with pytest.raises(ValueError, match="the demo has the worlds figures, stills, crowd, solids"):
         prepare("clouds")

@@ -1,4 +1,4 @@
-"""Worlds of pictures: the demo figures with their parts and boxes, and rooms of solids with exact normals.
+"""Worlds of pictures: the demo figures with their parts, crowds of them with boxes, rooms of solids with normals.
 
 Where no annotated pictures are at hand they stand in for them, in the form in which official sets come: pictures,
 palette masks and arrays beside them, and a manifest, see `avssl.data.scenes`.
@@ -6,24 +6,29 @@ palette masks and arrays beside them, and a manifest, see `avssl.data.scenes`.
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from avssl.cache import cache_folder, whole
+from avssl.data.demo.crowd import boxes_of, draw_crowd
 from avssl.data.demo.drawing import draw_all
 from avssl.data.demo.figures import PARTS, draw_figure
 from avssl.data.demo.motion import STYLES
 from avssl.data.demo.solids import draw_solids
+from avssl.data.scenes import Box, write_boxes
 
-WORLDS = ("stills", "solids")
-VERSION = {"stills": "stills-v1", "solids": "solids-v1"}  # change it whenever a picture changes
+VERSION = {"stills": "stills-v1", "crowd": "crowd-v1", "solids": "solids-v1"}  # change it whenever a picture changes
+WORLDS = tuple(VERSION)
 LOOKS = {"train": 1, "heldout": 4}  # pictures of each thing drawn
-SEEDS = {"stills": {"train": 0, "heldout": 1}, "solids": {"train": 10, "heldout": 11}}  # the figures' own in stills
+SEEDS = {  # the first half of a seed; the figures of the demo in stills, others in the rest
+    "stills": {"train": 0, "heldout": 1},
+    "crowd": {"train": 20, "heldout": 21},
+    "solids": {"train": 10, "heldout": 11},
+}
 FRAMES = 64  # of a demo figure's recording
-BOXES = {"head": ("head",), "torso": ("torso",), "figure": tuple(name for name, *_ in PARTS)}  # objects and their parts
-LEAST = 9  # pixels that must be seen of an object for it to get a box
 
 
 def prepare(
@@ -39,8 +44,9 @@ def prepare(
 
     ``"stills"``: one frame of each training figure of the demo and four of each held-out one, 72x72 PNG, a palette
     PNG with the parts (0 background, ``1 + i`` for ``PARTS[i]``), and the boxes of the figure, its head and its
-    torso, as far as they are seen. ``"solids"``: rooms with spheres and boxes, see `avssl.data.demo.solids`, the same
-    numbers of pictures, and an ``.npz`` with ``normals`` for each. The folder holds ``manifest.csv``.
+    torso, as far as they are seen. ``"crowd"``: one to three other figures in 96x96 pixels, at any place, with the
+    same annotations. ``"solids"``: rooms with spheres and boxes, see `avssl.data.demo.solids`, and an ``.npz`` with
+    ``normals`` for each. All have the same numbers of pictures, and a ``manifest.csv``.
 
     Args:
         world: one of `WORLDS`.
@@ -55,7 +61,11 @@ def prepare(
     folder = Path(root) if root is not None else cache_folder("demo", name)
     for split in LOOKS:
         (folder / split).mkdir(parents=True, exist_ok=True)
-    draw, row = (_draw_still, _still_row) if world == "stills" else (_draw_solids, _solids_row)
+    draw, row = {
+        "stills": (_draw_still, _parts_row),
+        "crowd": (_draw_crowd, _parts_row),
+        "solids": (_draw_solids, _solids_row),
+    }[world]
     things = [(split, number) for split, count in (("train", train), ("heldout", heldout)) for number in range(count)]
     missing = [one for one in things if not _drawn(folder, *one)]
     if missing:
@@ -68,40 +78,37 @@ def prepare(
     return folder
 
 
-def boxes_of(parts: np.ndarray) -> str:
-    """Return the boxes of a figure's objects as a manifest writes them, see `avssl.data.scenes.read_boxes`.
-
-    Args:
-        parts: 0 for the background, ``1 + i`` for ``PARTS[i]``, ``(H, W)``.
-    """
-    names = [name for name, *_ in PARTS]
-    found = []
-    for thing, members in BOXES.items():
-        rows, columns = np.nonzero(np.isin(parts, [1 + names.index(member) for member in members]))
-        if len(rows) >= LEAST:
-            edges = columns.min() - 0.5, rows.min() - 0.5, columns.max() + 0.5, rows.max() + 0.5
-            found.append(" ".join([*(f"{edge:g}" for edge in edges), thing]))
-    return " | ".join(found)
-
-
 def _files(split: str, number: int, look: int) -> str:
     return f"{split}/{number:05d}_{look}"
 
 
 def _drawn(folder: Path, split: str, number: int) -> bool:
-    """Tell whether a thing's last file is there; it is written last."""
+    """Tell whether a thing's last picture is there; it is written last."""
     return (folder / f"{_files(split, number, LOOKS[split] - 1)}.png").exists()
 
 
 def _draw_still(folder: Path, split: str, number: int) -> None:
     drawing = draw_figure((SEEDS["stills"][split], number), style=STYLES[number % len(STYLES)], frames=FRAMES)
-    looks = LOOKS[split]
-    for look in range(looks):
-        frame = (number * 7 + look * FRAMES // looks) % FRAMES  # another moment for each figure
-        mask = Image.frombytes("P", drawing.parts.shape[:0:-1], drawing.parts[frame].tobytes())
-        mask.putpalette(_palette())
-        _save(folder / f"{_files(split, number, look)}_parts.png", mask)
-        _save(folder / f"{_files(split, number, look)}.png", Image.fromarray(drawing.frames[frame]))
+    for look in range(LOOKS[split]):
+        frame = (number * 7 + look * FRAMES // LOOKS[split]) % FRAMES  # another moment for each figure
+        boxes = boxes_of(drawing.parts[frame])
+        _save_parts(folder / _files(split, number, look), drawing.frames[frame], drawing.parts[frame], boxes)
+
+
+def _draw_crowd(folder: Path, split: str, number: int) -> None:
+    for look in range(LOOKS[split]):
+        crowd = draw_crowd((SEEDS["crowd"][split], number * LOOKS[split] + look))
+        _save_parts(folder / _files(split, number, look), crowd.image, crowd.parts, crowd.boxes)
+
+
+def _save_parts(stem: Path, image: np.ndarray, parts: np.ndarray, boxes: Sequence[Box]) -> None:
+    """Write a picture, its palette mask and its boxes; the picture last, so that it always has its annotations."""
+    mask = Image.frombytes("P", parts.shape[::-1], parts.tobytes())
+    mask.putpalette(_palette())
+    _save(stem.with_name(f"{stem.name}_parts.png"), mask)
+    with whole(stem.with_name(f"{stem.name}.txt")) as part:
+        part.write_text(write_boxes(boxes))
+    _save(stem.with_name(f"{stem.name}.png"), Image.fromarray(image))
 
 
 def _draw_solids(folder: Path, split: str, number: int) -> None:
@@ -112,12 +119,11 @@ def _draw_solids(folder: Path, split: str, number: int) -> None:
         _save(folder / f"{_files(split, number, look)}.png", Image.fromarray(solids.image))
 
 
-def _still_row(folder: Path, split: str, number: int, look: int) -> dict[str, str]:
+def _parts_row(folder: Path, split: str, number: int, look: int) -> dict[str, str]:
     name = _files(split, number, look)
-    with Image.open(folder / f"{name}_parts.png") as mask:
-        boxes = boxes_of(np.asarray(mask))
-    about = {"path": f"{name}.png", "split": split, "group": f"{split}/{number:05d}"}
-    return about | {"mask": f"{name}_parts.png", "boxes": boxes, "truth": "exact"}
+    group = f"{split}/{number:05d}"
+    about = {"path": f"{name}.png", "split": split, "group": group, "mask": f"{name}_parts.png", "truth": "exact"}
+    return about | {"boxes": (folder / f"{name}.txt").read_text()}
 
 
 def _solids_row(folder: Path, split: str, number: int, look: int) -> dict[str, str]:
