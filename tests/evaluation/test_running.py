@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 from avssl.config import ConfigError, make, read
 from avssl.data.demo import prepare
 from avssl.evaluation import Evaluator, KeyPoints, Neighbours, evaluate
-from avssl.evaluation.keypoints.heads import Regression, Ridge
 from avssl.evaluation.kept import digest
+from avssl.evaluation.keypoints.heads import Regression, Ridge
 from avssl.evaluation.running import chosen
 from avssl.evaluation.runs import find_run, fresh_encoders
 from avssl.nets import SmallNet
@@ -48,7 +48,7 @@ def test_an_evaluation_leaves_scores_tables_pictures_and_the_page_in_the_run(run
     for name in (*first["tables"].values(), *first["pictures"].values(), *second["pictures"].values()):
         assert (run / name).stat().st_size > 100
     with open(run / first["tables"]["items"], newline="") as file:
-        assert len(list(csv.DictReader(file))) == 4 * 2 * 10
+        assert len(list(csv.DictReader(file))) == 5 * 2 * 10
     assert (run / "report.html").read_text().count("<img") == 3
     printed = capsys.readouterr().out
     assert "trained" in printed and "mean pose" in printed and "Protocol" in printed
@@ -76,7 +76,7 @@ def test_the_newest_run_with_weights_is_taken(run):
 def test_extra_rows_are_loaded_from_their_runs(run):
     scores = key_points(extra={"other": str(run)})(SmallNet(dim=8, width=4))
     assert "other" in {row["row"] for row in scores.table}
-    with pytest.raises(ConfigError, match="there is no folder nowhere"):
+    with pytest.raises(ConfigError, match="there is no file nowhere"):
         key_points(extra={"other": "nowhere"})(SmallNet(dim=8, width=4))
 
 

@@ -5,6 +5,7 @@ https://arxiv.org/abs/1603.08561
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +13,23 @@ import numpy as np
 import torch
 from rich.progress import Progress
 
-import avssl
 from avssl.config import ConfigError
 from avssl.data import Dataset
-from avssl.evaluation.metrics import pck
 from avssl.evaluation.base import Evaluator, Fresh, Scores
 from avssl.evaluation.features import Extractor, check_layer
-from avssl.evaluation.keypoints.heads import Head, Labelled, Regression, Ridge
 from avssl.evaluation.kept import Kept, digest
 from avssl.evaluation.keypoints.fits import Fit, Judge
-from avssl.evaluation.keypoints.table import summarise
+from avssl.evaluation.keypoints.heads import Head, Labelled, Regression, Ridge
 from avssl.evaluation.keypoints.people import Joints, People, gather
-from avssl.evaluation.rows import PIXELS, RANDOM, TRAINED, Pixels, calibrated, reinitialised
-from avssl.evaluation.runs import find_run
-from avssl.evaluation.keypoints.skeletons import skeleton_of
+from avssl.evaluation.keypoints.protocols import protocol_of
+from avssl.evaluation.keypoints.skeletons import FIGURE, skeleton_of
+from avssl.evaluation.keypoints.table import summarise
+from avssl.evaluation.rows import HOG, PIXELS, RANDOM, baselines, contenders
 from avssl.nets import Encoder
 from avssl.sampling import rng_for
 
 MEAN_POSE = "mean pose"
+ALL = "all"  # every training item is labelled
 
 
 class KeyPoints(Evaluator):
@@ -41,21 +41,23 @@ class KeyPoints(Evaluator):
     - ``trained``: the encoder;
     - ``random``: its architecture with initial weights, another initialisation for each draw, batch statistics
       calibrated on the training pictures;
-    - ``pixels``: ridge regression on the picture itself;
+    - ``pixels`` and ``hog``: ridge regression on the picture itself, and on its histograms of oriented gradients;
     - ``mean pose``: the mean of the labelled poses, whatever the picture: the level of knowing nothing;
     - one for each of ``extra``.
 
     Args:
-        train: videos to label, a frame or more of each; their pictures also calibrate the random rows.
-        test: videos that no label comes from.
-        labels: how many labelled pictures, one number or several.
+        train: videos or people to label, a frame or more of each; their pictures also calibrate the random rows.
+        test: videos or people that no label comes from.
+        labels: how many labelled pictures, one number or several; ``"all"`` for every training item.
         draws: how many times the labels are drawn, at least 3 to say how sure a difference is.
         heads: what learns from the labels.
         margin: pixels of the pictures that are cut on each side; heads that augment shift within them.
-        skeleton: the joint convention; its torso is the normaliser.
-        thresholds: of the PCKs, in torso lengths; differences and items are given for the first one.
+        skeleton: the joint convention; None for that of the data, or ``figure``.
+        protocol: how predictions are judged, one of `avssl.evaluation.keypoints.protocols.PRESETS`.
+        thresholds: of the PCKs, in place of the protocol's; differences and items are given for the first one.
         joints: which joints count: every ``"labelled"`` one, hidden ones too (as in MPII), or the ``"visible"``.
-        extra: further rows, from a name to the folder of a run.
+        extra: further rows, from a name to the folder of a run or a file of weights.
+        read: training items that labels are drawn from at most, a sample by chance of larger data.
         seed: fixes draws, initialisations and fits.
         shown: how many test pictures are drawn.
         quiet: show no progress.
@@ -67,27 +69,39 @@ class KeyPoints(Evaluator):
         self,
         train: Dataset,
         test: Dataset,
-        labels: Sequence[int] = (50, 200),
+        labels: Sequence[int | str] = (50, 200),
         draws: int = 3,
         heads: Sequence[Head] | None = None,
         margin: int = 2,
-        skeleton: str = "figure",
-        thresholds: Sequence[float] = (0.2, 0.1, 0.5),
+        skeleton: str | None = None,
+        protocol: str = "default",
+        thresholds: Sequence[float] | None = None,
         joints: Joints = "labelled",
         extra: Mapping[str, str] | None = None,
+        read: int = 4096,
         seed: int = 0,
         shown: int = 6,
         quiet: bool = False,
     ):
-        if not labels or min(labels) < 4 or draws < 1:
-            raise ValueError(f"needs at least 4 labels and 1 draw; got labels={list(labels)}, draws={draws}")
-        self.train, self.test, self.labels, self.draws = train, test, sorted(set(labels)), draws
+        wrong = [count for count in labels if count != ALL and (not isinstance(count, int) or count < 4)]
+        if not labels or wrong or draws < 1 or read < 4:
+            raise ValueError(
+                f"needs at least 4 labels (numbers, or all), 4 items to read and 1 draw; got labels={list(labels)}, "
+                f"read={read}, draws={draws}"
+            )
+        self.train, self.test, self.draws, self.read = train, test, draws, read
+        self.labels: list[int] = sorted({count for count in labels if isinstance(count, int)})
+        self.all = ALL in labels
         self.heads = list(heads) if heads is not None else [Ridge(), Regression()]
         if len({head.name for head in self.heads}) < len(self.heads):
             raise ValueError("two heads have the same name; use each head once")
-        if not thresholds or min(thresholds) <= 0:
-            raise ValueError(f"thresholds must be lengths above 0, got {list(thresholds)}")
-        self.margin, self.skeleton, self.thresholds = margin, skeleton_of(skeleton), tuple(thresholds)
+        self.protocol = protocol_of(protocol)
+        if thresholds is not None:
+            if not thresholds or min(thresholds) <= 0:
+                raise ValueError(f"thresholds must be lengths above 0, got {list(thresholds)}")
+            self.protocol = replace(self.protocol, thresholds=tuple(thresholds))
+        self.margin = margin
+        self.skeleton = skeleton_of(skeleton or getattr(test, "skeleton", None) or FIGURE.name)
         self.joints: Joints = joints
         self.extra, self.seed, self.shown, self.quiet = dict(extra or {}), seed, shown, quiet
 
@@ -97,16 +111,19 @@ class KeyPoints(Evaluator):
         for head in self.heads:
             if isinstance(head, Ridge) and head.layer is not None:
                 check_layer(encoder, head.layer)
-        train = gather(self.train, "training", self.joints, self.quiet)
+        train = gather(self.train, "training", self.joints, self.quiet, self._chosen())
         test = gather(self.test, "test", self.joints, self.quiet).cropped(self.margin)
+        if self.all:
+            self.labels = sorted({*self.labels, len(train.paths)})
         self._check(train, test)
+        judge = Judge(test, self.skeleton, self.protocol)
         kept = Kept(folder)
         extract = Extractor(kept, device, quiet=self.quiet)
         rows = self._rows(encoder, fresh, train, device)
         jobs = [
             (name, encoders[draw], head, labels, draw)
             for name, encoders in rows.items()
-            for head in (self._for_pixels() if name == PIXELS else self.heads)
+            for head in (self._for_pixels() if name in (PIXELS, HOG) else self.heads)
             for labels in self.labels
             for draw in range(self.draws)
         ]
@@ -122,8 +139,7 @@ class KeyPoints(Evaluator):
                 found = self._fit(network, head, draws[labels, draw], test, extract, draw, kept)
                 fits.append(Fit(row=name, head=head.name, labels=labels, draw=draw, found=found))
                 progress.advance(bar)
-        judge = Judge(test, self.skeleton, self.thresholds)
-        return summarise(fits, judge, self._protocol(encoder, train, test), against=RANDOM, shown=self.shown)
+        return summarise(fits, judge, self._protocol(encoder, train, test, judge), against=RANDOM, shown=self.shown)
 
     def label(self, train: People, labels: int, draw: int) -> Labelled:
         """Return the labelled pictures of a draw: one frame of each of ``labels`` videos."""
@@ -136,16 +152,24 @@ class KeyPoints(Evaluator):
             points=chosen.points - np.float32(self.margin),
             counted=chosen.counted,
             margin=self.margin,
+            mirrored=tuple(self.skeleton.mirrored),
         )
 
+    def _chosen(self) -> list[int] | None:
+        """Return which training items are read; None for all of them."""
+        most = max([self.read, *self.labels])
+        if self.all or len(self.train) <= most:
+            return None
+        return rng_for(self.seed, epoch=0, sample=1).permutation(len(self.train))[:most].tolist()
+
     def _rows(self, encoder: Encoder, fresh: Fresh | None, train: People, device: str) -> dict[str, list[Encoder]]:
-        """Return the encoder of each draw for each row."""
-        pool = train.cropped(self.margin).images[:1024]
-        make = fresh or (lambda seed: reinitialised(encoder, seed))
-        initial = [calibrated(make(self.seed + draw), pool, device) for draw in range(self.draws)]
-        rows: dict[str, list[Encoder]] = {PIXELS: [Pixels()] * self.draws, RANDOM: initial}
-        rows[TRAINED] = [encoder] * self.draws
-        return rows | {name: [avssl.load_encoder(find_run(run))] * self.draws for name, run in self.extra.items()}
+        """Return each row's encoders, one a draw of labels."""
+        pool = train.cropped(self.margin).images
+        pool = pool[torch.from_numpy(rng_for(self.seed, epoch=0, sample=0).permutation(len(pool))[:1024])]
+        rows = contenders(encoder, pool, fresh, device, self.draws, self.seed, self.extra)
+        if any(isinstance(head, Ridge) for head in self.heads):
+            rows |= baselines(pool)
+        return {name: several if len(several) > 1 else several * self.draws for name, several in rows.items()}
 
     def _for_pixels(self) -> list[Head]:
         """Return the first ridge head, for pixels have nothing to fine-tune, and one layer only."""
@@ -184,7 +208,14 @@ class KeyPoints(Evaluator):
                     f"{len(self.skeleton)}: {', '.join(self.skeleton.joints)}"
                 )
 
-    def _protocol(self, encoder: Encoder, train: People, test: People) -> dict[str, Any]:
+    def _normaliser(self) -> str:
+        if self.protocol.normaliser == "torso":
+            return f"torso: {' and '.join(map(' + '.join, self.skeleton.torso))}"
+        return {"reference": f"{self.protocol.unit}, as the data annotate it"}.get(
+            self.protocol.normaliser, self.protocol.unit
+        )
+
+    def _protocol(self, encoder: Encoder, train: People, test: People, judge: Judge) -> dict[str, Any]:
         return {
             "encoder": type(encoder).__name__,
             "weights": digest(encoder),
@@ -195,13 +226,16 @@ class KeyPoints(Evaluator):
             "label draws": self.draws,
             "labelled": "one frame of each of that many training videos, nested, the same for every row",
             "picture": "{}x{}, cut by {} px on each side".format(*train.images.shape[-2:], self.margin),
-            "normaliser": f"torso: {' and '.join(map(' + '.join, self.skeleton.torso))}",
-            "thresholds": self.thresholds,
-            "comparison": "<=",
-            "average": "joints",
-            "area over": f"{pck.GRID[0]} to {pck.GRID[-1]}, {len(pck.GRID)} thresholds",
+            "protocol": self.protocol.name,
+            "normaliser": self._normaliser(),
+            "thresholds": self.protocol.thresholds,
+            "comparison": self.protocol.comparison,
+            "average": self.protocol.average,
+            "main number over": self.protocol.group or "all joints",
+            "area over": f"{self.protocol.grid[0]} to {self.protocol.grid[-1]}, {len(self.protocol.grid)} thresholds",
             "joints": f"{len(self.skeleton)} of {self.skeleton.name!r}, {self.joints} ones count",
-            "lost joints": "wrong",
+            "lost joints": "left out" if self.protocol.drop_lost else "wrong",
+            "test pictures without a length": judge.unmeasured,
             "random": f"{self.draws} initialisations, batch statistics of the training pictures",
             "heads": {head.name: head.settings() for head in self.heads},
             "seed": self.seed,

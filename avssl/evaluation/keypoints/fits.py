@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avssl.evaluation.metrics import pck
+from avssl.config import ConfigError
 from avssl.evaluation.keypoints.people import People
+from avssl.evaluation.keypoints.protocols import Protocol, counted, lengths
 from avssl.evaluation.keypoints.skeletons import Skeleton
-
-NORMALISER = "torso"
+from avssl.evaluation.metrics import pck
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -32,40 +32,75 @@ class Fit:
 
 
 class Judge:
-    """Measures fits on the test pictures.
+    """Measures fits on the test pictures, by a protocol.
 
     Args:
         test: the pictures and the truth.
-        skeleton: whose torso is the normaliser.
-        thresholds: of the PCKs, in torso lengths; the first one is the main one.
+        skeleton: the joint convention.
+        protocol: how they are judged.
+
+    Attributes:
+        lengths: each picture's normaliser in pixels, ``(pictures,)``.
+        judged: which joints are judged, ``(pictures, joints)``.
+        unmeasured: how many pictures with joints have no length to divide by.
+
+    Raises:
+        ConfigError: if the data lack the protocol's length.
     """
 
-    def __init__(self, test: People, skeleton: Skeleton, thresholds: tuple[float, ...]):
-        self.test, self.skeleton, self.thresholds = test, skeleton, thresholds
-        self.torso = skeleton.torso_length(test.points)
+    def __init__(self, test: People, skeleton: Skeleton, protocol: Protocol):
+        self.test, self.skeleton, self.protocol = test, skeleton, protocol
+        found = lengths(protocol, test, skeleton)
+        self.judged = counted(protocol, test, found)
+        told = np.isfinite(found) & (found > 0)
+        self.unmeasured = int((test.counted.any(1) & ~told).sum())
+        if not self.judged.any():
+            raise ConfigError(
+                f"protocol: {protocol.name} judges none of the {len(test)} test pictures: no {protocol.unit}"
+            )
+        self.lengths = np.where(told, found, 1.0)
+
+    @property
+    def main(self) -> str:
+        """The name of the main score."""
+        return pck.pck_name(self.protocol.thresholds[0], self.protocol.unit, self.protocol.comparison)
+
+    def distances(self, fit: Fit) -> np.ndarray:
+        """Return distances in units of the protocol, NaN where a joint does not count, ``(pictures, joints)``."""
+        far = np.where(self.judged, pck.distances(fit.found, self.test.points, self.lengths), np.nan)
+        return np.where(np.isinf(far), np.nan, far) if self.protocol.drop_lost else far
 
     def hits(self, fit: Fit) -> np.ndarray:
         """Return 1, 0 or NaN for each joint at the main threshold, ``(pictures, joints)``."""
-        return pck.hits(fit.found, self.test.points, self.test.counted, self.torso, self.thresholds[0])
+        return pck.right(self.distances(fit), self.protocol.thresholds[0], self.protocol.comparison)
 
-    def distances(self, fit: Fit) -> np.ndarray:
-        """Return distances in torso lengths, NaN where a joint does not count, ``(pictures, joints)``."""
-        return np.where(self.test.counted, pck.distances(fit.found, self.test.points, self.torso), np.nan)
+    def of_group(self, values: np.ndarray, group: str | None) -> np.ndarray:
+        """Return the columns of a group of joints; all of them for None."""
+        if group is None or group not in self.skeleton.groups:
+            return values
+        return values[:, self.skeleton.places(self.skeleton.groups[group])]
 
     def curve(self, fit: Fit) -> np.ndarray:
-        """Return the PCK at each threshold of the grid."""
-        return pck.pck_curve(fit.found, self.test.points, self.test.counted, self.torso)
+        """Return the PCK of the main joints at each threshold of the grid."""
+        far = self.of_group(self.distances(fit), self.protocol.group)
+        return pck.curve_of(far, self.protocol.grid, self.protocol.comparison, self.protocol.average)
 
     def measure(self, fit: Fit) -> dict[str, float]:
         """Return every score by the name that carries its protocol."""
-        truth = (self.test.points, self.test.counted)
-        scores = {
-            pck.pck_name(threshold, NORMALISER): pck.pck(fit.found, *truth, self.torso, threshold)
-            for threshold in self.thresholds
-        }
-        scores[pck.auc_name(pck.GRID, NORMALISER)] = float(self.curve(fit).mean())
-        scores[f"nme/{NORMALISER}"] = pck.nme(fit.found, *truth, self.torso)
-        return scores | {"epe/px": pck.epe(fit.found, *truth)}
+        protocol, far = self.protocol, self.distances(fit)
+        main = self.of_group(far, protocol.group)
+        scores = {}
+        for threshold in protocol.thresholds:
+            right = pck.right(main, threshold, protocol.comparison)
+            scores[pck.pck_name(threshold, protocol.unit, protocol.comparison)] = pck.mean(right, protocol.average)
+        for group in self.skeleton.groups:
+            right = pck.right(self.of_group(far, group), protocol.thresholds[0], protocol.comparison)
+            if np.isfinite(right).any():
+                scores[f"{group} {self.main}"] = pck.mean(right, protocol.average)
+        scores[pck.auc_name(protocol.grid, protocol.unit)] = float(self.curve(fit).mean())
+        scores[f"nme/{protocol.unit}"] = pck.mean(main, protocol.average)
+        pixels = self.of_group(far * self.lengths[:, None], protocol.group)
+        return scores | {"epe/px": pck.mean(pixels, protocol.average)}
 
 
 Group = tuple[int, str, str]  # labels, head, row

@@ -1,5 +1,6 @@
 """Pictures with key points, gathered from a data set in one pass over its recordings."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +27,9 @@ class People:
         video: which recording each picture is from, a row of ``paths``, int64 ``(pictures,)``.
         times: when it is on screen, in seconds, float64 ``(pictures,)``.
         paths: the recordings.
+        reference: the length that the data annotate for each, in pixels of the pictures, NaN where unknown, float32
+            ``(pictures,)``; None where they annotate none.
+        group: what is not independent, whole numbers ``(pictures,)``: the data's groups, the recording without.
         failures: the recordings that could not be read, with the error.
     """
 
@@ -35,10 +39,17 @@ class People:
     video: np.ndarray
     times: np.ndarray
     paths: tuple[str, ...]
+    reference: np.ndarray | None = None
+    group: np.ndarray | None = None
     failures: tuple[dict[str, str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def independent(self) -> np.ndarray:
+        """What a bootstrap draws whole: the groups, or the recordings where there are none, ``(pictures,)``."""
+        return self.video if self.group is None else self.group
 
     def take(self, rows: np.ndarray) -> "People":
         """Return some of the pictures, in the order of ``rows``."""
@@ -49,6 +60,8 @@ class People:
             video=self.video[rows],
             times=self.times[rows],
             paths=self.paths,
+            reference=None if self.reference is None else self.reference[rows],
+            group=None if self.group is None else self.group[rows],
             failures=self.failures,
         )
 
@@ -64,40 +77,54 @@ class People:
             video=self.video,
             times=self.times,
             paths=self.paths,
+            reference=self.reference,
+            group=self.group,
             failures=self.failures,
         )
 
 
-def gather(data: Dataset, what: str, joints: Joints = "labelled", quiet: bool = False) -> People:
-    """Read every item of a data set once.
+def gather(
+    data: Dataset, what: str, joints: Joints = "labelled", quiet: bool = False, items: Sequence[int] | None = None
+) -> People:
+    """Read items of a data set once.
 
     Args:
         data: its items hold ``frames`` and ``keypoints``.
         what: the word for progress and errors, such as ``"test"``.
         joints: which joints count: all whose place is known, hidden ones too, or the visible alone.
         quiet: show no progress.
+        items: which items; None for all.
 
     Raises:
         ConfigError: if the items have no key points, differ in size, or none can be read.
     """
     images, points, counted, times, video, paths, failures = [], [], [], [], [], [], []
-    for index in track(range(len(data)), f"reading {what} videos", disable=quiet, transient=True):
+    reference, groups, bare = [], [], 0
+    chosen = range(len(data)) if items is None else items
+    for index in track(chosen, f"reading {what} pictures", disable=quiet, transient=True):
         item = data[0, index]
         if "failure" in item:
             failures.append(item["failure"])
             continue
         if "keypoints" not in item:
-            raise ConfigError(
-                f"{item['path']} ({what}) has no key points; they come from a manifest with a column 'keypoints', "
-                "or from source: demo:figures"
-            )
+            failures.append({"path": item["path"], "error": "it has no key points"})
+            bare += 1
+            continue
         kept = item["valid"].flatten().numpy()
         images.append(item["frames"].flatten(0, 1)[torch.from_numpy(kept)])
         points.append(item["keypoints"].flatten(0, 1).numpy()[kept])
         counted.append(item["visible"].flatten(0, 1).numpy()[kept])
         times.append(item["times"].flatten().numpy()[kept])
         video.append(np.full(kept.sum(), len(paths)))
+        groups += [item.get("group") or f"item {index}"] * int(kept.sum())
+        if "reference" in item:
+            reference.append(item["reference"].flatten().numpy()[kept])
         paths.append(item["path"])
+    if bare and not paths:
+        raise ConfigError(
+            f"{failures[0]['path']} ({what}) has no key points; they come from a manifest with a column 'keypoints', "
+            "from Persons, or from source: demo:figures"
+        )
     if not paths:
         raise ConfigError(f"none of the {len(data)} {what} videos can be read; the first: {failures[0]}")
     sizes = {tuple(frames.shape[-2:]) for frames in images}
@@ -112,5 +139,7 @@ def gather(data: Dataset, what: str, joints: Joints = "labelled", quiet: bool = 
         video=np.concatenate(video),
         times=np.concatenate(times),
         paths=tuple(paths),
+        reference=np.concatenate(reference) if len(reference) == len(paths) else None,
+        group=np.unique(groups, return_inverse=True)[1],
         failures=tuple(failures),
     )

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from PIL.Image import Image
 
-from avssl.evaluation.metrics import pck
 from avssl.evaluation.base import Scores
 from avssl.evaluation.drawing import Curve, curve_picture, skeleton_sheet
-from avssl.evaluation.keypoints.fits import NORMALISER, Fit, Group, Judge, grouped
+from avssl.evaluation.keypoints.fits import Fit, Group, Judge, grouped
+from avssl.evaluation.metrics import pck
 from avssl.evaluation.paired import Difference, paired_difference
 from avssl.evaluation.rows import TRAINED
 
@@ -26,7 +26,7 @@ def summarise(fits: list[Fit], judge: Judge, protocol: Mapping[str, Any], agains
         shown: how many test pictures to draw.
     """
     groups = grouped(fits)
-    main = pck.pck_name(judge.thresholds[0], NORMALISER)
+    main, unit = judge.main, judge.protocol.unit
     scores = {group: [judge.measure(fit) for fit in members] for group, members in groups.items()}
     numbers = {
         "/".join(filter(None, (row, head, str(labels), metric))): float(np.mean([each[metric] for each in draws]))
@@ -43,10 +43,10 @@ def summarise(fits: list[Fit], judge: Judge, protocol: Mapping[str, Any], agains
             f"{name}/high": found.high,
         }
     return Scores(
-        title=f"Key points from few labels: joints near their true place in %, lengths in {NORMALISER}s",
+        title=f"Key points from few labels: joints near their true place in %, lengths in {unit}s",
         numbers=numbers,
         protocol=protocol,
-        table=tuple(table_rows(scores, main)),
+        table=tuple(table_rows(scores, main, unit)),
         notes=tuple(notes(scores, differences, main, against)),
         tables={
             "items": list(item_rows(fits, judge)),
@@ -68,18 +68,18 @@ def compare(groups: Mapping[Group, list[Fit]], judge: Judge, against: str) -> di
             ours, theirs = (
                 np.stack([judge.hits(fit) for fit in members]) for members in (fits, groups[labels, head, against])
             )
-            found[labels, head, row] = paired_difference(ours, theirs, judge.test.video)
+            found[labels, head, row] = paired_difference(ours, theirs, judge.test.independent)
     return found
 
 
-def table_rows(scores: Mapping[Group, list[dict[str, float]]], main: str) -> Iterable[dict[str, str]]:
+def table_rows(scores: Mapping[Group, list[dict[str, float]]], main: str, shown: str) -> Iterable[dict[str, str]]:
     """Shares in percent, with the deviation over draws for the main one; the normaliser is told by the title."""
     for (labels, head, row), draws in scores.items():
         cells = {"head": head or "none", "labels": str(labels), "row": row}
         for metric in draws[0]:
             name, _, unit = metric.partition("/")
             values = np.array([each[metric] for each in draws])
-            if unit == NORMALISER:
+            if unit == shown:
                 text = f"{values.mean():.3f}" if name == "nme" else f"{100 * values.mean():.1f}"
                 spread = f" ± {100 * values.std(ddof=1):.1f}" if metric == main and len(values) > 1 else ""
                 cells["auc" if name.startswith("auc") else name] = text + spread
@@ -107,10 +107,10 @@ def notes(
 
 def item_rows(fits: Iterable[Fit], judge: Judge) -> Iterable[dict[str, Any]]:
     """One row a test picture and fit."""
-    test, main = judge.test, pck.pck_name(judge.thresholds[0], NORMALISER)
+    test, main = judge.test, judge.main
     for fit in fits:
         right, far = judge.hits(fit), judge.distances(fit)
-        for item in np.flatnonzero(test.counted.any(1)):
+        for item in np.flatnonzero(judge.judged.any(1)):
             yield {
                 "row": fit.row,
                 "head": fit.head,
@@ -119,18 +119,18 @@ def item_rows(fits: Iterable[Fit], judge: Judge) -> Iterable[dict[str, Any]]:
                 "path": test.paths[test.video[item]],
                 "time": round(float(test.times[item]), 6),
                 main: round(float(np.nanmean(right[item])), 4),
-                f"nme/{NORMALISER}": round(float(np.nanmean(far[item])), 4),
+                f"nme/{judge.protocol.unit}": round(float(np.nanmean(far[item])), 4),
             }
 
 
 def joint_rows(groups: Mapping[Group, list[Fit]], judge: Judge) -> Iterable[dict[str, Any]]:
     """One row a joint and group, means over draws."""
-    main = pck.pck_name(judge.thresholds[0], NORMALISER)
+    main = judge.main
     for (labels, head, row), fits in groups.items():
         right = np.mean([pck.per_joint(judge.hits(fit)) for fit in fits], axis=0)
         far = np.mean([pck.per_joint(judge.distances(fit)) for fit in fits], axis=0)
         for name, score, distance in zip(judge.skeleton.joints, right, far, strict=True):
-            known = {main: round(float(score), 4), f"nme/{NORMALISER}": round(float(distance), 4)}
+            known = {main: round(float(score), 4), f"nme/{judge.protocol.unit}": round(float(distance), 4)}
             yield {"row": row, "head": head, "labels": labels, "joint": name} | known
 
 
@@ -138,7 +138,7 @@ def curve_rows(groups: Mapping[Group, list[Fit]], judge: Judge) -> Iterable[dict
     """One row a threshold and group, means over draws."""
     for (labels, head, row), fits in groups.items():
         curve = np.mean([judge.curve(fit) for fit in fits], axis=0)
-        for threshold, score in zip(pck.GRID, curve, strict=True):
+        for threshold, score in zip(judge.protocol.grid, curve, strict=True):
             yield {"row": row, "head": head, "labels": labels, "threshold": threshold, "pck": round(float(score), 4)}
 
 
@@ -149,9 +149,9 @@ def curves(groups: Mapping[Group, list[Fit]], judge: Judge) -> Image:
     for head, labels in product(sorted(heads), sorted(numbers)):
         for (count, name, row), fits in groups.items():
             if count == labels and name in (head, ""):
-                heights = np.mean([judge.curve(fit) for fit in fits], axis=0)
-                panels.setdefault(f"{head}, {labels} labels", []).append(Curve(row, np.array(pck.GRID), 100 * heights))
-    return curve_picture(panels, across="threshold, in torso lengths", up="PCK, %")
+                heights, grid = np.mean([judge.curve(fit) for fit in fits], axis=0), np.array(judge.protocol.grid)
+                panels.setdefault(f"{head}, {labels} labels", []).append(Curve(row, grid, 100 * heights))
+    return curve_picture(panels, across=f"threshold, in {judge.protocol.unit} lengths", up="PCK, %")
 
 
 def skeletons(groups: Mapping[Group, list[Fit]], judge: Judge, shown: int) -> Image:

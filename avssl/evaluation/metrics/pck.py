@@ -47,7 +47,7 @@ def hits(
     comparison: Comparison = "<=",
 ) -> np.ndarray:
     """Return 1 where a joint is right, 0 where it is wrong, NaN where it does not count: ``(people, joints)``."""
-    return _right(_counted(predicted, truth, visible, normaliser), threshold, comparison)
+    return right(_counted(predicted, truth, visible, normaliser), threshold, comparison)
 
 
 def per_joint(values: np.ndarray) -> np.ndarray:
@@ -106,8 +106,36 @@ def pck_curve(
     average: Average = "joints",
 ) -> np.ndarray:
     """Return `pck` at each threshold, ``(thresholds,)``."""
-    far = _counted(predicted, truth, visible, normaliser)
-    return np.array([mean(_right(far, threshold, comparison), average) for threshold in thresholds])
+    return curve_of(_counted(predicted, truth, visible, normaliser), thresholds, comparison, average)
+
+
+def curve_of(
+    far: np.ndarray, thresholds: tuple[float, ...], comparison: Comparison = "<=", average: Average = "joints"
+) -> np.ndarray:
+    """Return the PCK at each threshold from distances in normaliser lengths, ``(thresholds,)``.
+
+    Each joint's distances are put in order once, whatever the number of thresholds.
+
+    Args:
+        far: NaN where a joint does not count, infinite where it is lost, ``(people, joints)``.
+        thresholds: in normaliser lengths.
+        comparison: ``"<="`` or ``"<"``.
+        average: see `mean`.
+    """
+    if average not in ("joints", "all"):
+        raise ValueError(f"average must be 'joints' or 'all', got {average!r}")
+    side = "right" if _is_least(comparison) else "left"
+    ordered = np.sort(far, axis=0)  # NaN last
+    people = far.shape[0] - np.isnan(far).sum(0)
+    if not people.any():
+        raise ValueError("no joint counts: nothing is visible")
+    found = np.stack(
+        [np.searchsorted(column[:count], thresholds, side) for column, count in zip(ordered.T, people, strict=True)]
+    )
+    if average == "all":
+        return found.sum(0) / people.sum()
+    shown = people > 0
+    return (found[shown] / people[shown, None]).mean(0)
 
 
 def auc(
@@ -170,11 +198,16 @@ def _counted(predicted: np.ndarray, truth: np.ndarray, visible: np.ndarray, norm
     return np.where(counted, far, np.nan)
 
 
-def _right(far: np.ndarray, threshold: float, comparison: Comparison) -> np.ndarray:
+def right(far: np.ndarray, threshold: float, comparison: Comparison = "<=") -> np.ndarray:
+    """Return 1 where a distance is small enough, 0 where not, NaN where it is NaN."""
+    near = far <= threshold if _is_least(comparison) else far < threshold
+    return np.where(np.isnan(far), np.nan, near)
+
+
+def _is_least(comparison: Comparison) -> bool:
     if comparison not in ("<=", "<"):
         raise ValueError(f"comparison must be '<=' or '<', got {comparison!r}")
-    right = far <= threshold if comparison == "<=" else far < threshold
-    return np.where(np.isnan(far), np.nan, right)
+    return comparison == "<="
 
 
 def _lengths(normaliser: np.ndarray, people: int) -> np.ndarray:

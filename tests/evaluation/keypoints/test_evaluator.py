@@ -37,7 +37,7 @@ def test_the_random_row_the_pixels_and_the_mean_pose_are_always_there():
     rows = {(row["head"], row["row"]) for row in scores.table}
     fine = "fine-tuned"
     both = {(head, row) for head in ("ridge", fine) for row in ("trained", "random")}
-    assert rows == both | {("none", "mean pose"), ("ridge", "pixels")}
+    assert rows == both | {("none", "mean pose"), ("ridge", "pixels"), ("ridge", "hog")}
     assert len({tuple(row) for row in scores.table}) == 1  # the same columns everywhere
     assert any("trained − random, ridge, 30 labels" in note for note in scores.notes)
     assert f"trained-random/ridge/30/{MAIN}/low" in scores.numbers
@@ -102,7 +102,7 @@ def test_each_video_is_read_once_and_the_bad_ones_are_told():
 def test_tables_hold_every_item_joint_and_threshold():
     scores = evaluator()(Planted())
     tables = {name: list(rows) for name, rows in scores.tables.items()}
-    groups = 2 * 4  # numbers of labels; trained, random, pixels, mean pose
+    groups = 2 * 5  # numbers of labels; trained, random, pixels, hog, mean pose
     assert len(tables["items"]) == groups * 2 * 20
     assert len(tables["joints"]) == groups * 14 and len(tables["curves"]) == groups * 50
     assert {"row", "head", "labels", "draw", "path", "time", MAIN, "nme/torso"} == set(tables["items"][0])
@@ -135,8 +135,8 @@ def test_data_that_cannot_be_used_are_one_clear_line(settings, complaint):
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        ({"labels": ()}, "needs at least 4 labels and 1 draw"),
-        ({"draws": 0}, "needs at least 4 labels and 1 draw"),
+        ({"labels": ()}, "needs at least 4 labels"),
+        ({"draws": 0}, "needs at least 4 labels"),
         ({"skeleton": "fish"}, "unknown skeleton 'fish'; there is figure"),
         ({"heads": [Ridge(), Ridge()]}, "two heads have the same name"),
         ({"thresholds": (0,)}, "thresholds must be lengths above 0"),

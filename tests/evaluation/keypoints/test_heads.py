@@ -8,10 +8,10 @@ from torch import nn
 
 from avssl.data.transforms import Draws
 from avssl.evaluation.features import Extractor
+from avssl.evaluation.kept import Kept, digest
 from avssl.evaluation.keypoints.heads import Labelled, Regression, Ridge
 from avssl.evaluation.keypoints.heads.regression import Finder, shifted
 from avssl.evaluation.keypoints.heads.ridge import predict, standardised
-from avssl.evaluation.kept import Kept, digest
 from avssl.nets import SmallNet
 
 EXTRACT = Extractor(Kept(), quiet=True)

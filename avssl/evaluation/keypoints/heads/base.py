@@ -21,12 +21,14 @@ class Labelled:
         points: joints in pixels of the middle ``H x W`` part, ``(labels, joints, 2)``; NaN where unknown.
         counted: which joints count, ``(labels, joints)``.
         margin: pixels round the middle, for heads that shift their pictures.
+        mirrored: where each joint's namesake on the other side stands; empty if nobody told.
     """
 
     images: Tensor
     points: np.ndarray
     counted: np.ndarray
     margin: int = 0
+    mirrored: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
