@@ -6,6 +6,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from avssl.evaluation.attention.evaluator import Attention
     from avssl.evaluation.base import Evaluator, Scores
+    from avssl.evaluation.dense.detection import Detection
+    from avssl.evaluation.dense.detector import Detector
+    from avssl.evaluation.dense.fitting import Fitting
+    from avssl.evaluation.dense.normals import Normals
+    from avssl.evaluation.dense.segmentation import Segmentation
     from avssl.evaluation.keypoints.evaluator import KeyPoints
     from avssl.evaluation.probes.evaluator import Probes
     from avssl.evaluation.retrieval.evaluator import Retrieval
@@ -14,16 +19,35 @@ if TYPE_CHECKING:
 
 WHERE = {  # public name -> the module that holds it, imported when the name is first used
     "Attention": "avssl.evaluation.attention.evaluator",
+    "Detection": "avssl.evaluation.dense.detection",
+    "Detector": "avssl.evaluation.dense.detector",
     "Evaluator": "avssl.evaluation.base",
+    "Fitting": "avssl.evaluation.dense.fitting",
     "KeyPoints": "avssl.evaluation.keypoints.evaluator",
     "Neighbours": "avssl.evaluation.retrieval.neighbours",
+    "Normals": "avssl.evaluation.dense.normals",
     "Probes": "avssl.evaluation.probes.evaluator",
     "Retrieval": "avssl.evaluation.retrieval.evaluator",
     "Scores": "avssl.evaluation.base",
+    "Segmentation": "avssl.evaluation.dense.segmentation",
     "evaluate": "avssl.evaluation.running",
 }
 
-__all__ = ["Attention", "Evaluator", "KeyPoints", "Neighbours", "Probes", "Retrieval", "Scores", "evaluate"]
+__all__ = [
+    "Attention",
+    "Detection",
+    "Detector",
+    "Evaluator",
+    "Fitting",
+    "KeyPoints",
+    "Neighbours",
+    "Normals",
+    "Probes",
+    "Retrieval",
+    "Scores",
+    "Segmentation",
+    "evaluate",
+]
 
 
 def __getattr__(name: str):

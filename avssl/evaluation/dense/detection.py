@@ -1,0 +1,240 @@
+"""Detection: which objects are where, by Faster R-CNN on the maps of an encoder.
+
+As a test of pretext tasks: Doersch, Gupta and Efros, "Unsupervised Visual Representation Learning by Context
+Prediction", ICCV 2015, section 4.3, and He et al., "Momentum Contrast", CVPR 2020, section 4.2.1.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from avssl.config import ConfigError, describe
+from avssl.data import Dataset
+from avssl.evaluation.base import Evaluator, Fresh, Scores
+from avssl.evaluation.dense import drawing
+from avssl.evaluation.dense.contest import Plan, Trial, Tuning, compete
+from avssl.evaluation.dense.detected import class_rows, found_of, per_class, picture_rows, truth_of, weighed
+from avssl.evaluation.dense.detecting import BOXES, detect, fit, guesses
+from avssl.evaluation.dense.detector import Detector
+from avssl.evaluation.dense.fitting import Fitting
+from avssl.evaluation.dense.sides import apart, scan
+from avssl.evaluation.dense.summary import (
+    Metric,
+    Weighed,
+    difference_notes,
+    difference_numbers,
+    differences,
+    grouped,
+    numbers_of,
+    table_of,
+)
+from avssl.evaluation.features import last_map
+from avssl.evaluation.kept import Kept
+from avssl.evaluation.metrics.boxes import Points, Truth, ap_name
+from avssl.nets import Encoder
+from avssl.training.optim import SGD
+from avssl.training.schedule import Step
+
+GUESS = "guess"
+# 24,000 steps of 16, milestones at 18,000 and 22,000, warm-up of 100: the schedule that self-supervised encoders are
+# judged with on VOC since He et al. 2020 (appendix A.3), here by default in small
+SCHEDULE = Step(milestones=(0.75, 0.917), warmup=100)
+
+
+class Detection(Evaluator):
+    """Finds objects with Faster R-CNN, which learns from pictures with boxes on top of an encoder.
+
+    Every row has the same pictures, steps, rates and seeds. Rows:
+
+    - ``trained``: the encoder;
+    - ``random``: its architecture with initial weights, another initialisation for each seed, batch statistics
+      calibrated on the training pictures;
+    - ``guess``: for each class the boxes that would be right in most training pictures, whatever the picture: the
+      level of knowing nothing;
+    - one for each of ``extra``.
+
+    Objects marked as ignored (VOC's difficult) count neither when found nor when missed.
+
+    Args:
+        train: pictures with ``boxes`` to learn from.
+        test: pictures that no box is learned from.
+        detector: Faster R-CNN's own parts and sizes.
+        tuning: ways to judge: the encoder ``"frozen"``, ``"fine-tuned"``, or both.
+        seeds: fits of each row, at least 3 to say how sure a difference is.
+        pictures: learn from so many training pictures, drawn anew for each seed; None for all.
+        fitting: the schedule; None for 300 steps of 16 pictures by SGD.
+        difficult: learn from ignored objects too, as Detectron2 does; by default they are left out, as in
+            py-faster-rcnn. Judging ignores them in any case.
+        thresholds: overlaps from which a box is right; differences are given for the first one.
+        points: how the area under the curve of precision is taken: ``"area"`` (VOC from 2010 on) or ``"11 points"``
+            (VOC 2007). Both are in ``numbers``; this one leads.
+        extra: further rows, from a name to the folder of a run or a file of weights.
+        seed: fixes draws, initialisations and fits.
+        shown: how many test pictures are drawn.
+        quiet: show no progress.
+    """
+
+    name = "eval_detection"
+
+    def __init__(
+        self,
+        train: Dataset,
+        test: Dataset,
+        detector: Detector | None = None,
+        tuning: Sequence[Tuning] = ("fine-tuned",),
+        seeds: int = 3,
+        pictures: int | None = None,
+        fitting: Fitting | None = None,
+        difficult: bool = False,
+        thresholds: Sequence[float] = (0.5, 0.75),
+        points: Points = "area",
+        extra: Mapping[str, str] | None = None,
+        seed: int = 0,
+        shown: int = 6,
+        quiet: bool = False,
+    ):
+        if not thresholds or not all(0 < one < 1 for one in thresholds):
+            raise ValueError(f"thresholds are overlaps between 0 and 1; got {list(thresholds)}")
+        self.detector, self.difficult, self.thresholds = detector or Detector(), difficult, tuple(thresholds)
+        self.points: Points = points
+        others: Points = "11 points" if points == "area" else "area"
+        self.asked: list[tuple[float, Points]] = [(one, points) for one in self.thresholds]
+        self.asked.append((self.thresholds[0], others))
+        schedule = Fitting(optim=SGD(lr=0.02, momentum=0.9, weight_decay=1e-4), schedule=SCHEDULE, flip=True)
+        self.plan = Plan(
+            train=train,
+            test=test,
+            layers=self.detector.layers,
+            tuning=tuning,
+            seeds=seeds,
+            pictures=pictures,
+            fitting=fitting or schedule,
+            extra=dict(extra or {}),
+            seed=seed,
+            shown=shown,
+            quiet=quiet,
+        )
+
+    def __call__(
+        self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
+    ) -> Scores:
+        plan, where = self.plan, torch.device(device)
+        classes = self._classes()
+        apart(plan.train, plan.test)
+        train = scan(plan.train, BOXES, "training", objects_of, plan.quiet)
+        test = scan(plan.test, BOXES, "test", objects_of, plan.quiet)
+        truth = truth_of(test)
+        if truth.ignored.all():
+            raise ConfigError("the test pictures hold no object that counts; choose a split whose truth is known")
+        rows = plan.rows(encoder, fresh, device)
+        layers = list(plan.layers or [last_map(encoder.to(where), plan.pool)])
+        about = {"task": BOXES, "layers": layers, "classes": classes, "difficult": self.difficult}
+        key = plan.key(about | {"detector": describe(self.detector), "device": where.type})
+
+        def work(judged: Encoder, freeze: bool, seed: int) -> dict[str, np.ndarray]:
+            chosen, number = plan.chosen(seed), plan.seed + seed
+            network = fit(judged, self.detector, layers, len(classes), plan.train, chosen, plan.fitting,
+                          self.difficult, freeze, number, where)  # fmt: skip
+            return detect(network, plan.test, where)
+
+        guess = Trial(row=GUESS, tuning="", seed=0, found={"found": guesses(train, test, len(classes))})
+        trials = [guess, *compete(rows, plan, work, ["found"], key, Kept(folder))]
+        return self._scores(trials, classes, test, truth, layers, encoder)
+
+    def _classes(self) -> list[str]:
+        """Return the names of the classes, and check that both sides have the same."""
+        ours, theirs = (list(map(str, getattr(data, "classes", ()))) for data in (self.plan.train, self.plan.test))
+        if ours != theirs or not ours:
+            raise ConfigError(
+                f"the training pictures know the classes {', '.join(ours) or 'none'}, the test pictures "
+                f"{', '.join(theirs) or 'none'}; both need the same, as splits of one manifest have"
+            )
+        return ours
+
+    def _scores(
+        self,
+        trials: list[Trial],
+        classes: list[str],
+        test: Sequence[Mapping[str, Any]],
+        truth: Truth,
+        layers: Sequence[str],
+        encoder: Encoder,
+    ) -> Scores:
+        groups = grouped(trials)
+        each_class = {id(trial): per_class(trial, truth, len(classes), self.asked) for trial in trials}
+        metrics = [
+            Metric(name=ap_name(one, points), column=f"AP {one:g}, {points}", scale=100, unit="points")
+            for one, points in self.asked
+        ]
+        names = [metric.name for metric in metrics]
+        means = {trial: np.nanmean(each, 1).tolist() for trial, each in each_class.items()}
+        scores = {
+            group: [dict(zip(names, means[id(trial)], strict=True)) for trial in each] for group, each in groups.items()
+        }
+        group_of = np.unique([item["group"] for item in test], return_inverse=True)[1]
+
+        def resampled(trial: Trial) -> Weighed:
+            return weighed(found_of(trial), truth, len(classes), len(test), *self.asked[0])
+
+        found = differences(groups, resampled, group_of)
+        level = 100 * scores["", GUESS][0][metrics[0].name]
+        return Scores(
+            title="Detection: mean average precision in %",
+            numbers=numbers_of(scores) | difference_numbers(found, metrics[0]),
+            protocol=self.plan.protocol()
+            | {
+                "weights": [type(encoder).__name__, *layers],
+                "detector": describe(self.detector),
+                "classes": classes,
+                "objects that count": int((~truth.ignored).sum()),
+                "overlap": "edges, >= threshold, each object found once (VOC development kit)",
+                "ignored objects": f"do not count in judging; {'' if self.difficult else 'not '}learned from",
+                "mean": "over the classes that have objects that count",
+            },
+            table=table_of(scores, metrics),
+            notes=(
+                *difference_notes(found, metrics[0]),
+                f"Knowing nothing scores {level:.1f} {metrics[0].column}: the {GUESS}, boxes right in most training "
+                "pictures, whatever the picture.",
+            ),
+            tables={
+                "items": list(picture_rows(trials, [item["path"] for item in test], truth, self.thresholds[0])),
+                "classes": list(class_rows(groups, each_class, classes, self.asked)),
+            },
+            pictures={
+                f"boxes_{tuning}": self._draw(groups, tuning, classes)
+                for tuning in (self.plan.tuning if self.plan.shown else ())
+            },
+        )
+
+    def _draw(self, groups: Mapping[tuple[str, str], Sequence[Trial]], tuning: str, classes: list[str]):
+        """Draw the truth and, of each row, as many of the surest boxes as there are objects."""
+        plan = self.plan
+        readable = [index for index in range(len(plan.test)) if "failure" not in plan.test[0, index]]
+        items = [(readable.index(index), plan.test[0, index]) for index in plan.drawn if index in readable]
+        images = [item["frames"][0, 0].permute(1, 2, 0).numpy() for _, item in items]
+        lines = {
+            "truth": [
+                drawing.boxed(image, item["boxes"].numpy(), item["kinds"].tolist(), classes, None)
+                for image, (_, item) in zip(images, items, strict=True)
+            ]
+        }
+        for (way, row), trials in groups.items():
+            if way in (tuning, ""):
+                found = found_of(trials[0])
+                lines[row] = []
+                for image, (number, item) in zip(images, items, strict=True):
+                    mine = np.flatnonzero(found.picture == number)
+                    best = mine[np.argsort(-found.score[mine], kind="stable")][: max(1, len(item["kinds"]))]
+                    kinds, scores = found.kind[best].tolist(), found.score[best].tolist()
+                    lines[row].append(drawing.boxed(image, found.box[best], kinds, classes, scores))
+        return drawing.sheet(lines, f"{tuning}, first seed: as many of the surest boxes as there are objects")
+
+
+def objects_of(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the objects of an item as arrays, and what they are counted by."""
+    arrays = {name: item[name].numpy() for name in ("boxes", "kinds", "ignored")}
+    return arrays | {"path": item["path"], "group": item["group"], "size": tuple(item["frames"].shape[-2:])}

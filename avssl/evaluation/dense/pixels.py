@@ -1,0 +1,212 @@
+"""A network that says something of each pixel: an encoder, and a small head on each of its maps.
+
+Long, Shelhamer and Darrell, "Fully Convolutional Networks for Semantic Segmentation", CVPR 2015: scores of several maps
+are brought to the size of the picture and added (section 4.2). https://arxiv.org/abs/1411.4038
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from avssl.config import ConfigError
+from avssl.data import Dataset
+from avssl.evaluation.dense.fitting import Fitting, drawn, learn, stacked
+from avssl.evaluation.dense.geometry import cells_of, spread
+from avssl.evaluation.features import unit
+from avssl.evaluation.rows import PIXELS
+from avssl.nets import Encoder
+
+MASK, NORMALS = "mask", "normals"
+TOGETHER = 1 << 17  # pixels that are judged in one pass at most, unless one picture has more
+
+
+class Task(ABC):
+    """What is said of each pixel, and how right it is.
+
+    Attributes:
+        truth: the key of the truth in an item.
+        outputs: numbers for each pixel.
+    """
+
+    truth: str
+    outputs: int
+
+    @abstractmethod
+    def loss(self, said: Tensor, truth: Tensor) -> Tensor:
+        """Return the loss of ``said`` ``(N, outputs, H, W)``; where nobody knows the truth nothing counts."""
+
+    @abstractmethod
+    def measure(self, said: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        """Return what scores are made of, for one picture: ``said`` is ``(outputs, H, W)``."""
+
+    @abstractmethod
+    def answer(self, said: np.ndarray) -> np.ndarray:
+        """Return what is drawn of ``said``."""
+
+
+class PixelNet(nn.Module):
+    """An encoder and a head on each of some maps, scores brought to the picture's size and added.
+
+    Each map is standardised by a batch normalisation without weights of its own, so that a linear head asks the same
+    of large and of small features. At first the network says the same of every pixel.
+
+    Args:
+        encoder: pictures to maps.
+        layers: which maps.
+        start: what it says of every pixel at first, ``(outputs,)``.
+        hidden: channels of a 3x3 convolution before the linear one; 0 for a linear head alone.
+        image: a picture as the network will see it, float in [0, 1], ``(1, 3, H, W)``.
+    """
+
+    start: Tensor
+
+    def __init__(self, encoder: Encoder, layers: Sequence[str], start: Tensor, hidden: int, image: Tensor):
+        super().__init__()
+        self.encoder, self.layers = encoder, tuple(layers)
+        with torch.no_grad():
+            maps = encoder.eval().taps(image, layers, whole=False)
+        flat = [name for name in layers if maps[name].ndim != 4]
+        if flat:
+            raise ConfigError(f"layers: {flat[0]} of {type(encoder).__name__} is a vector, no map; use another layer")
+        self.cells = cells_of(encoder, layers, image)
+        self.heads = nn.ModuleList(_head(maps[name].shape[1], len(start), hidden) for name in layers)
+        self.register_buffer("start", start.clone())
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return ``(N, outputs, H, W)`` for pictures ``(N, 3, H, W)`` in [0, 1]."""
+        maps = self.encoder.taps(images, self.layers, whole=False)
+        size = (images.shape[-2], images.shape[-1])
+        parts = [
+            spread(head(maps[name]), self.cells[name], size) for name, head in zip(self.layers, self.heads, strict=True)
+        ]
+        return torch.stack(parts).sum(0) + self.start[:, None, None]
+
+
+def _head(channels: int, outputs: int, hidden: int) -> nn.Sequential:
+    layers: list[nn.Module] = [nn.BatchNorm2d(channels, affine=False)]
+    if hidden:
+        layers += [nn.Conv2d(channels, hidden, 3, padding=1, bias=False), nn.BatchNorm2d(hidden), nn.ReLU()]
+    last = nn.Conv2d(hidden or channels, outputs, 1)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)  # pyright: ignore[reportArgumentType]
+    return nn.Sequential(*layers, last)
+
+
+class ColorsAndPlace(Encoder):
+    """No network: each pixel's colours, its place in the picture, and their products two by two; 20 numbers a pixel."""
+
+    def __init__(self):
+        trunk = nn.Sequential()
+        trunk.add_module(PIXELS, _Products())
+        super().__init__(trunk, 20, {PIXELS: PIXELS}, mean=(0.5,) * 3, std=(0.25,) * 3)
+
+
+class _Products(nn.Module):
+    def forward(self, images: Tensor) -> Tensor:
+        down, right = (torch.linspace(-1, 1, side, device=images.device) for side in images.shape[-2:])
+        grid = torch.stack(torch.meshgrid(down, right, indexing="ij")).expand(len(images), -1, -1, -1)
+        plain = torch.cat([images, grid], 1)
+        first, second = torch.triu_indices(5, 5)
+        return torch.cat([plain, plain[:, first] * plain[:, second]], 1)
+
+
+def fit(
+    encoder: Encoder,
+    task: Task,
+    start: Tensor,
+    data: Dataset,
+    rows: Sequence[int],
+    layers: Sequence[str],
+    hidden: int,
+    fitting: Fitting,
+    freeze: bool,
+    seed: int,
+    device: torch.device,
+) -> PixelNet:
+    """Return a network that learned a task from pictures.
+
+    Args:
+        encoder: changed in place unless ``freeze``.
+        task: what to learn.
+        start: what is said of every pixel at first, ``(outputs,)``.
+        data: pictures and their truth.
+        rows: which of them to learn from.
+        layers: maps of the encoder.
+        hidden: see `PixelNet`.
+        fitting: the schedule.
+        freeze: keep the encoder as it is.
+        seed: fixes the head's first weights, the order of pictures and their cuts.
+        device: where it runs.
+    """
+    batches = drawn(data, rows, fitting, seed, task.truth)
+    image = unit(next(drawn(data, rows, fitting, seed, task.truth))[0]["image"][None]).to(device)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        network = PixelNet(encoder.to(device), layers, start, hidden, image).to(device)
+
+        def loss_of(batch: list[dict[str, Any]]) -> Tensor:
+            said = network(unit(stacked(batch, "image", device)))
+            return task.loss(said, stacked(batch, task.truth, device))
+
+        learn(network, encoder, batches, loss_of, fitting, freeze)
+    return network
+
+
+class Constant(nn.Module):
+    """Says the same of every pixel of every picture.
+
+    Args:
+        said: numbers, ``(outputs,)``.
+    """
+
+    def __init__(self, said: Tensor):
+        super().__init__()
+        self.register_buffer("said", said)
+
+    said: Tensor
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.said[None, :, None, None].expand(len(images), -1, *images.shape[-2:])
+
+
+@torch.inference_mode()
+def judge(
+    network: nn.Module, task: Task, data: Dataset, shown: Sequence[int], device: torch.device
+) -> dict[str, np.ndarray]:
+    """Measure a network on every picture of a data set, each whole and in its own size.
+
+    Returns:
+        ``"stats"``: what `Task.measure` gives, ``(pictures, ...)``; ``"answer 7"``: what it said of picture 7, for each
+        of ``shown``.
+    """
+    network = network.to(device).eval()
+    stats, answers = [], {f"answer {index}": np.zeros(0) for index in shown}  # empty where it cannot be read
+    for items in same_sizes(data):
+        images = torch.cat([item["frames"][0] for _, item in items])
+        said = network(unit(images.to(device))).float().cpu().numpy()
+        for (index, item), one in zip(items, said, strict=True):
+            stats.append(task.measure(one, item[task.truth].numpy()))
+            if index in shown:
+                answers[f"answer {index}"] = task.answer(one)
+    return answers | {"stats": np.stack(stats)}
+
+
+def same_sizes(data: Dataset) -> Iterator[list[tuple[int, dict[str, Any]]]]:
+    """Yield the items of a data set that can be read, in order, with their numbers; neighbours of one size together."""
+    waiting: list[tuple[int, dict[str, Any]]] = []
+    for index in range(len(data)):
+        item = data[0, index]
+        if "failure" in item:
+            continue
+        size = item["frames"].shape
+        full = (len(waiting) + 1) * size[-2] * size[-1] > TOGETHER
+        if waiting and (full or waiting[0][1]["frames"].shape != size):
+            yield waiting
+            waiting = []
+        waiting.append((index, item))
+    if waiting:
+        yield waiting

@@ -1,0 +1,63 @@
+"""All fits of a task on pixels: every encoder, colours and places alone, and one constant for everything."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from avssl.evaluation.base import Fresh
+from avssl.evaluation.dense.contest import Plan, Trial, compete, remembered
+from avssl.evaluation.dense.pixels import ColorsAndPlace, Constant, Task, fit, judge
+from avssl.evaluation.dense.sides import apart
+from avssl.evaluation.features import last_map
+from avssl.evaluation.kept import Kept, digest
+from avssl.evaluation.rows import PIXELS
+from avssl.nets import Encoder
+
+
+def pixel_trials(
+    plan: Plan,
+    task: Task,
+    hidden: int,
+    constant: tuple[str, Tensor],
+    encoder: Encoder,
+    fresh: Fresh | None,
+    folder: Path | None,
+    device: str,
+) -> list[Trial]:
+    """Fit and judge every row.
+
+    Args:
+        plan: rows, seeds, data.
+        task: what is said of each pixel.
+        hidden: see `PixelNet`.
+        constant: name of the row that says the same of every pixel, and what it says, ``(outputs,)``; the fits start
+            from it.
+        encoder: what is judged.
+        fresh: makes it with initial weights.
+        folder: where results are kept.
+        device: where networks run.
+
+    Returns:
+        Trials whose ``found`` holds ``"stats"`` and the answers that are drawn, see `judge`.
+    """
+    apart(plan.train, plan.test)
+    kept, where = Kept(folder), torch.device(device)
+    rows = {PIXELS: [ColorsAndPlace()], **plan.rows(encoder, fresh, device)}
+    names = [*(f"answer {index}" for index in plan.drawn), "stats"]
+    row, said = constant
+    layers = list(plan.layers or [last_map(encoder.to(where), plan.pool)])
+    about = {"task": task.truth, "layers": layers, "hidden": hidden, "start": digest(said), "device": where.type}
+    key = plan.key(about)
+
+    def work(judged: Encoder, freeze: bool, seed: int) -> dict[str, np.ndarray]:
+        maps = [PIXELS] if isinstance(judged, ColorsAndPlace) else layers
+        chosen, number = plan.chosen(seed), plan.seed + seed
+        network = fit(judged, task, said, plan.train, chosen, maps, hidden, plan.fitting, freeze, number, where)
+        return judge(network, task, plan.test, plan.drawn, where)
+
+    trials = compete(rows, plan, work, names, key, kept)
+    own = None if key is None else {**key, "row": row}
+    found = remembered(kept, own, names, lambda: judge(Constant(said), task, plan.test, plan.drawn, where))
+    return [Trial(row=row, tuning="", seed=0, found=found), *trials]

@@ -1,0 +1,243 @@
+"""Segmentation: what class each pixel belongs to, by a small head on the maps of an encoder.
+
+Long, Shelhamer and Darrell, "Fully Convolutional Networks for Semantic Segmentation", CVPR 2015, in small; as a test of
+pretext tasks: Zhang, Isola and Efros, "Colorful Image Colorization", ECCV 2016, section 3.2.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from avssl.config import ConfigError
+from avssl.data import Dataset
+from avssl.evaluation.base import Evaluator, Fresh, Scores
+from avssl.evaluation.dense import drawing
+from avssl.evaluation.dense.contest import Plan, Trial, Tuning
+from avssl.evaluation.dense.fitting import Fitting
+from avssl.evaluation.dense.pixels import MASK, Task
+from avssl.evaluation.dense.pixelwise import pixel_trials
+from avssl.evaluation.dense.sides import scan
+from avssl.evaluation.dense.summary import (
+    Metric,
+    Weighed,
+    difference_notes,
+    difference_numbers,
+    differences,
+    grouped,
+    item_rows,
+    numbers_of,
+    table_of,
+)
+from avssl.evaluation.metrics import regions
+from avssl.evaluation.rows import PIXELS
+from avssl.nets import Encoder
+
+METRICS = (
+    Metric(name="miou", column="mean IoU", scale=100, unit="points"),
+    Metric(name="pixel accuracy", column="pixels right", scale=100, unit="points"),
+)
+
+
+class Segmentation(Evaluator):
+    """Paints each pixel in its class with heads that learn from annotated pictures.
+
+    Every row has the same pictures, steps, rates and seeds. Rows:
+
+    - ``trained``: the encoder;
+    - ``random``: its architecture with initial weights, another initialisation for each seed, batch statistics
+      calibrated on the training pictures;
+    - ``pixels``: no encoder: the same head on each pixel's colours, its place, and their products;
+    - ``always ...``: every pixel in the commonest class of the training pictures: the level of knowing nothing;
+    - one for each of ``extra``.
+
+    Args:
+        train: pictures with a ``mask`` to learn from.
+        test: pictures that no mask is learned from; each is judged whole, in the size it is given in.
+        classes: names of the classes, the numbers 0, 1, ... of the masks; None takes numbers for names.
+        layers: maps of the encoder that the head reads, their scores added; None takes the deepest of more than one
+            cell.
+        hidden: channels of a 3x3 convolution in the head; 0 for a linear head.
+        tuning: ways to judge: the encoder ``"frozen"``, ``"fine-tuned"``, or both.
+        seeds: fits of each row, at least 3 to say how sure a difference is.
+        pictures: learn from so many training pictures, drawn anew for each seed; None for all.
+        fitting: the schedule.
+        absent: what a class counts as that is neither in the test pictures nor found there; None leaves it out.
+        extra: further rows, from a name to the folder of a run or a file of weights.
+        seed: fixes draws, initialisations and fits.
+        shown: how many test pictures are drawn.
+        quiet: show no progress.
+    """
+
+    name = "eval_segmentation"
+
+    def __init__(
+        self,
+        train: Dataset,
+        test: Dataset,
+        classes: Sequence[str] | None = None,
+        layers: Sequence[str] | None = None,
+        hidden: int = 0,
+        tuning: Sequence[Tuning] = ("frozen",),
+        seeds: int = 3,
+        pictures: int | None = None,
+        fitting: Fitting | None = None,
+        absent: float | None = None,
+        extra: Mapping[str, str] | None = None,
+        seed: int = 0,
+        shown: int = 6,
+        quiet: bool = False,
+    ):
+        if classes is not None and len(classes) < 2:
+            raise ValueError(f"needs at least 2 classes; got {list(classes)}")
+        self.classes, self.hidden, self.absent = classes, hidden, absent
+        self.plan = Plan(
+            train=train,
+            test=test,
+            layers=layers,
+            tuning=tuning,
+            seeds=seeds,
+            pictures=pictures,
+            fitting=fitting or Fitting(),
+            extra=dict(extra or {}),
+            seed=seed,
+            shown=shown,
+            quiet=quiet,
+        )
+
+    def __call__(
+        self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
+    ) -> Scores:
+        plan = self.plan
+        counts = np.sum(scan(plan.train, MASK, "training", histogram, plan.quiet), 0)
+        seen = scan(plan.test, MASK, "test", lambda item: (item["path"], item["group"], histogram(item)), plan.quiet)
+        names = self._names(counts + np.sum([each for *_, each in seen], 0))
+        commonest = int(counts[: len(names)].argmax())
+        row = f"always {names[commonest]}"
+        said = torch.from_numpy(np.log((counts[: len(names)] + 1) / (counts[: len(names)].sum() + len(names)))).float()
+        trials = pixel_trials(plan, Regions(len(names)), self.hidden, (row, said), encoder, fresh, folder, device)
+        return self._scores(trials, names, seen, row, encoder)
+
+    def _names(self, counts: np.ndarray) -> list[str]:
+        """Return the names of the classes, and check that the masks paint no others."""
+        painted = np.flatnonzero(counts[: regions.VOID])
+        names = [str(number) for number in range(int(painted.max(initial=1)) + 1)] if self.classes is None else None
+        names = names or list(self.classes or ())
+        if len(painted) and painted.max() >= len(names):
+            raise ConfigError(
+                f"evaluator.classes: names {len(names)} classes, 0 to {len(names) - 1}, but the masks paint "
+                f"{painted.max()}; name all of them"
+            )
+        return names
+
+    def _scores(
+        self, trials: list[Trial], names: list[str], seen: Sequence[tuple], constant: str, encoder: Encoder
+    ) -> Scores:
+        groups = grouped(trials)
+        scores = {group: [self._measure(trial) for trial in each] for group, each in groups.items()}
+        found = differences(groups, self._weighed, np.unique([group for _, group, _ in seen], return_inverse=True)[1])
+        level = 100 * scores["", constant][0]["miou"]
+        return Scores(
+            title="Segmentation: overlap of found and true regions in %",
+            numbers=numbers_of(scores) | difference_numbers(found, METRICS[0]),
+            protocol=self.plan.protocol()
+            | {
+                "weights": [type(encoder).__name__, *(self.plan.layers or ["deepest map"])],
+                "classes": names,
+                "head": f"3x3 of {self.hidden} channels, then linear" if self.hidden else "linear",
+                "score": "mean over classes of intersection over union of all test pixels together; void left out",
+                "absent classes": "left out" if self.absent is None else f"count as {self.absent:g}",
+                "picture": "whole, one scale, each pixel of the truth",
+            },
+            table=table_of(scores, METRICS),
+            notes=(
+                *difference_notes(found, METRICS[0]),
+                f"Knowing nothing scores {level:.1f} mean IoU: {constant}. Colours and places alone: the row {PIXELS}.",
+            ),
+            tables={
+                "items": item_rows(trials, [path for path, *_ in seen], self._of_items),
+                "classes": list(class_rows(groups, names)),
+            },
+            pictures={
+                f"regions_{tuning}": self._draw(groups, tuning, len(names))
+                for tuning in (self.plan.tuning if self.plan.shown else ())
+            },
+        )
+
+    def _measure(self, trial: Trial) -> dict[str, float]:
+        table = trial.found["stats"].sum(0)
+        return {
+            "miou": float(regions.mean_iou(table, self.absent)),
+            "pixel accuracy": float(regions.pixel_accuracy(table)),
+        }
+
+    def _weighed(self, trial: Trial) -> Weighed:
+        tables = trial.found["stats"].astype(np.float64)
+        flat, classes = tables.reshape(len(tables), -1), tables.shape[-1]
+        return lambda weights: regions.mean_iou((weights @ flat).reshape(-1, classes, classes), self.absent)
+
+    def _of_items(self, trial: Trial) -> dict[str, np.ndarray]:
+        """Return each picture's own scores; one that is void everywhere has none."""
+        tables = trial.found["stats"].astype(np.float64)
+        pixels = tables.sum((1, 2))
+        counted = np.where(pixels > 0, pixels, np.nan)
+        right = np.trace(tables, axis1=1, axis2=2) / counted
+        with np.errstate(invalid="ignore"):
+            each = regions.iou(tables)
+        there = ~np.isnan(each)
+        mean = np.where(there, each, 0).sum(1) / np.where(there.any(1), there.sum(1), np.nan)
+        return {"miou": mean, "pixel accuracy": right}
+
+    def _draw(self, groups: Mapping[tuple[str, str], Sequence[Trial]], tuning: str, classes: int):
+        plan = self.plan
+        items = [(index, plan.test[0, index]) for index in plan.drawn]
+        items = [(index, item) for index, item in items if "failure" not in item]
+        lines = {
+            "picture": [item["frames"][0, 0].permute(1, 2, 0).numpy() for _, item in items],
+            "truth": [drawing.regions(item[MASK].numpy(), classes) for _, item in items],
+        }
+        for (way, row), trials in groups.items():
+            if way == tuning or row == PIXELS:
+                lines[row] = [drawing.regions(trials[0].found[f"answer {index}"], classes) for index, _ in items]
+        return drawing.sheet(lines, f"{tuning}, first seed")
+
+
+class Regions(Task):
+    """Classes of pixels: cross entropy over all pixels that are not void.
+
+    Args:
+        classes: how many.
+    """
+
+    truth = MASK
+
+    def __init__(self, classes: int):
+        self.outputs = classes
+
+    def loss(self, said: Tensor, truth: Tensor) -> Tensor:
+        known = (truth != regions.VOID).sum().clamp(min=1)
+        return F.cross_entropy(said, truth.long(), ignore_index=regions.VOID, reduction="sum") / known
+
+    def measure(self, said: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        return regions.confusion(said.argmax(0), truth, self.outputs).astype(np.int32)
+
+    def answer(self, said: np.ndarray) -> np.ndarray:
+        return said.argmax(0).astype(np.uint8)
+
+
+def histogram(item: Mapping[str, Any]) -> np.ndarray:
+    """Return how many pixels of a picture's mask have each of the 256 values, ``(256,)``."""
+    return np.bincount(item[MASK].numpy().ravel(), minlength=256)
+
+
+def class_rows(groups: Mapping[tuple[str, str], Sequence[Trial]], names: Sequence[str]) -> Any:
+    """Yield a row for each class, means over seeds; an empty score where the class is absent everywhere."""
+    for (tuning, row), trials in groups.items():
+        each = np.mean([regions.iou(trial.found["stats"].sum(0)) for trial in trials], 0)
+        for name, score in zip(names, each, strict=True):
+            known = "" if np.isnan(score) else round(float(score), 4)
+            yield {"row": row, "encoder": tuning, "class": name, "iou": known}

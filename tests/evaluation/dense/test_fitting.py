@@ -1,0 +1,117 @@
+"""Fits see the same pictures whatever is judged, and cuts and mirrors keep pictures and truth together."""
+
+from itertools import islice
+
+import pytest
+import torch
+from torch import nn
+
+from avssl.config import ConfigError
+from avssl.evaluation.dense.fitting import GREY, Fitting, changed, cut, drawn, learn, mirrored, stacked
+from avssl.training.optim import SGD
+from tests.evaluation.dense.scenery import SIDE, Squares
+
+PLAIN = Fitting(steps=4, batch=4)
+
+
+def paths(fitting, seed, many=6):
+    return [
+        [item["path"] for item in batch] for batch in islice(drawn(Squares(), range(12), fitting, seed, "mask"), many)
+    ]
+
+
+def test_the_same_seed_draws_the_same_pictures_each_once_before_any_again():
+    assert paths(PLAIN, 3) == paths(PLAIN, 3) != paths(PLAIN, 4)
+    first = [path for batch in paths(PLAIN, 3)[:3] for path in batch]
+    assert len(set(first)) == 12
+
+
+def test_only_chosen_pictures_are_drawn():
+    batches = islice(drawn(Squares(), [2, 5], PLAIN, 0, "mask"), 3)
+    assert {item["path"] for batch in batches for item in batch} == {"0-2.png", "0-5.png"}
+
+
+def test_a_picture_that_cannot_be_read_is_left_out():
+    batches = islice(drawn(Squares(bad=1), range(12), PLAIN, 0, "mask"), 3)
+    assert [sum(len(batch) for batch in batches)] == [11]
+
+
+def test_workers_that_read_ahead_change_nothing():
+    assert paths(Fitting(steps=4, batch=4, workers=1), 3, 2) == paths(PLAIN, 3, 2)
+
+
+def test_a_cut_takes_the_same_part_of_picture_and_truth_and_fills_up_what_is_missing():
+    item = Squares()[0] | {"image": Squares()[0]["frames"][0, 0]}
+    part = cut(item, (8, 40), (0.999, 0.0), "mask")
+    assert torch.equal(part["image"][:, :, :SIDE], item["image"][:, SIDE - 8 :])
+    assert torch.equal(part["mask"][:, :SIDE], item["mask"][SIDE - 8 :])
+    assert part["image"][:, 0, -1].tolist() == list(GREY) and (part["mask"][:, SIDE:] == 255).all()
+    assert cut(item, (8, 40), (0, 0), "normals")["normals"][:, :, SIDE:].abs().sum() == 0
+
+
+def test_a_cut_is_drawn_by_place_in_the_order_alone():
+    fitting = Fitting(crop=(12, 12))
+    item = Squares()[3]
+    same, other = (changed(item, fitting, 0, number, "mask") for number in (5, 6))
+    assert torch.equal(changed(item, fitting, 0, 5, "mask")["image"], same["image"])
+    assert not torch.equal(same["image"], other["image"])
+
+
+def test_a_mirror_turns_boxes_masks_and_normals_with_the_picture():
+    item = Squares()[0] | {"image": Squares()[0]["frames"][0, 0]}
+    for truth in ("mask", "boxes", "normals"):
+        twice = mirrored(mirrored(item, truth), truth)
+        assert torch.equal(twice["image"], item["image"]) and torch.equal(twice[truth], item[truth])
+    left, top, right, bottom = mirrored(item, "boxes")["boxes"][0].int().tolist()
+    assert (mirrored(item, "mask")["mask"][top + 1 : bottom + 1, left + 1 : right + 1] == 1).all()
+    normals = mirrored(item, "normals")["normals"]
+    assert normals[0].min() == -1 and normals[0].max() == 0 and normals[1].max() == 1  # only x turns
+
+
+def test_a_rate_that_makes_the_loss_infinite_is_told():
+    network = nn.Linear(1, 1)
+
+    def loss_of(_batch):
+        return (network.weight * float("nan")).sum()
+
+    with pytest.raises(ConfigError, match="the loss of step 0 is nan; lower the rates"):
+        learn(network, nn.Identity(), iter([[{}]] * 2), loss_of, PLAIN, freeze=False)
+
+
+def test_frozen_weights_stay_and_rates_are_told_apart():
+    network = nn.ModuleDict({"encoder": nn.Linear(1, 1, bias=False), "head": nn.Linear(1, 1, bias=False)})
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+
+    def loss_of(_batch):
+        return network["encoder"].weight.sum() + network["head"].weight.sum()
+
+    fitting = Fitting(steps=1, optim=SGD(lr=1.0, momentum=0.0), schedule=None, encoder_rate=0.25)
+    learn(network, network["encoder"], iter([[{}]]), loss_of, fitting, freeze=True)
+    assert torch.equal(network["encoder"].weight, before["encoder.weight"])
+    assert (network["head"].weight - before["head.weight"]).item() == pytest.approx(-1)
+    learn(network, network["encoder"], iter([[{}]]), loss_of, fitting, freeze=False)
+    assert (network["encoder"].weight - before["encoder.weight"]).item() == pytest.approx(-0.25)
+
+
+def test_frozen_batch_normalisation_keeps_its_statistics_where_the_encoder_learns():
+    def statistics(batch_norm):
+        encoder = nn.BatchNorm1d(2)
+        network = nn.Sequential(encoder, nn.Linear(2, 1))
+        fitting = Fitting(steps=2, batch_norm=batch_norm)
+        learn(network, encoder, iter([[{}]] * 2), lambda _: network(torch.rand(8, 2) + 5).sum(), fitting, freeze=False)
+        return float(encoder.running_mean.mean())
+
+    assert statistics("frozen") == 0 and statistics("trained") > 0.5
+
+
+def test_pictures_of_different_sizes_in_a_batch_are_told():
+    batch = [{"image": torch.zeros(3, 4, side), "path": f"{side}.png"} for side in (5, 6)]
+    with pytest.raises(
+        ConfigError, match=r"\(4, 5\) from 5\.png and \(4, 6\) from 6\.png; set evaluator\.fitting\.crop"
+    ):
+        stacked(batch, "image", torch.device("cpu"))
+
+
+def test_objects_cannot_be_cut():
+    with pytest.raises(ConfigError, match="objects cannot be cut"):
+        changed(Squares()[0], Fitting(crop=(8, 8)), 0, 0, "boxes")
