@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from avssl.data.persons import Persons
     from avssl.data.pictures import Pictures
     from avssl.data.recordings import Recording, find_recordings
+    from avssl.data.sounds import Sounds
     from avssl.data.scenes import Scenes
     from avssl.data.videos import Videos
 
@@ -21,6 +22,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "Pictures": "avssl.data.pictures",
     "Recording": "avssl.data.recordings",
     "Scenes": "avssl.data.scenes",
+    "Sounds": "avssl.data.sounds",
     "Videos": "avssl.data.videos",
     "collate": "avssl.data.batches",
     "find_recordings": "avssl.data.recordings",
@@ -34,6 +36,7 @@ __all__ = [
     "Pictures",
     "Recording",
     "Scenes",
+    "Sounds",
     "Videos",
     "collate",
     "find_recordings",

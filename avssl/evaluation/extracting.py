@@ -18,7 +18,7 @@ from avssl.evaluation.kept import Kept, digest
 from avssl.evaluation.looks import Recipe
 from avssl.evaluation.running import chosen
 from avssl.evaluation.sharing import from_environment
-from avssl.nets import Encoder
+from avssl.nets import Encoder, SoundEncoder
 
 ABOUT = "about.json"
 
@@ -27,8 +27,9 @@ def extract_features(
     data: Dataset,
     run: str | Path | None = None,
     weights: str | Path | None = None,
-    encoder: Encoder | None = None,
+    encoder: Encoder | SoundEncoder | None = None,
     layers: Sequence[str] | Literal["all"] = (OUTPUT,),
+    stream: Literal["frames", "sound"] = "frames",
     unit: Literal["item", "clip", "frame"] = "item",
     crop: int | tuple[int, int] | None = None,
     patch: tuple[int, int] | None = None,
@@ -49,8 +50,10 @@ def extract_features(
         data: what to look at.
         run: folder of the run whose encoder is used; None for the one that was written last.
         weights: use these instead: a ``.safetensors`` or ``.pth`` with torchvision's keys, or an export of ours.
-        encoder: the architecture of ``weights``.
+        encoder: the architecture of ``weights``; without them it is taken as it is, which suits what needs none, such
+            as ``LogMel`` for sounds.
         layers: names of layers, ``"output"`` among them, or ``"all"``.
+        stream: what is looked at: the items' ``"frames"``, or their ``"sound"`` with an encoder of sounds.
         unit: a row for each item (mean over clips), each clip (mean over frames) or each frame.
         crop: the middle of each frame that is looked at, a side or (height, width) in pixels.
         patch: (side, step) in pixels: rows are patches of frames; with ``unit: frame``.
@@ -67,14 +70,20 @@ def extract_features(
     Raises:
         ConfigError: if there is no such run or layer, or nothing can be read.
     """
-    judged = find_judged(run, weights, encoder, None, runs)
-    names = (*judged.encoder.layers, OUTPUT) if layers == "all" else tuple(layers)
+    if isinstance(encoder, SoundEncoder) or (encoder is not None and weights is None):
+        if weights is not None:
+            raise ConfigError(f"weights: {type(encoder).__name__} takes none here; give encoder alone")
+        used, folder = encoder, Path(runs) / type(encoder).__name__
+    else:
+        judged = find_judged(run, weights, encoder, None, runs)
+        used, folder = judged.encoder, judged.folder
+    names = (*used.layers, OUTPUT) if layers == "all" else tuple(layers)
     if not names:
-        raise ConfigError(f"layers: name some of {', '.join((*judged.encoder.layers, OUTPUT))}, or all")
-    folder = Path(out) if out is not None else judged.folder / "features"
-    recipe = Recipe(unit=unit, crop=crop, patch=patch, most=most)
+        raise ConfigError(f"layers: name some of {', '.join((*used.layers, OUTPUT))}, or all")
+    folder = Path(out) if out is not None else folder / "features"
+    recipe = Recipe(unit=unit, stream=stream, crop=crop, patch=patch, most=most)
     found = extract(
-        {"encoder": Asked(judged.encoder, names)},
+        {"encoder": Asked(used, names)},
         data,
         recipe,
         Kept(folder / "kept"),
@@ -86,8 +95,8 @@ def extract_features(
         return folder  # processes share the work; the first one writes
     write_features(folder, found.features["encoder"], found.rows)
     about = {
-        "encoder": describe(judged.encoder),
-        "weights": digest(judged.encoder),
+        "encoder": describe(used),
+        "weights": digest(used),
         "data": describe(data),
         "recipe": describe(recipe),
         "classes": list(found.rows.classes),

@@ -20,14 +20,14 @@ from avssl.evaluation.features import OUTPUT, check_layer, unit
 from avssl.evaluation.kept import Kept, digest
 from avssl.evaluation.looks import Look, Recipe, batches, look_at, pooled
 from avssl.evaluation.sharing import Share, from_environment
-from avssl.nets import Encoder
+from avssl.nets import Encoder, SoundEncoder
 
 
 @dataclass(frozen=True, eq=False)
 class Asked:
     """What to take of an encoder: names out of its ``layers``, or ``"output"``."""
 
-    encoder: Encoder
+    encoder: Encoder | SoundEncoder
     layers: tuple[str, ...] = (OUTPUT,)
 
 
@@ -218,7 +218,7 @@ class _Work:
         for frames in batches(looks, self.batch):
             pictures = unit(frames.to(self.device))
             layers = [layer for layer in one.layers if layer != OUTPUT]
-            taps = encoder.taps(pictures, layers) if layers else {}
+            taps: dict[str, Tensor] = encoder.taps(pictures, layers) if layers else {}
             if OUTPUT in one.layers:
                 taps[OUTPUT] = encoder(pictures)
             for layer in one.layers:

@@ -8,7 +8,7 @@ from torch import Tensor
 from avssl.config import ConfigError
 from avssl.config.errors import suggest
 from avssl.evaluation.kept import Kept, digest
-from avssl.nets import Encoder
+from avssl.nets import Encoder, SoundEncoder
 
 OUTPUT = "output"  # the name of what the encoder itself returns
 
@@ -67,7 +67,7 @@ class Extractor:
         return np.concatenate(found)
 
 
-def check_layer(encoder: Encoder, layer: str) -> None:
+def check_layer(encoder: Encoder | SoundEncoder, layer: str) -> None:
     """Say what layers there are if ``layer`` is none of them.
 
     Raises:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from avssl.nets.encoders import Encoder
     from avssl.nets.heads import LinearHead, MLPHead, RelationHead
     from avssl.nets.small import SmallNet
-    from avssl.nets.sound import SoundEncoder
+    from avssl.nets.sound import LogMel, SoundEncoder
     from avssl.nets.spectrogram import Spectrogram, SpectrogramSpec
     from avssl.nets.torchvision import VGG16, AlexNet, ResNet
     from avssl.nets.towers import SmallSound, SmallVision, SoundTower, VisionTower
@@ -18,6 +18,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "CaffeNet": "avssl.nets.caffenet",
     "Encoder": "avssl.nets.encoders",
     "LinearHead": "avssl.nets.heads",
+    "LogMel": "avssl.nets.sound",
     "MLPHead": "avssl.nets.heads",
     "RelationHead": "avssl.nets.heads",
     "ResNet": "avssl.nets.torchvision",
@@ -38,6 +39,7 @@ __all__ = [
     "CaffeNet",
     "Encoder",
     "LinearHead",
+    "LogMel",
     "MLPHead",
     "RelationHead",
     "ResNet",

@@ -1,7 +1,8 @@
 """The contract of sound encoders: waveforms in, one vector a window out; the front end is part of the encoder."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from avssl.config import Recorded
@@ -46,3 +47,47 @@ class SoundEncoder(Recorded, nn.Module):
             Features, ``(N, dim)``.
         """
         return self.trunk(self.front(sound))
+
+    def taps(self, sound: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        """Return what chosen layers make of windows of sound, from one pass, as `avssl.nets.Encoder.taps` does.
+
+        Raises:
+            ValueError: if a name is not one of ``self.layers``.
+        """
+        unknown = [name for name in layers if name not in self._places]
+        if unknown:
+            raise ValueError(f"{type(self).__name__} has no layer {unknown[0]!r}; it has {', '.join(self.layers)}")
+        seen: dict[str, Tensor] = {}
+
+        def keep(name: str):
+            return lambda _module, _inputs, output: seen.__setitem__(name, output)
+
+        handles = [self.trunk.get_submodule(self._places[name]).register_forward_hook(keep(name)) for name in layers]
+        try:
+            self(sound)
+        finally:
+            for handle in handles:
+                handle.remove()
+        return seen
+
+
+class LogMel(SoundEncoder):
+    """No network: the mean and the deviation over time of each band of a logarithmic mel spectrogram.
+
+    The cheap baseline for sounds, as pixels are for pictures.
+
+    Args:
+        spec: the windows; None for 64 mel bands at 16 kHz.
+    """
+
+    def __init__(self, spec: SpectrogramSpec | None = None):
+        spec = spec or SpectrogramSpec()
+        super().__init__(Statistics(), 2 * (spec.bands // spec.shrink), {}, spec)
+
+
+class Statistics(nn.Module):
+    """Spectrograms ``(N, 1, bands, windows)`` to means and deviations over time, ``(N, 2 * bands)``."""
+
+    def forward(self, spectrograms: Tensor) -> Tensor:
+        bands = spectrograms.flatten(1, 2)
+        return torch.cat([bands.mean(2), bands.std(2, correction=0)], 1)

@@ -56,6 +56,19 @@ def test_no_layer_at_all_is_refused(world):
         extracted(world, layers=[])
 
 
+def test_sounds_need_no_run_with_an_encoder_that_needs_no_weights(world):
+    from avssl.data import Sounds
+    from avssl.data.sets.fixtures.media import write_sound
+    from avssl.nets import LogMel
+
+    for number in range(3):
+        write_sound(world / "sounds" / f"{number}.wav", seed=number)
+    folder = extract_features(
+        Sounds(world / "sounds"), encoder=LogMel(), stream="sound", out=world / "mel", device="cpu"
+    )
+    assert read_features(folder)[0].shape == (3, 128)
+
+
 def test_processes_that_torchrun_started_share_the_work_and_find_the_same(world):
     (world / "config.yaml").write_text(
         f"weights: {world / 'net.pth'}\nencoder: {{name: SmallNet, width: 4, dim: 8}}\ndevice: cpu\n"

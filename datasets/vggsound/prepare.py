@@ -1,0 +1,14 @@
+"""Check an official VGGSound tree and write its manifest.
+
+    python datasets/vggsound/prepare.py --root /data/VGGSound
+
+Nothing in the tree is changed. What has been checked is not checked again; interrupt it and go on as you like.
+"""
+
+import sys
+
+from avssl.data.sets.preparing import prepare
+from avssl.data.sets.vggsound import read
+
+if __name__ == "__main__":
+    sys.exit(prepare(read, __doc__))
