@@ -8,4 +8,4 @@ The folders are those that tools/extract.py writes; ``queries=FOLDER/output.npy`
 from avssl.config import main
 
 if __name__ == "__main__":
-    main("avssl.evaluation.retrieval.across.compare_features", __doc__)
+    main("avssl.evaluation.retrieval.across.compare_features", __doc__, default="configs/compare_features.yaml")

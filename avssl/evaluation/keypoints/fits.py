@@ -93,7 +93,9 @@ class Judge:
         for threshold in protocol.thresholds:
             right = pck.right(main, threshold, protocol.comparison)
             scores[pck.pck_name(threshold, protocol.unit, protocol.comparison)] = pck.mean(right, protocol.average)
-        for group in self.skeleton.groups:
+        for group, names in self.skeleton.groups.items():
+            if len(names) == len(self.skeleton):
+                continue  # all joints: that is the plain number
             right = pck.right(self.of_group(far, group), protocol.thresholds[0], protocol.comparison)
             if np.isfinite(right).any():
                 scores[f"{group} {self.main}"] = pck.mean(right, protocol.average)
