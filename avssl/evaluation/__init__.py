@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from avssl.evaluation.dense.segmentation import Segmentation
     from avssl.evaluation.keypoints.evaluator import KeyPoints
     from avssl.evaluation.probes.evaluator import Probes
+    from avssl.evaluation.probes.finetune import FineTune
     from avssl.evaluation.retrieval.evaluator import Retrieval
     from avssl.evaluation.retrieval.neighbours import Neighbours
     from avssl.evaluation.running import evaluate
@@ -23,6 +24,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "Detector": "avssl.evaluation.dense.detector",
     "Evaluator": "avssl.evaluation.base",
     "Fitting": "avssl.evaluation.dense.fitting",
+    "FineTune": "avssl.evaluation.probes.finetune",
     "KeyPoints": "avssl.evaluation.keypoints.evaluator",
     "Neighbours": "avssl.evaluation.retrieval.neighbours",
     "Normals": "avssl.evaluation.dense.normals",
@@ -38,6 +40,7 @@ __all__ = [
     "Detection",
     "Detector",
     "Evaluator",
+    "FineTune",
     "Fitting",
     "KeyPoints",
     "Neighbours",

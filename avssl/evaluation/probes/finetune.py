@@ -1,0 +1,355 @@
+"""Fine-tuning: the whole encoder and a linear layer learn classes, from all labels or a few.
+
+The question of every pretext paper's main table (Misra et al., "Shuffle and Learn", ECCV 2016, section 4): is what was
+learned a better start than chance? Every row gets the same items, steps, rates and augmentation, and the last step is
+judged.
+"""
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.progress import Progress, track
+from torch import Tensor, nn
+
+from avssl.config import ConfigError, describe
+from avssl.data import Dataset
+from avssl.data.transforms import Draws, Transform
+from avssl.evaluation.base import Evaluator, Fresh, Scores
+from avssl.evaluation.extraction import Rows
+from avssl.evaluation.features import unit
+from avssl.evaluation.kept import Kept, digest
+from avssl.evaluation.metrics.classification import Precision
+from avssl.evaluation.paired import Difference, paired_difference
+from avssl.evaluation.probes.base import Labels
+from avssl.evaluation.probes.judging import Judge, check_split, labels_of
+from avssl.evaluation.probes.linear import loss_of
+from avssl.evaluation.probes.shots import labelled
+from avssl.evaluation.rows import RANDOM, TRAINED, contenders
+from avssl.nets import Encoder
+
+CHANCE = "chance"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Looks:
+    """Frames of items.
+
+    Args:
+        images: uint8 ``(frames, 3, H, W)``.
+        item: which item each is of, ``(frames,)``.
+        rows: what the items are.
+    """
+
+    images: Tensor
+    item: np.ndarray
+    rows: Rows
+
+
+class FineTune(Evaluator):
+    """Trains the encoder along with a linear layer, and judges the mean of its scores over a test item's frames.
+
+    Rows: ``random`` (initial weights, another initialisation for each draw), ``trained``, further runs or weights, and
+    ``chance``.
+
+    Args:
+        train: labelled data to learn from; each step draws an item and one of its frames.
+        test: labelled data to judge.
+        views: transforms of the pictures: drawn in training, the look of evaluation on the test.
+        shots: labelled training items: ``"all"``, a share such as ``"10%"``, or a number for each class.
+        draws: how many times labels and initialisations are drawn.
+        freeze: keep the encoder as it is and learn the linear layer alone.
+        steps: of AdamW, one cycle of the learning rate.
+        batch: pictures a step.
+        rate: highest learning rate of the encoder.
+        head_rate: highest learning rate of the linear layer.
+        weight_decay: of AdamW.
+        precision: for several labels an item: ``"voc07"`` or ``"area"``.
+        extra: further rows, from a name to the folder of a run or a file of weights.
+        allow_shared_groups: training and test may share groups; then say so with the result.
+        seed: fixes every draw.
+        quiet: show no progress.
+    """
+
+    name = "eval_finetune"
+
+    def __init__(
+        self,
+        train: Dataset,
+        test: Dataset,
+        views: Sequence[Transform] = (),
+        shots: Sequence[str | int] = ("all",),
+        draws: int = 3,
+        freeze: bool = False,
+        steps: int = 300,
+        batch: int = 32,
+        rate: float = 1e-3,
+        head_rate: float = 3e-3,
+        weight_decay: float = 1e-3,
+        precision: Precision = "area",
+        extra: Mapping[str, str] | None = None,
+        allow_shared_groups: bool = False,
+        seed: int = 0,
+        quiet: bool = False,
+    ):
+        if min(draws, steps) < 1 or batch < 2 or not shots:
+            raise ValueError(
+                f"needs draws, steps >= 1, batch >= 2 and shots; got {draws}, {steps}, {batch}, {list(shots)}"
+            )
+        self.train, self.test, self.views, self.shots, self.draws = train, test, tuple(views), list(shots), draws
+        self.freeze, self.steps, self.batch, self.rate, self.head_rate = freeze, steps, batch, rate, head_rate
+        self.weight_decay, self.extra, self.seed, self.quiet = weight_decay, dict(extra or {}), seed, quiet
+        self.precision: Precision = precision
+        self.allow_shared_groups = allow_shared_groups
+
+    def __call__(
+        self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
+    ) -> Scores:
+        train, test = look_at_all(self.train, "training", self.quiet), look_at_all(self.test, "test", self.quiet)
+        labels, truth = labels_of(train.rows, "training"), labels_of(test.rows, "test")
+        check_split(train.rows, test.rows, labels, truth, self.allow_shared_groups)
+        pool = self._seen(train.images[:512], torch.zeros(min(512, len(train.images)), 3).long(), False)
+        pool = (pool * 255).round().byte()
+        rows = contenders(encoder, pool, fresh, device, self.draws, self.seed, self.extra)
+        judge, kept = Judge(truth, self.precision), Kept(folder)
+        jobs = [(row, shots, draw) for row in rows for shots in self.shots for draw in range(self.draws)]
+        found: dict[tuple[str, str], list[np.ndarray]] = {}
+        with Progress(disable=self.quiet, transient=True) as bar:
+            task = bar.add_task("fine-tuning", total=len(jobs))
+            for row, shots, draw in jobs:
+                bar.update(task, description=f"{row}, {shots} labels, draw {draw + 1}")
+                start = rows[row][draw % len(rows[row])]
+                scores = self._one(
+                    start, train, labels, test, labelled(labels, shots, draw, self.seed), draw, device, kept
+                )
+                found.setdefault((str(shots), row), []).append(scores)
+                bar.advance(task)
+        return self._scores(found, judge, labels, test, encoder, train)
+
+    def _one(
+        self,
+        start: Encoder,
+        train: Looks,
+        labels: Labels,
+        test: Looks,
+        chosen: np.ndarray,
+        draw: int,
+        device: str,
+        kept: Kept,
+    ) -> np.ndarray:
+        """Return scores of the test items, ``(items, classes)``, learned now or before."""
+        key = {
+            "settings": self._settings(),
+            "weights": digest(start),
+            "train": digest(train.images, np.nan_to_num(labels.table, nan=-1), chosen),
+            "test": digest(test.images),
+            "seed": [self.seed, draw],
+            "device": torch.device(device).type,
+        }
+        return kept(key, lambda: self._learn(start, train, labels, test, chosen, draw, torch.device(device)))
+
+    def _learn(
+        self,
+        start: Encoder,
+        train: Looks,
+        labels: Labels,
+        test: Looks,
+        chosen: np.ndarray,
+        draw: int,
+        device: torch.device,
+    ) -> np.ndarray:
+        frames = [torch.from_numpy(np.flatnonzero(train.item == item)) for item in chosen]
+        truth = torch.from_numpy(labels.table[chosen]).float().to(device)
+        gpus = [device] if device.type == "cuda" else []
+        with torch.random.fork_rng(devices=gpus):
+            torch.manual_seed(self.seed + draw)
+            network = nn.Sequential(deepcopy(start), nn.Linear(start.dim, truth.shape[1])).to(device)
+            nn.init.zeros_(network[1].weight)  # pyright: ignore[reportArgumentType]
+            network[0].requires_grad_(not self.freeze)
+            groups = [{"params": list(network[1].parameters()), "lr": self.head_rate}]
+            if not self.freeze:
+                groups.append({"params": list(network[0].parameters()), "lr": self.rate})
+            optimiser = torch.optim.AdamW(groups, weight_decay=self.weight_decay)
+            rates = [group["lr"] for group in groups]
+            schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=self.steps)
+            for step in range(self.steps):
+                network[0].train(not self.freeze)
+                key = torch.tensor([[self.seed + draw, step, item] for item in range(self.batch)])
+                draws = Draws(key)
+                items = draws.integers(low=0, high=len(chosen) - 1)
+                share = draws.uniform()
+                rows = torch.stack(
+                    [frames[item][int(part * len(frames[item]))] for item, part in zip(items, share, strict=True)]
+                )
+                pictures = self._seen(train.images[rows], key, True).to(device)
+                optimiser.zero_grad()
+                loss_of(network(pictures), truth[items.to(device)], labels.several is not None).backward()
+                optimiser.step()
+                schedule.step()
+        network.eval()
+        with torch.inference_mode():
+            scores = [
+                network(self._seen(part, torch.zeros(len(part), 3).long(), False).to(device)).cpu()
+                for part in test.images.split(256)
+            ]
+        each, count = torch.cat(scores), int(test.item.max()) + 1
+        place = torch.from_numpy(test.item)
+        total = torch.zeros(count, each.shape[1]).index_add_(0, place, each)
+        return (total / torch.bincount(place, minlength=count)[:, None]).numpy()
+
+    def _seen(self, images: Tensor, key: Tensor, train: bool) -> Tensor:
+        """Return pictures as the network sees them, float ``(N, 3, H, W)``."""
+        frames = unit(images)[:, None]
+        draws = Draws(torch.cat([key, torch.ones_like(key[:, :1])], 1))  # not the stream that chose the items
+        for view in self.views:
+            frames = view(frames, draws, train=train)
+        return frames[:, 0]
+
+    def _scores(
+        self,
+        found: Mapping[tuple[str, str], list[np.ndarray]],
+        judge: Judge,
+        labels: Labels,
+        test: Looks,
+        encoder: Encoder,
+        train: Looks,
+    ) -> Scores:
+        chance, main = judge.chance(labels), judge.main
+        numbers = {f"{CHANCE}/{name}": level for name, level in chance.items()}
+        table = []
+        for shots in map(str, self.shots):
+            for (count, row), several in found.items():
+                if count != shots:
+                    continue
+                values = {
+                    name: np.array([judge.measure(one)[name] for one in several]) for name in judge.measure(several[0])
+                }
+                numbers |= {f"{row}/fine-tuned/{shots}/{name}": float(each.mean()) for name, each in values.items()}
+                cells = {name: spread(each) for name, each in values.items()}
+                table.append({"labels": shots, "row": row} | cells)
+        blank = {name: f"{100 * chance[name]:.1f}" if name in chance else "" for name in list(table[0])[2:]}
+        table.append({"labels": "none", "row": CHANCE} | blank)
+        differences = {group: self._against(found, group, judge, test) for group in found if group[1] != RANDOM}
+        for (shots, row), one in differences.items():
+            name = f"{row}-{RANDOM}/fine-tuned/{shots}/{main}"
+            numbers |= {name: one.mean, f"{name}/error": one.error, f"{name}/low": one.low, f"{name}/high": one.high}
+        return Scores(
+            title=f"{'A linear layer learned' if self.freeze else 'Fine-tuned'}: {main} in %",
+            numbers=numbers,
+            protocol=self._protocol(encoder, train, test, labels),
+            table=tuple(table),
+            notes=tuple(self._notes(differences, main, train, test)),
+            tables={"items": self._items(found, judge, test)},
+        )
+
+    def _against(
+        self,
+        found: Mapping[tuple[str, str], list[np.ndarray]],
+        group: tuple[str, str],
+        judge: Judge,
+        test: Looks,
+    ) -> Difference:
+        ours, theirs = (np.stack([judge.each(one) for one in found[key]]) for key in (group, (group[0], RANDOM)))
+        _, place = np.unique(test.rows.group, return_inverse=True)
+        return paired_difference(ours, theirs, place if ours.shape[1] == len(place) else np.arange(ours.shape[1]))
+
+    def _notes(
+        self, differences: Mapping[tuple[str, str], Difference], main: str, train: Looks, test: Looks
+    ) -> list[str]:
+        notes = [
+            f"{row} − {RANDOM}, {shots} labels: {one} points of {main}"
+            for (shots, row), one in sorted(differences.items(), key=lambda pair: pair[0][1] != TRAINED)
+        ]
+        for side, what in ((train, "training"), (test, "test")):
+            if side.rows.failures:
+                notes.append(
+                    f"{len(side.rows.failures)} {what} items could not be read, such as {side.rows.failures[0]}."
+                )
+        return notes
+
+    def _items(
+        self, found: Mapping[tuple[str, str], list[np.ndarray]], judge: Judge, test: Looks
+    ) -> list[dict[str, Any]]:
+        rows = []
+        for (shots, row), several in found.items():
+            for item, scores in enumerate(several[0]):
+                about: dict[str, Any] = {"labels": shots, "row": row, "path": test.rows.path[item]}
+                about |= {
+                    "found": judge.truth.classes[int(scores.argmax())]
+                    if scores.argmax() < len(judge.truth.classes)
+                    else ""
+                }
+                if judge.truth.one is not None:
+                    about["truth"] = judge.truth.classes[int(judge.truth.one[item])]
+                rows.append(about)
+        return rows
+
+    def _settings(self) -> dict[str, Any]:
+        names = ("freeze", "steps", "batch", "rate", "head_rate", "weight_decay")
+        return {name: getattr(self, name) for name in names} | {"views": describe(list(self.views))}
+
+    def _protocol(self, encoder: Encoder, train: Looks, test: Looks, labels: Labels) -> dict[str, Any]:
+        return {
+            "encoder": type(encoder).__name__,
+            "weights": digest(encoder),
+            "classes": len(labels.classes),
+            "data": f"{len(train.rows)} training items, {len(test.rows)} test items, {len(test.images)} test frames",
+            "shots": self.shots,
+            "draws": self.draws,
+            "training": self._settings() | {"optimiser": "AdamW, one cycle", "judged": "last step"},
+            "test": "mean of the scores over an item's frames, no augmentation",
+            "random": f"{self.draws} initialisations",
+            "shared groups": self.allow_shared_groups,
+            "seed": self.seed,
+            "torch": torch.__version__,
+        }
+
+
+def look_at_all(data: Dataset, what: str, quiet: bool) -> Looks:
+    """Read every item of a labelled data set into memory.
+
+    Raises:
+        ConfigError: if none can be read, or frames differ in size.
+    """
+    images, item, about, failures = [], [], [], []
+    for index in track(range(len(data)), f"reading {what} data", disable=quiet, transient=True):
+        one = data[0, index]
+        if "failure" in one:
+            failures.append(one["failure"])
+            continue
+        frames = one["frames"][one["valid"]]
+        images.append(frames)
+        item.append(np.full(len(frames), len(about)))
+        about.append(one)
+    if not images:
+        raise ConfigError(f"none of the {len(data)} {what} items can be read; the first: {failures[:1]}")
+    sizes = {tuple(frames.shape[-2:]) for frames in images}
+    if len(sizes) > 1:
+        raise ConfigError(f"the {what} frames differ in size ({sorted(sizes)[:3]}); set size: [height, width]")
+    count = len(about)
+    several = np.stack([one["labels"].numpy() for one in about]) if "labels" in about[0] else None
+    rows = Rows(
+        item=np.arange(count),
+        clip=np.full(count, -1),
+        start=np.zeros(count),
+        end=np.zeros(count),
+        label=np.array([int(one.get("label", -1)) for one in about]),
+        labels=several,
+        group=np.array([one.get("group") or one["path"] for one in about]),
+        path=np.array([one["path"] for one in about]),
+        box=None,
+        keypoints=None,
+        visible=None,
+        classes=tuple(getattr(data, "classes", ())),
+        failures=tuple(failures),
+    )
+    return Looks(images=torch.cat(images), item=np.concatenate(item), rows=rows)
+
+
+def spread(values: np.ndarray) -> str:
+    """Return a mean in percent, with the deviation over draws."""
+    return f"{100 * values.mean():.1f}" + (f" ± {100 * values.std(ddof=1):.1f}" if len(values) > 1 else "")
