@@ -12,13 +12,12 @@ from torch import Tensor
 
 from avssl.cache import cache_folder
 from avssl.data.base import DataError, Dataset, Key, file_state, split_key
-from avssl.data.recordings import CACHED, DEMO, read_rows
+from avssl.data.recordings import BETWEEN, CACHED, DEMO, MANIFESTS, is_of, read_rows
 from avssl.media.base import Size
 from avssl.media.errors import MediaError
 from avssl.media.pictures import read_picture
 from avssl.media.resize import output_size, resize_area
 
-SEPARATOR = " | "
 IGNORED = "?"  # before a name: it is there but counts neither when found nor when missed (VOC's difficult)
 
 
@@ -162,7 +161,7 @@ def find_scenes(source: str | Path, split: str | None = None) -> tuple[list[Scen
     classes = sorted({box.name for each in boxes for box in each})
     scenes = []
     for number, row in enumerate(rows):
-        if split is None or split in row.get("split", "").split():
+        if split is None or is_of(split, row.get("split", "")):
             scene = Scene(
                 path=manifest.parent / row["path"],
                 group=row.get("group") or row["path"],
@@ -187,7 +186,7 @@ def find_manifest(source: str | Path) -> Path:
     if isinstance(source, str) and source.startswith(CACHED):
         source = cache_folder(source.removeprefix(CACHED))
     path = Path(source).expanduser()
-    for candidate in (path, path / "manifest.csv", path / "manifest.parquet"):
+    for candidate in (path, *(path / name for name in MANIFESTS)):
         if candidate.is_file() and candidate.suffix.lower() in (".csv", ".parquet"):
             return candidate
     raise ValueError(
@@ -208,7 +207,7 @@ def read_boxes(text: str, where: str = "boxes") -> tuple[Box, ...]:
         ((-0.5, -0.5, 99.5, 49.5), 'potted plant', True)
     """
     found = []
-    for one in text.split(SEPARATOR.strip()) if text.strip() else ():
+    for one in text.split(BETWEEN) if text.strip() else ():
         parts = one.split(maxsplit=4)
         try:
             left, top, right, bottom = (float(part) for part in parts[:4])
@@ -229,7 +228,7 @@ def write_boxes(boxes: Sequence[Box]) -> str:
         >>> write_boxes([Box(edges=(-0.5, 0.5, 7.5, 9.5), name="dog", ignored=True)])
         '-0.5 0.5 7.5 9.5 ?dog'
     """
-    return SEPARATOR.join(
+    return BETWEEN.join(
         " ".join([*(f"{edge:.6g}" for edge in box.edges), IGNORED * box.ignored + box.name]) for box in boxes
     )
 

@@ -22,8 +22,10 @@ from avssl.data.sets.base import Count, Listing, Problem, SetError
 from avssl.data.sets.coordinates import index_from_matlab, points_from_matlab
 from avssl.data.sets.given_normals import Given
 from avssl.data.sets.planes import normals_from_depth
+from avssl.data.sets.trees import check_folder, relative
 
 LABELLED, SPLITS_FILE = "nyu_depth_v2_labeled.mat", "splits.mat"
+EXPORTED, TRUTH = "exported", "truth.txt"
 PICTURES = {"train": 795, "test": 654}
 # camera_params.m of the authors' toolbox: focal length and principal point of the colour camera, which depth is
 # projected to; pixels count from 1
@@ -35,7 +37,20 @@ ROWS, COLUMNS = slice(45, 471), slice(41, 601)
 PLANES = "planes fitted to depth"
 
 
-def read(root: Path) -> Listing:
+def prepared(root: Path, normals: Path | None = None, exported: Path | None = None) -> Listing:
+    """Export what is not exported yet, and list it.
+
+    Args:
+        root: the folder with ``nyu_depth_v2_labeled.mat`` and ``splits.mat``.
+        normals: a folder or file of somebody's normals (``all_normals.pklz``, ``nm_000001.mat``, ...); by default
+            planes are fitted to the measured depth.
+        exported: folder for pictures, depth and normals; by default ``exported`` in the root.
+    """
+    export(root, normals, exported)
+    return read(root, exported)
+
+
+def read(root: Path, exported: Path | None = None) -> Listing:
     """List what `export` has written.
 
     Columns of the rows: ``split`` (``train`` or ``test``), ``label`` (the kind of room), ``group`` (the scene),
@@ -43,23 +58,23 @@ def read(root: Path) -> Listing:
     measured) and ``truth`` (where the normals come from).
 
     Args:
-        root: the folder with ``nyu_depth_v2_labeled.mat`` and ``splits.mat``, and ``exported/`` in it.
+        root: the folder with ``nyu_depth_v2_labeled.mat`` and ``splits.mat``.
+        exported: the folder that was exported to; None for ``exported`` in the root.
 
     Raises:
         SetError: if a file is missing or is not the official one.
     """
-    root = Path(root)
+    root = check_folder(root)
+    folder = exported or root / EXPORTED
     with _open(root) as file:
         scenes, rooms = _texts(file, "scenes"), _texts(file, "sceneTypes")
     splits = _splits(root, len(scenes))
-    truth = root / "exported" / "truth.txt"
+    truth = folder / TRUTH
     if not truth.is_file():
-        raise SetError(
-            f"{root} holds no exported/truth.txt; write it with: python datasets/nyuv2/prepare.py --root {root}"
-        )
+        raise SetError(f"there is no {truth}; write it with: python datasets/nyuv2/prepare.py --root {root}")
     rows, problems, counts = [], [], dict.fromkeys(PICTURES, 0)
     for index, (scene, room) in enumerate(zip(scenes, rooms, strict=True)):
-        paths = {name: f"exported/{path}" for name, path in files(index).items()}
+        paths = {name: relative(folder / path, root) for name, path in files(index).items()}
         lost = [path for path in paths.values() if not (root / path).is_file()]
         problems += [Problem(kind="missing", path=path, about="not exported; run prepare.py again") for path in lost]
         if paths["path"] in lost or index not in splits:
@@ -78,24 +93,25 @@ def read(root: Path) -> Listing:
     )
 
 
-def export(root: Path, normals: Path | None = None, progress: bool = True) -> None:
-    """Write pictures, depth and normals to ``root/exported``; what is there already stays, so it can be stopped.
+def export(root: Path, normals: Path | None = None, exported: Path | None = None, progress: bool = True) -> None:
+    """Write pictures, depth and normals; what is there already stays, so it can be stopped and called again.
 
     Args:
         root: the folder with the official files.
         normals: a folder or file of somebody's normals, see `Given`; None fits planes to the measured depth.
+        exported: the folder to write to; None for ``exported`` in the root.
         progress: show a bar.
 
     Raises:
         SetError: if a file is missing or is not the official one, or normals of another origin were exported before.
     """
-    root = Path(root)
+    root = check_folder(root)
     given = Given(normals) if normals is not None else None
     origin = PLANES if given is None else given.name
-    folder = root / "exported"
-    _claim(folder / "truth.txt", origin)
+    folder = exported or root / EXPORTED
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with _open(root) as file, Progress(*columns, console=Console(stderr=True), disable=not progress) as bar:
+        _claim(folder / TRUTH, origin)
         count = len(file["images"])
         task = bar.add_task("exporting NYU Depth v2", total=count)
         for index in range(count):

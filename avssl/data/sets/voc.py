@@ -9,9 +9,11 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from avssl.data.scenes import IGNORED, SEPARATOR, Box, write_boxes
-from avssl.data.sets.base import Count, Listing, Problem, SetError
+from avssl.data.recordings import BETWEEN
+from avssl.data.scenes import IGNORED, Box, write_boxes
+from avssl.data.sets.base import Count, Kind, Listing, Problem, SetError
 from avssl.data.sets.coordinates import boxes_from_inclusive
+from avssl.data.sets.trees import check_root
 
 CLASSES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
@@ -43,21 +45,17 @@ def read(root: Path, years: Sequence[int] | None = None) -> Listing:
 
     Args:
         root: the folder ``VOCdevkit`` or the one that holds it.
-        years: which ones; None for those that are there.
+        years: 2007, 2012 or both; by default those that are there.
 
     Raises:
         SetError: if there is no such tree, or a part of it that all others need is missing.
     """
-    root = Path(root)
-    devkit = root / "VOCdevkit" if (root / "VOCdevkit").is_dir() else root
-    there = [year for year in YEARS if (devkit / f"VOC{year}").is_dir()]
+    root = check_root(root, lambda folder: bool(_years(folder)), "VOCdevkit, or its VOC2007 or VOC2012")
+    there = _years(root)
     wanted = there if years is None else list(years)
-    missing = [year for year in wanted if year not in there]
-    if missing or not wanted:
-        names = " or ".join(f"VOC{year}" for year in missing or YEARS)
-        raise SetError(
-            f"{devkit} has no folder {names}; extract VOCtrainval and VOCtest there and give --root VOCdevkit"
-        )
+    devkit = root / "VOCdevkit" if (root / "VOCdevkit").is_dir() else root
+    if missing := [f"VOC{year}" for year in wanted if year not in there]:
+        raise SetError(f"{devkit} has no folder {' and no '.join(missing)}; extract VOCtrainval and VOCtest there")
     parts = [_Year(root, devkit / f"VOC{year}", year) for year in wanted]
     rows, counts, problems = [], [], []
     for part in parts:
@@ -73,6 +71,12 @@ def read(root: Path, years: Sequence[int] | None = None) -> Listing:
         counts=counts,
         problems=problems,
     )
+
+
+def _years(root: Path) -> list[int]:
+    """Return which years a folder holds, as ``VOCdevkit`` or around it."""
+    devkit = root / "VOCdevkit" if (root / "VOCdevkit").is_dir() else root
+    return [year for year in YEARS if (devkit / f"VOC{year}").is_dir()]
 
 
 class _Year:
@@ -102,7 +106,7 @@ class _Year:
             yield {
                 "path": self._relative(path),
                 "split": " ".join(words[name]),
-                "labels": SEPARATOR.join(self.classes.get(name, ())),
+                "labels": BETWEEN.join(self.classes.get(name, ())),
                 "boxes": write_boxes(boxes),
                 "mask": self._mask(name),
             }
@@ -190,7 +194,7 @@ class _Year:
     def _relative(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
 
-    def _tell(self, kind, path: Path, about: str) -> None:
+    def _tell(self, kind: Kind, path: Path, about: str) -> None:
         self.problems.append(Problem(kind=kind, path=self._relative(path), about=about))
 
 

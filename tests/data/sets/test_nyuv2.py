@@ -13,6 +13,7 @@ from avssl.data.sets import nyuv2
 from avssl.data.sets.base import SetError
 from avssl.data.sets.fixtures.nyuv2 import SIZE, TILT, wall, write
 from avssl.data.sets.given_normals import PACKED, Given
+from avssl.data.sets.preparing import prepare
 from avssl.evaluation.metrics.normals import angles
 
 pytest.importorskip("h5py")
@@ -29,8 +30,8 @@ def exported(tmp_path_factory):
 
 @pytest.fixture
 def root(tmp_path):
-    write(tmp_path)
-    return tmp_path
+    write(tmp_path / "nyu")
+    return tmp_path / "nyu"
 
 
 def test_rows_know_split_scene_and_room_with_numbers_from_one(exported):
@@ -77,10 +78,13 @@ def test_an_export_goes_on_where_it_stopped(root, monkeypatch):
     assert made == [0, 1, 1, 2] and not nyuv2.read(root).problems
 
 
-def test_the_manifest_opens_as_scenes(exported):
-    row = nyuv2.read(exported).rows[1]
-    (exported / "manifest.csv").write_text(",".join(row) + "\n" + ",".join(row.values()) + "\n")
-    item = Scenes(exported, "test")[0]
+def test_the_command_exports_and_writes_a_manifest_for_scenes(root, tmp_path, capsys):
+    folder, out = tmp_path / "pictures of it", tmp_path / "out"
+    options = ["--root", str(root), "--exported", str(folder), "--out", str(out), "--workers", "0"]
+    assert prepare(nyuv2.prepared, nyuv2.__doc__, options) == 1
+    assert "train pictures" in capsys.readouterr().out  # fewer than published
+    assert sorted(path.name for path in root.iterdir()) == ["nyu_depth_v2_labeled.mat", "splits.mat"]
+    item = Scenes(out, "test")[0]
     assert item["frames"].shape[-2:] == SIZE and item["normals"].shape == (3, *SIZE)
 
 
@@ -150,7 +154,7 @@ def spoil_splits(root):
         (lambda root: (root / "nyu_depth_v2_labeled.mat").write_bytes(b"short"), "was it downloaded whole"),
         (lambda root: (root / "splits.mat").unlink(), r"there is no .*splits\.mat"),
         (spoil_splits, "train names picture 9 of 3"),
-        (lambda root: None, r"holds no exported/truth\.txt; write it with: python datasets/nyuv2/prepare\.py"),
+        (lambda root: None, r"there is no .*exported/truth\.txt; write it with: python datasets/nyuv2/prepare\.py"),
     ],
 )
 def test_a_tree_that_is_none_is_told_in_one_line(root, spoil, complaint):

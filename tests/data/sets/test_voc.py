@@ -1,13 +1,17 @@
 """VOC's reader on a tiny official tree with all its quirks."""
 
+import math
 import shutil
 
 import pytest
 
+from avssl.data import Pictures
 from avssl.data.scenes import Scenes, read_boxes
 from avssl.data.sets import voc
 from avssl.data.sets.base import SetError
 from avssl.data.sets.fixtures.voc import write
+from avssl.data.sets.preparing import prepare
+from avssl.data.sets.writing import write_manifest
 
 
 @pytest.fixture
@@ -102,26 +106,30 @@ def test_the_devkit_itself_may_be_the_root(root):
 
 
 def test_a_tree_that_is_none_is_told_in_one_line(root, tmp_path):
-    with pytest.raises(SetError, match="has no folder VOC2007 or VOC2012; extract VOCtrainval"):
+    with pytest.raises(SetError, match="nothing does not exist"):
         voc.read(tmp_path / "nothing")
-    with pytest.raises(SetError, match="has no folder VOC2007 or VOC2012"):
+    with pytest.raises(SetError, match=r"VOC2007 holds no VOCdevkit, .*Give .*/VOCdevkit instead"):
         voc.read(root / "VOCdevkit" / "VOC2007")
     shutil.rmtree(root / "VOCdevkit/VOC2012")
-    with pytest.raises(SetError, match="has no folder VOC2012;"):
+    with pytest.raises(SetError, match="has no folder VOC2012; extract VOCtrainval"):
         voc.read(root, years=[2007, 2012])
     shutil.rmtree(root / "VOCdevkit/VOC2007/JPEGImages")
     with pytest.raises(SetError, match="has no folder JPEGImages; the archive was not extracted whole"):
         voc.read(root)
 
 
-def test_the_manifest_opens_as_scenes_with_the_palette_read_as_numbers(root):
-    import csv
+def test_the_command_writes_a_manifest_for_scenes_and_for_pictures(root, tmp_path, capsys):
+    out = tmp_path / "elsewhere"
+    assert prepare(voc.read, voc.__doc__, ["--root", str(root), "--out", str(out), "--workers", "0"]) == 1
+    assert "test2007 pictures" in capsys.readouterr().out  # fewer than published
+    assert len(Scenes(out, split="trainval0712")) == 5
+    pictures = Pictures(out / "manifest.csv", split="val2007")
+    dog = pictures.classes.index("dog")
+    assert [math.isnan(pictures[index]["labels"][dog]) for index in range(2)] == [False, True]
 
-    rows = voc.read(root).rows
-    with open(root / "manifest.csv", "w", newline="") as file:
-        table = csv.DictWriter(file, list(rows[0]))
-        table.writeheader()
-        table.writerows(rows)
+
+def test_masks_are_the_numbers_behind_the_palette(root):
+    write_manifest(voc.read(root).rows, root, root)
     scenes = Scenes(root, split="segtrain2012")
     item = scenes[0]
     assert sorted(set(item["mask"].flatten().tolist())) == [0, 1, 255]
