@@ -123,7 +123,7 @@ class Plan:
             "test pictures": len(self.test),
             "training data": describe(self.train),
             "test data": describe(self.test),
-            "truth": sorted({one.truth for one in getattr(self.test, "scenes", ()) if one.truth}),
+            "truth": ", ".join(sorted({one.truth for one in getattr(self.test, "scenes", ()) if one.truth})) or "given",
             "seeds": self.seeds,
             "same for every row": "pictures, their order and cuts, steps, rates; the last step is judged",
             "random": f"{self.seeds} initialisations, batch statistics of the training pictures",

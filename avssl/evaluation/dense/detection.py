@@ -32,7 +32,7 @@ from avssl.evaluation.dense.summary import (
     table_of,
 )
 from avssl.evaluation.features import last_map
-from avssl.evaluation.kept import Kept
+from avssl.evaluation.kept import Kept, digest
 from avssl.evaluation.metrics.boxes import Points, Truth, ap_name
 from avssl.nets import Encoder
 from avssl.training.optim import SGD
@@ -186,7 +186,9 @@ class Detection(Evaluator):
             numbers=numbers_of(scores) | difference_numbers(found, metrics[0]),
             protocol=self.plan.protocol()
             | {
-                "weights": [type(encoder).__name__, *layers],
+                "encoder": type(encoder).__name__,
+                "weights": digest(encoder),
+                "layers": ", ".join(layers),
                 "detector": describe(self.detector),
                 "classes": classes,
                 "objects that count": int((~truth.ignored).sum()),

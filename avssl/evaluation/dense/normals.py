@@ -34,6 +34,7 @@ from avssl.evaluation.dense.summary import (
     numbers_of,
     table_of,
 )
+from avssl.evaluation.kept import digest
 from avssl.evaluation.metrics import normals
 from avssl.evaluation.rows import PIXELS
 from avssl.nets import Encoder
@@ -133,7 +134,9 @@ class Normals(Evaluator):
             numbers=numbers_of(scores) | difference_numbers(found, METRICS[0]),
             protocol=self.plan.protocol()
             | {
-                "weights": [type(encoder).__name__, *(self.plan.layers or ["deepest map"])],
+                "encoder": type(encoder).__name__,
+                "weights": digest(encoder),
+                "layers": ", ".join(self.plan.layers or ["the deepest map of more than one cell"]),
                 "head": f"3x3 of {self.hidden} channels, then linear" if self.hidden else "linear",
                 "loss": "1 - cosine, mean over pixels with a known normal",
                 "score": f"over all test pixels with a known normal together; median to {BIN} degrees",

@@ -33,6 +33,7 @@ from avssl.evaluation.dense.summary import (
     numbers_of,
     table_of,
 )
+from avssl.evaluation.kept import digest
 from avssl.evaluation.metrics import regions
 from avssl.evaluation.rows import PIXELS
 from avssl.nets import Encoder
@@ -146,7 +147,9 @@ class Segmentation(Evaluator):
             numbers=numbers_of(scores) | difference_numbers(found, METRICS[0]),
             protocol=self.plan.protocol()
             | {
-                "weights": [type(encoder).__name__, *(self.plan.layers or ["deepest map"])],
+                "encoder": type(encoder).__name__,
+                "weights": digest(encoder),
+                "layers": ", ".join(self.plan.layers or ["the deepest map of more than one cell"]),
                 "classes": names,
                 "head": f"3x3 of {self.hidden} channels, then linear" if self.hidden else "linear",
                 "score": "mean over classes of intersection over union of all test pixels together; void left out",

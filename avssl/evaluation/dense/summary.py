@@ -127,10 +127,9 @@ def difference_notes(
     """Say each difference, those of the trained encoder first, and how it was taken."""
     for (tuning, row), one in sorted(found.items(), key=lambda each: each[0][1] != TRAINED):
         mean, error, low, high = (metric.scale * value for value in (one.mean, one.error, one.low, one.high))
-        yield (
-            f"{row} − {against}, {tuning}: {mean:+.1f} ± {error:.1f} (95 % {low:+.1f} to {high:+.1f}) "
-            f"{metric.unit} of {metric.column}"
-        )
+        doubt = f" ± {error:.1f}" if one.draws > 1 else ""
+        interval = f"(95 % {low:+.1f} to {high:+.1f})"
+        yield f"{row} − {against}, {tuning}: {mean:+.1f}{doubt} {interval} {metric.unit} of {metric.column}"
     yield (
         "± in the table: deviation over seeds. In a difference: standard error over seeds, the same pictures and steps "
         "for both; the interval is a bootstrap over seeds and groups of test pictures."
