@@ -31,8 +31,8 @@ PICTURES = {"train": 795, "test": 654}
 # projected to; pixels count from 1
 FOCAL = (518.85790117450188, 519.46961112127485)
 PRINCIPAL = (325.58244941119034, 253.73616633400465)
-# rows and columns that all evaluations since Eigen et al. (NIPS 2014, section 3.1) look at: the projected depth does
-# not reach the borders
+# rows and columns that evaluations look at since Eigen, Puhrsch and Fergus (NIPS 2014): the projected depth does not
+# reach the borders
 ROWS, COLUMNS = slice(45, 471), slice(41, 601)
 PLANES = "planes fitted to depth"
 

@@ -39,9 +39,9 @@ from avssl.training.optim import SGD
 from avssl.training.schedule import Step
 
 GUESS = "guess"
-# 24,000 steps of 16, milestones at 18,000 and 22,000, warm-up of 100: the schedule that self-supervised encoders are
-# judged with on VOC since He et al. 2020 (appendix A.3), here by default in small
-SCHEDULE = Step(milestones=(0.75, 0.917), warmup=100)
+# He et al. 2020 released: rate 0.02 for batches of 16, a tenth of it after 18,000 and 22,000 of 24,000 steps; the
+# default is that schedule in small, with a longer share of warm-up
+SCHEDULE = Step(milestones=(18 / 24, 22 / 24), warmup=0.1)
 
 
 class Detection(Evaluator):

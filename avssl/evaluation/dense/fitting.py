@@ -7,10 +7,12 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from avssl.config import ConfigError, Count, Positive
 from avssl.data import Dataset, Endless
+from avssl.data.scenes import nearest
 from avssl.sampling import rng_for
 from avssl.training.optim import AdamW, Optim, set_rates
 from avssl.training.schedule import OneCycle, Schedule
@@ -33,6 +35,8 @@ class Fitting:
         encoder_rate: rate of the encoder where it learns too; None takes the optimiser's.
         batch_norm: ``"frozen"``: the encoder's batch normalisation keeps its statistics, as is usual with few pictures
             a step; ``"trained"``: it learns along where the encoder does.
+        scale: bring each picture to a random size between these shares of its own (masks and normals by the nearest
+            pixel) before it is cut; None leaves it.
         crop: a random part of each picture, (height, width) in pixels, filled up with grey where the picture is
             smaller; None for whole pictures.
         flip: mirror half of the pictures. Left and right of a body would change places unnoticed.
@@ -45,6 +49,7 @@ class Fitting:
     schedule: Schedule | None = field(default_factory=OneCycle)
     encoder_rate: Positive | None = None
     batch_norm: Literal["frozen", "trained"] = "frozen"
+    scale: tuple[Positive, Positive] | None = None
     crop: tuple[int, int] | None = None
     flip: bool = False
     workers: int = 0
@@ -145,6 +150,8 @@ def changed(item: dict[str, Any], fitting: Fitting, seed: int, number: int, trut
     found = {"image": item["frames"][0, 0], "path": item["path"]} | {
         name: item[name] for name in (truth, "kinds", "ignored") if name in item
     }
+    if fitting.scale is not None:
+        found = scaled(found, float(rng.uniform(*fitting.scale)), truth)
     if fitting.crop is not None:
         found = cut(found, fitting.crop, rng.random(2).tolist(), truth)
     if fitting.flip and rng.random() < 0.5:
@@ -154,8 +161,7 @@ def changed(item: dict[str, Any], fitting: Fitting, seed: int, number: int, trut
 
 def cut(item: dict[str, Any], size: tuple[int, int], place: Sequence[float], truth: str) -> dict[str, Any]:
     """Cut a part out of a picture and its mask or normals; what it lacks is filled up to the right and below."""
-    if truth not in VOID:
-        raise ConfigError("evaluator.fitting.crop: objects cannot be cut; leave it out and set the detector's sizes")
+    _no_objects("crop", truth)
     sides = item["image"].shape[-2:]
     top, left = (int(part * (max(0, have - want) + 1)) for part, have, want in zip(place, sides, size, strict=True))
     found = dict(item)
@@ -165,6 +171,19 @@ def cut(item: dict[str, Any], size: tuple[int, int], place: Sequence[float], tru
         filled[..., : part.shape[-2], : part.shape[-1]] = part
         found[name] = filled
     return found
+
+
+def scaled(item: dict[str, Any], share: float, truth: str) -> dict[str, Any]:
+    """Bring a picture and its mask or normals to a share of their size."""
+    _no_objects("scale", truth)
+    size = [max(1, round(side * share)) for side in item["image"].shape[-2:]]
+    image = F.interpolate(item["image"][None].float(), size, mode="bilinear", antialias=True)[0]
+    return item | {"image": image.round().clamp(0, 255).to(torch.uint8), truth: nearest(item[truth], size)}
+
+
+def _no_objects(what: str, truth: str) -> None:
+    if truth not in VOID:
+        raise ConfigError(f"evaluator.fitting.{what}: is not for objects; leave it out and set the detector's sizes")
 
 
 def mirrored(item: dict[str, Any], truth: str) -> dict[str, Any]:

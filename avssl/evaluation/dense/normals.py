@@ -1,9 +1,8 @@
 """Surface normals: which way the surface behind each pixel faces, by a small head on the maps of an encoder.
 
 As a test of pretext tasks: Wang and Gupta, "Unsupervised Learning of Visual Representations using Videos", ICCV 2015,
-section 6.2, and Goyal et al., "Scaling and Benchmarking Self-Supervised Visual Representation Learning", ICCV 2019,
-section 6.5. Departure: the head gives the normal itself and learns by the cosine, where they classify into 20 or 40
-directions; so do most since (Bansal, Russell and Gupta, "Marr Revisited", CVPR 2016).
+and Goyal et al., "Scaling and Benchmarking Self-Supervised Visual Representation Learning", ICCV 2019. Departure: the
+head gives the normal itself and learns by the cosine, where they choose among 20 or 40 directions.
 """
 
 from collections.abc import Mapping, Sequence

@@ -6,6 +6,7 @@ are brought to the size of the picture and added (section 4.2). https://arxiv.or
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -143,7 +144,8 @@ def fit(
         device: where it runs.
     """
     batches = drawn(data, rows, fitting, seed, task.truth)
-    image = unit(next(drawn(data, rows, fitting, seed, task.truth))[0]["image"][None]).to(device)
+    first = next(batches)
+    image = unit(first[0]["image"][None]).to(device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         network = PixelNet(encoder.to(device), layers, start, hidden, image).to(device)
@@ -152,7 +154,7 @@ def fit(
             said = network(unit(stacked(batch, "image", device)))
             return task.loss(said, stacked(batch, task.truth, device))
 
-        learn(network, encoder, batches, loss_of, fitting, freeze)
+        learn(network, encoder, chain([first], batches), loss_of, fitting, freeze)
     return network
 
 

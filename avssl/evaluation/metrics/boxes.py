@@ -2,8 +2,8 @@
 
 All are pure functions of arrays. A box is ``(left, top, right, bottom)``, its edges: ``right - left`` is its width.
 
-Everingham et al., "The PASCAL Visual Object Classes (VOC) Challenge", IJCV 2010, section 4.2 (11 points), and
-"The PASCAL Visual Object Classes Challenge: A Retrospective", IJCV 2015, section 3.3 (area).
+Everingham et al., "The PASCAL Visual Object Classes (VOC) Challenge", IJCV 2010 (11 points), and "The PASCAL Visual
+Object Classes Challenge: A Retrospective", IJCV 2015 (area).
 """
 
 from collections.abc import Sequence

@@ -2,12 +2,12 @@
 
 All are pure functions of arrays.
 
-Fouhey, Gupta and Hebert, "Data-Driven 3D Primitives for Single Image Understanding", ICCV 2013, section 5.1.
+Fouhey, Gupta and Hebert, "Data-Driven 3D Primitives for Single Image Understanding", ICCV 2013.
 """
 
 import numpy as np
 
-LIMITS = (11.25, 22.5, 30.0)  # degrees: the shares of pixels within them are reported (section 5.1)
+LIMITS = (11.25, 22.5, 30.0)  # degrees: the shares of pixels within them are reported
 
 
 def angles(found: np.ndarray, truth: np.ndarray) -> np.ndarray:

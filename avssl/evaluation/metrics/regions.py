@@ -2,7 +2,7 @@
 
 All are pure functions of arrays.
 
-Everingham et al., "The PASCAL Visual Object Classes Challenge: A Retrospective", IJCV 2015, section 3.5.
+Everingham et al., "The PASCAL Visual Object Classes Challenge: A Retrospective", IJCV 2015.
 """
 
 import numpy as np

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from avssl.config import ConfigError
-from avssl.evaluation.dense.fitting import GREY, Fitting, changed, cut, drawn, learn, mirrored, stacked
+from avssl.evaluation.dense.fitting import GREY, Fitting, changed, cut, drawn, learn, mirrored, scaled, stacked
 from avssl.training.optim import SGD
 from tests.evaluation.dense.scenery import SIDE, Squares
 
@@ -112,6 +112,18 @@ def test_pictures_of_different_sizes_in_a_batch_are_told():
         stacked(batch, "image", torch.device("cpu"))
 
 
-def test_objects_cannot_be_cut():
-    with pytest.raises(ConfigError, match="objects cannot be cut"):
-        changed(Squares()[0], Fitting(crop=(8, 8)), 0, 0, "boxes")
+def test_a_scaled_picture_keeps_what_it_shows_and_its_classes():
+    item = Squares()[0] | {"image": Squares()[0]["frames"][0, 0]}
+    twice = scaled(item, 2.0, "mask")
+    assert twice["image"].shape == (3, 2 * SIDE, 2 * SIDE) and twice["image"].dtype == torch.uint8
+    assert torch.equal(twice["mask"][::2, ::2], item["mask"])
+    sizes = {
+        changed(Squares()[0], Fitting(scale=(0.5, 2)), 0, number, "mask")["image"].shape[-1] for number in range(9)
+    }
+    assert len(sizes) > 4 and min(sizes) >= 12 and max(sizes) <= 48
+
+
+@pytest.mark.parametrize("settings", [{"crop": (8, 8)}, {"scale": (1, 2)}])
+def test_pictures_of_objects_are_neither_cut_nor_scaled(settings):
+    with pytest.raises(ConfigError, match="is not for objects; leave it out"):
+        changed(Squares()[0], Fitting(**settings), 0, 0, "boxes")
