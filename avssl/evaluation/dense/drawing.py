@@ -4,35 +4,40 @@ import colorsys
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
-from avssl.evaluation.drawing import picture_table
-
-SIDE = 144  # pixels of a thumbnail
+SIDE, GAP, HEAD, NAME = 192, 6, 28, 110  # pixels: a picture, between two, the title, the name of a line
 BACKGROUND, NOBODY = (40, 40, 40), (255, 255, 255)
 
 
 def sheet(lines: Mapping[str, Sequence[np.ndarray]], title: str) -> Image.Image:
-    """Draw lines of pictures of any size, each brought to one square.
+    """Draw lines of pictures, each at its own size; what should keep its lines sharp comes `thumbnail`-sized.
 
     Args:
-        lines: from a name to pictures, uint8 ``(H, W, 3)``.
+        lines: from a name to pictures, uint8 ``(H, W, 3)``, as many in each line.
         title: a line over the sheet.
     """
-    return picture_table(
-        {name: np.stack([squared(one).transpose(2, 0, 1) for one in images]) for name, images in lines.items()}, title
-    )
+    across = max(map(len, lines.values()))
+    step = SIDE + GAP
+    whole = Image.new("RGB", (NAME + across * step, HEAD + len(lines) * step), "white")
+    pen, font = ImageDraw.Draw(whole), ImageFont.load_default(14)
+    pen.text((8, 6), title, fill="black", font=font)
+    for row, (name, images) in enumerate(lines.items()):
+        pen.text((8, HEAD + row * step + SIDE // 2 - 8), name, fill="black", font=font)
+        for column, image in enumerate(images):
+            small = Image.fromarray(thumbnail(image))
+            left, top = NAME + column * step, HEAD + row * step
+            whole.paste(small, (left + (SIDE - small.width) // 2, top + (SIDE - small.height) // 2))
+    return whole
 
 
-def squared(picture: np.ndarray) -> np.ndarray:
-    """Return a picture in the middle of a grey square of `SIDE` pixels, its pixels kept hard."""
+def thumbnail(picture: np.ndarray) -> np.ndarray:
+    """Return a picture whose longer side is `SIDE` pixels; small ones keep their pixels hard."""
     height, width = picture.shape[:2]
     scale = SIDE / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = Image.fromarray(picture).resize(size, Image.Resampling.NEAREST)
-    whole = Image.new("RGB", (SIDE, SIDE), (128, 128, 128))
-    whole.paste(small, ((SIDE - size[0]) // 2, (SIDE - size[1]) // 2))
-    return np.asarray(whole)
+    how = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.BOX
+    return picture if scale == 1 else np.asarray(Image.fromarray(picture).resize(size, how))
 
 
 def color_of(number: int, count: int) -> tuple[int, int, int]:
@@ -68,7 +73,7 @@ def directions(normals: np.ndarray) -> np.ndarray:
 def boxed(
     image: np.ndarray, boxes: np.ndarray, kinds: Sequence[int], names: Sequence[str], scores: Sequence[float] | None
 ) -> np.ndarray:
-    """Return a picture with boxes and their names drawn over it, enlarged where it is small.
+    """Return a thumbnail of a picture with boxes and their names drawn over it.
 
     Args:
         image: uint8 ``(H, W, 3)``.
@@ -77,12 +82,13 @@ def boxed(
         names: of the classes.
         scores: how sure each is; None for the truth.
     """
-    scale = max(1, round(2 * SIDE / max(image.shape[:2])))
-    picture = Image.fromarray(image.repeat(scale, 0).repeat(scale, 1))
-    pen = ImageDraw.Draw(picture)
+    small = thumbnail(image)
+    scale = np.tile(np.divide(small.shape[1::-1], image.shape[1::-1]), 2)
+    picture = Image.fromarray(small)
+    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(9)
     for number, (box, kind) in enumerate(zip((boxes + 0.5) * scale, kinds, strict=True)):
         color = color_of(kind + 1, len(names) + 1)
-        pen.rectangle(box.tolist(), outline=color, width=max(1, scale // 2))
+        pen.rectangle(box.tolist(), outline=color, width=2)
         text = names[kind] if scores is None else f"{names[kind]} {scores[number]:.2f}"
-        pen.text((box[0] + 2, box[1] + 1), text, fill=color)
+        pen.text((box[0] + 3, box[1] + 2), text, fill=color, font=font)
     return np.asarray(picture)
