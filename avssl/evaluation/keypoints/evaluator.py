@@ -5,7 +5,6 @@ https://arxiv.org/abs/1603.08561
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,12 @@ from avssl.evaluation.base import Evaluator, Fresh, Scores
 from avssl.evaluation.features import Extractor, check_layer
 from avssl.evaluation.kept import Kept, digest
 from avssl.evaluation.keypoints.fits import Fit, Judge
-from avssl.evaluation.keypoints.heads import Head, Labelled, Regression, Ridge
+from avssl.evaluation.keypoints.heads import Head, HeatMaps, Labelled, Regression, Ridge
+from avssl.evaluation.keypoints.labels import label_order
 from avssl.evaluation.keypoints.people import Joints, People, gather
-from avssl.evaluation.keypoints.protocols import protocol_of
-from avssl.evaluation.keypoints.skeletons import FIGURE, skeleton_of
+from avssl.evaluation.keypoints.presets import protocol_of
+from avssl.evaluation.keypoints.protocols import Normaliser
+from avssl.evaluation.keypoints.skeletons import FIGURE, SKELETONS, skeleton_of
 from avssl.evaluation.keypoints.table import summarise
 from avssl.evaluation.rows import HOG, PIXELS, RANDOM, baselines, contenders
 from avssl.nets import Encoder
@@ -30,13 +31,16 @@ from avssl.sampling import rng_for
 
 MEAN_POSE = "mean pose"
 ALL = "all"  # every training item is labelled
+LEAST = 4  # labels that a ridge can choose its penalty with
+POOL = 1024  # pictures that give random encoders their batch statistics
 
 
 class KeyPoints(Evaluator):
     """Finds key points with heads that learn from a few labelled pictures.
 
-    For each number of labels and each draw, that many training videos are drawn and one frame of each is labelled.
-    The draws are nested (the first 50 of 200 are the 50) and the same for every row. Rows:
+    For each number of labels and each draw, that many training items are drawn and one picture of each is labelled,
+    spread over files and groups (see `avssl.evaluation.keypoints.labels`). The draws are nested (the first 50 of 200
+    are the 50) and the same for every row. Rows:
 
     - ``trained``: the encoder;
     - ``random``: its architecture with initial weights, another initialisation for each draw, batch statistics
@@ -46,21 +50,27 @@ class KeyPoints(Evaluator):
     - one for each of ``extra``.
 
     Args:
-        train: videos or people to label, a frame or more of each; their pictures also calibrate the random rows.
+        train: videos or people to label; their pictures also calibrate the random rows.
         test: videos or people that no label comes from.
-        labels: how many labelled pictures, one number or several; ``"all"`` for every training item.
+        labels: how many labelled pictures, one number or several; ``"all"`` for one of every training item.
         draws: how many times the labels are drawn, at least 3 to say how sure a difference is.
-        heads: what learns from the labels.
+        heads: what learns from the labels; None for `Ridge` and `Regression` as they are.
         margin: pixels of the pictures that are cut on each side; heads that augment shift within them.
         skeleton: the joint convention; None for that of the data, or ``figure``.
-        protocol: how predictions are judged, one of `avssl.evaluation.keypoints.protocols.PRESETS`.
+        protocol: how predictions are judged, one of `avssl.evaluation.keypoints.presets.PRESETS`.
         thresholds: of the PCKs, in place of the protocol's; differences and items are given for the first one.
+        normaliser: what the default protocol divides by in place of the torso.
+        length: in pixels of the evaluated picture, with ``normaliser: pixels``.
         joints: which joints count: every ``"labelled"`` one, hidden ones too (as in MPII), or the ``"visible"``.
         extra: further rows, from a name to the folder of a run or a file of weights.
-        read: training items that labels are drawn from at most, a sample by chance of larger data.
+        read: training items that labels are drawn from at most, a sample by chance of larger data; all are held in
+            memory.
         seed: fixes draws, initialisations and fits.
         shown: how many test pictures are drawn.
         quiet: show no progress.
+
+    Raises:
+        ValueError: for settings that cannot be used.
     """
 
     name = "eval_keypoints"
@@ -76,6 +86,8 @@ class KeyPoints(Evaluator):
         skeleton: str | None = None,
         protocol: str = "default",
         thresholds: Sequence[float] | None = None,
+        normaliser: Normaliser | None = None,
+        length: float | None = None,
         joints: Joints = "labelled",
         extra: Mapping[str, str] | None = None,
         read: int = 4096,
@@ -83,25 +95,18 @@ class KeyPoints(Evaluator):
         shown: int = 6,
         quiet: bool = False,
     ):
-        wrong = [count for count in labels if count != ALL and (not isinstance(count, int) or count < 4)]
-        if not labels or wrong or draws < 1 or read < 4:
+        wrong = [count for count in labels if count != ALL and (not isinstance(count, int) or count < LEAST)]
+        if not labels or wrong or draws < 1 or read < LEAST or shown < 1:
             raise ValueError(
-                f"needs at least 4 labels (numbers, or all), 4 items to read and 1 draw; got labels={list(labels)}, "
-                f"read={read}, draws={draws}"
+                f"needs at least {LEAST} labels (numbers, or all), {LEAST} items to read, 1 draw and 1 picture shown; "
+                f"got labels={list(labels)}, read={read}, draws={draws}, shown={shown}"
             )
-        self.train, self.test, self.draws, self.read = train, test, draws, read
-        self.labels: list[int] = sorted({count for count in labels if isinstance(count, int)})
-        self.all = ALL in labels
+        self.train, self.test, self.labels, self.draws, self.read = train, test, list(labels), draws, read
         self.heads = list(heads) if heads is not None else [Ridge(), Regression()]
         if len({head.name for head in self.heads}) < len(self.heads):
             raise ValueError("two heads have the same name; use each head once")
-        self.protocol = protocol_of(protocol)
-        if thresholds is not None:
-            if not thresholds or min(thresholds) <= 0:
-                raise ValueError(f"thresholds must be lengths above 0, got {list(thresholds)}")
-            self.protocol = replace(self.protocol, thresholds=tuple(thresholds))
-        self.margin = margin
-        self.skeleton = skeleton_of(skeleton or getattr(test, "skeleton", None) or FIGURE.name)
+        self.protocol = protocol_of(protocol, thresholds, normaliser, length)
+        self.margin, self.skeleton = margin, skeleton_of(skeleton or getattr(test, "skeleton", None) or FIGURE.name)
         self.joints: Joints = joints
         self.extra, self.seed, self.shown, self.quiet = dict(extra or {}), seed, shown, quiet
 
@@ -109,44 +114,38 @@ class KeyPoints(Evaluator):
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
     ) -> Scores:
         for head in self.heads:
-            if isinstance(head, Ridge) and head.layer is not None:
+            if isinstance(head, Ridge | HeatMaps) and head.layer is not None:
                 check_layer(encoder, head.layer)
         train = gather(self.train, "training", self.joints, self.quiet, self._chosen())
         test = gather(self.test, "test", self.joints, self.quiet).cropped(self.margin)
-        if self.all:
-            self.labels = sorted({*self.labels, len(train.paths)})
+        counts = self._counts(train)
         self._check(train, test)
         judge = Judge(test, self.skeleton, self.protocol)
         kept = Kept(folder)
         extract = Extractor(kept, device, quiet=self.quiet)
-        rows = self._rows(encoder, fresh, train, device)
+        draws = {(count, draw): self.label(train, count, draw) for count in counts for draw in range(self.draws)}
         jobs = [
-            (name, encoders[draw], head, labels, draw)
-            for name, encoders in rows.items()
+            (name, encoders[draw], head, count, draw)
+            for name, encoders in self._rows(encoder, fresh, train, device).items()
             for head in (self._for_pixels() if name in (PIXELS, HOG) else self.heads)
-            for labels in self.labels
-            for draw in range(self.draws)
+            for count, draw in draws
         ]
-        draws = {(n, d): self.label(train, n, d) for n in self.labels for d in range(self.draws)}
         fits = [
-            Fit(row=MEAN_POSE, head="", labels=n, draw=d, found=constant(labelled, len(test)))
-            for (n, d), labelled in draws.items()
+            Fit(row=MEAN_POSE, head="", labels=count, draw=draw, found=constant(labelled, len(test)))
+            for (count, draw), labelled in draws.items()
         ]
         with Progress(disable=self.quiet, transient=True) as progress:
             bar = progress.add_task("key points", total=len(jobs))
-            for name, network, head, labels, draw in jobs:
-                progress.update(bar, description=f"{name}, {head.name}, {labels} labels")
-                found = self._fit(network, head, draws[labels, draw], test, extract, draw, kept)
-                fits.append(Fit(row=name, head=head.name, labels=labels, draw=draw, found=found))
+            for name, network, head, count, draw in jobs:
+                progress.update(bar, description=f"{name}, {head.name}, {count} labels")
+                found = self._fit(network, head, draws[count, draw], test, extract, draw, kept)
+                fits.append(Fit(row=name, head=head.name, labels=count, draw=draw, found=found))
                 progress.advance(bar)
-        return summarise(fits, judge, self._protocol(encoder, train, test, judge), against=RANDOM, shown=self.shown)
+        return summarise(fits, judge, self._protocol(encoder, train, judge, counts), against=RANDOM, shown=self.shown)
 
     def label(self, train: People, labels: int, draw: int) -> Labelled:
-        """Return the labelled pictures of a draw: one frame of each of ``labels`` videos."""
-        rng = rng_for(self.seed, epoch=draw, sample=0)
-        frames = [np.flatnonzero(train.video == video) for video in range(len(train.paths))]
-        frames = np.array([rows[rng.integers(len(rows))] for rows in frames if len(rows)])
-        chosen = train.take(frames[rng.permutation(len(frames))[:labels]])
+        """Return the labelled pictures of a draw: one of each of ``labels`` items."""
+        chosen = train.take(label_order(train, self.seed, draw)[:labels])
         return Labelled(
             images=chosen.images,
             points=chosen.points - np.float32(self.margin),
@@ -155,26 +154,36 @@ class KeyPoints(Evaluator):
             mirrored=tuple(self.skeleton.mirrored),
         )
 
+    def _counts(self, train: People) -> list[int]:
+        """Return the numbers of labels, in order."""
+        items = len(np.unique(train.video))
+        counts = sorted({items if count == ALL else int(count) for count in self.labels})
+        if counts[-1] > items:
+            raise ConfigError(
+                f"evaluator.labels: {counts[-1]} labels are more than the {items} training items, and one picture of "
+                "each is labelled; ask for fewer, or for all"
+            )
+        return counts
+
     def _chosen(self) -> list[int] | None:
         """Return which training items are read; None for all of them."""
-        most = max([self.read, *self.labels])
-        if self.all or len(self.train) <= most:
+        most = max([self.read, *(count for count in self.labels if isinstance(count, int))])
+        if ALL in self.labels or len(self.train) <= most:
             return None
         return rng_for(self.seed, epoch=0, sample=1).permutation(len(self.train))[:most].tolist()
 
     def _rows(self, encoder: Encoder, fresh: Fresh | None, train: People, device: str) -> dict[str, list[Encoder]]:
         """Return each row's encoders, one a draw of labels."""
         pool = train.cropped(self.margin).images
-        pool = pool[torch.from_numpy(rng_for(self.seed, epoch=0, sample=0).permutation(len(pool))[:1024])]
+        pool = pool[torch.from_numpy(rng_for(self.seed, epoch=0, sample=0).permutation(len(pool))[:POOL])]
         rows = contenders(encoder, pool, fresh, device, self.draws, self.seed, self.extra)
-        if any(isinstance(head, Ridge) for head in self.heads):
+        if self._for_pixels():
             rows |= baselines(pool)
         return {name: several if len(several) > 1 else several * self.draws for name, several in rows.items()}
 
-    def _for_pixels(self) -> list[Head]:
+    def _for_pixels(self) -> Sequence[Head]:
         """Return the first ridge head, for pixels have nothing to fine-tune, and one layer only."""
-        ridges = [head for head in self.heads if isinstance(head, Ridge)][:1]
-        return [AllOf(head) for head in ridges]
+        return [AllOf(head) for head in self.heads if isinstance(head, Ridge)][:1]
 
     def _fit(
         self, encoder: Encoder, head: Head, labelled: Labelled, test: People, extract: Extractor, draw: int, kept: Kept
@@ -185,6 +194,7 @@ class KeyPoints(Evaluator):
             "weights": digest(encoder),
             "labels": digest(labelled.images, labelled.points, labelled.counted),
             "margin": labelled.margin,
+            "mirrored": labelled.mirrored,
             "test": digest(test.images),
             "seed": (self.seed, draw),
             "device": extract.device.type,
@@ -193,55 +203,53 @@ class KeyPoints(Evaluator):
         return kept(key, lambda: head(encoder, labelled, test.images, extract, seed))
 
     def _check(self, train: People, test: People) -> None:
-        if max(self.labels) > len(train.paths):
-            raise ConfigError(
-                f"evaluator.labels: {max(self.labels)} labels are more than the {len(train.paths)} training videos, "
-                "and one frame of each is labelled; ask for fewer"
-            )
-        shared = set(train.paths) & set(test.paths)
-        if shared:
-            raise ConfigError(f"{len(shared)} videos are in training and in test, such as {min(shared)}; use splits")
+        if shared := set(train.paths) & set(test.paths):
+            raise ConfigError(f"{len(shared)} files are in training and in test, such as {min(shared)}; use splits")
         for people, name in ((train, "training"), (test, "test")):
             if people.points.shape[1] != len(self.skeleton):
                 raise ConfigError(
-                    f"the {name} videos have {people.points.shape[1]} joints, the skeleton {self.skeleton.name!r} has "
-                    f"{len(self.skeleton)}: {', '.join(self.skeleton.joints)}"
+                    f"the {name} items have {people.points.shape[1]} joints, the skeleton {self.skeleton.name!r} has "
+                    f"{len(self.skeleton)}: {', '.join(self.skeleton.joints)}; set skeleton: to one of "
+                    f"{', '.join(SKELETONS)}"
                 )
 
-    def _normaliser(self) -> str:
-        if self.protocol.normaliser == "torso":
-            return f"torso: {' and '.join(map(' + '.join, self.skeleton.torso))}"
-        return {"reference": f"{self.protocol.unit}, as the data annotate it"}.get(
-            self.protocol.normaliser, self.protocol.unit
-        )
-
-    def _protocol(self, encoder: Encoder, train: People, test: People, judge: Judge) -> dict[str, Any]:
+    def _protocol(self, encoder: Encoder, train: People, judge: Judge, counts: list[int]) -> dict[str, Any]:
+        protocol, test, pictures = self.protocol, judge.test, judge.test.images[:1]
         return {
             "encoder": type(encoder).__name__,
             "weights": digest(encoder),
-            "test videos": len(test.paths),
+            "test items": len(test.paths),
             "test pictures": len(test),
-            "training videos": len(train.paths),
-            "labels": self.labels,
+            "training items": len(train.paths),
+            "groups in training and test": len(train.groups & test.groups),
+            "labels": counts,
             "label draws": self.draws,
-            "labelled": "one frame of each of that many training videos, nested, the same for every row",
+            "labelled": "one picture of each of that many training items, spread over files and groups, nested, the "
+            "same for every row",
             "picture": "{}x{}, cut by {} px on each side".format(*train.images.shape[-2:], self.margin),
-            "protocol": self.protocol.name,
-            "normaliser": self._normaliser(),
-            "thresholds": self.protocol.thresholds,
-            "comparison": self.protocol.comparison,
-            "average": self.protocol.average,
-            "main number over": self.protocol.group or "all joints",
-            "area over": f"{self.protocol.grid[0]} to {self.protocol.grid[-1]}, {len(self.protocol.grid)} thresholds",
+            "protocol": protocol.name,
+            "departs": protocol.departs,
+            "normaliser": self._normaliser(judge.unit),
+            "thresholds": protocol.thresholds,
+            "comparison": protocol.comparison,
+            "average": protocol.average,
+            "main number over": protocol.group or "all joints",
+            "area over": f"{protocol.grid[0]} to {protocol.grid[-1]}, {len(protocol.grid)} thresholds, {protocol.area}",
             "joints": f"{len(self.skeleton)} of {self.skeleton.name!r}, {self.joints} ones count",
-            "lost joints": "left out" if self.protocol.drop_lost else "wrong",
+            "lost joints": "left out" if protocol.drop_lost else "wrong",
+            "first frames": "left out" if protocol.skip_first else "judged",
             "test pictures without a length": judge.unmeasured,
             "random": f"{self.draws} initialisations, batch statistics of the training pictures",
-            "heads": {head.name: head.settings() for head in self.heads},
+            "heads": {head.name: head.settings() | head.chosen(encoder, pictures) for head in self.heads},
             "seed": self.seed,
-            "unreadable videos": [failure["path"] for failure in (*train.failures, *test.failures)],
+            "unreadable items": [failure["path"] for failure in (*train.failures, *test.failures)],
             "torch": torch.__version__,
         }
+
+    def _normaliser(self, unit: str) -> str:
+        if self.protocol.normaliser == "torso":
+            return f"torso: {' and '.join(map(' + '.join, self.skeleton.torso))}"
+        return f"{unit}, as the data annotate it" if self.protocol.normaliser == "reference" else unit
 
 
 class AllOf(Ridge):

@@ -1,7 +1,7 @@
 """Pictures with key points, gathered from a data set in one pass over its recordings."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ from avssl.config import ConfigError
 from avssl.data import Dataset
 
 Joints = Literal["labelled", "visible"]
+ALONE = "\0item "  # the group of an item that has none; no data set has such a name
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -30,6 +31,7 @@ class People:
         reference: the length that the data annotate for each, in pixels of the pictures, NaN where unknown, float32
             ``(pictures,)``; None where they annotate none.
         group: what is not independent, whole numbers ``(pictures,)``: the data's groups, the recording without.
+        groups: names of the data's groups.
         failures: the recordings that could not be read, with the error.
     """
 
@@ -41,6 +43,7 @@ class People:
     paths: tuple[str, ...]
     reference: np.ndarray | None = None
     group: np.ndarray | None = None
+    groups: frozenset[str] = frozenset()
     failures: tuple[dict[str, str], ...] = ()
 
     def __len__(self) -> int:
@@ -53,16 +56,15 @@ class People:
 
     def take(self, rows: np.ndarray) -> "People":
         """Return some of the pictures, in the order of ``rows``."""
-        return People(
+        return replace(
+            self,
             images=self.images[torch.from_numpy(rows)],
             points=self.points[rows],
             counted=self.counted[rows],
             video=self.video[rows],
             times=self.times[rows],
-            paths=self.paths,
             reference=None if self.reference is None else self.reference[rows],
             group=None if self.group is None else self.group[rows],
-            failures=self.failures,
         )
 
     def cropped(self, margin: int) -> "People":
@@ -70,17 +72,8 @@ class People:
         height, width = self.images.shape[-2:]
         if margin < 0 or 2 * margin >= min(height, width):
             raise ConfigError(f"margin={margin} leaves nothing of pictures of {height}x{width}; read them larger")
-        return People(
-            images=self.images[..., margin : height - margin, margin : width - margin],
-            points=self.points - np.float32(margin),
-            counted=self.counted,
-            video=self.video,
-            times=self.times,
-            paths=self.paths,
-            reference=self.reference,
-            group=self.group,
-            failures=self.failures,
-        )
+        images = self.images[..., margin : height - margin, margin : width - margin]
+        return replace(self, images=images, points=self.points - np.float32(margin))
 
 
 def gather(
@@ -116,7 +109,7 @@ def gather(
         counted.append(item["visible"].flatten(0, 1).numpy()[kept])
         times.append(item["times"].flatten().numpy()[kept])
         video.append(np.full(kept.sum(), len(paths)))
-        groups += [item.get("group") or f"item {index}"] * int(kept.sum())
+        groups += [item.get("group") or f"{ALONE}{index}"] * int(kept.sum())
         if "reference" in item:
             reference.append(item["reference"].flatten().numpy()[kept])
         paths.append(item["path"])
@@ -141,5 +134,6 @@ def gather(
         paths=tuple(paths),
         reference=np.concatenate(reference) if len(reference) == len(paths) else None,
         group=np.unique(groups, return_inverse=True)[1],
+        groups=frozenset(group for group in groups if not group.startswith(ALONE)),
         failures=tuple(failures),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from avssl.data.joints import JOINTS, other_sides
+from avssl.evaluation.metrics.lengths import torsos
 
 ARMS = ("right shoulder", "right elbow", "right wrist", "left shoulder", "left elbow", "left wrist")
 LEGS = ("right hip", "right knee", "right ankle", "left hip", "left knee", "left ankle")
@@ -32,6 +33,7 @@ class Skeleton:
         torso: two groups of joints (by name); the torso's length goes from the middle of one to that of the other.
             Empty if the convention has no torso.
         groups: joints (by name) whose mean is reported under a name, such as ``"upper"`` and ``"full"``.
+        reference: what the length is that the data set annotates for each person, such as ``"head"``; empty for none.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Skeleton:
     bones: tuple[tuple[str, str], ...]
     torso: tuple[tuple[str, ...], ...] = ()
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    reference: str = ""
 
     def __len__(self) -> int:
         return len(self.joints)
@@ -70,8 +73,7 @@ class Skeleton:
             )
         if points.ndim != 3 or points.shape[1:] != (len(self), 2):
             raise ValueError(f"{self.name!r} has {len(self)} joints; got points of shape {points.shape}")
-        ends = [points[:, self.places(group)].astype(np.float64).mean(1) for group in self.torso]
-        return np.linalg.norm(ends[0] - ends[1], axis=-1)
+        return torsos(points, *(self.places(group) for group in self.torso))
 
 
 FIGURE = Skeleton(
@@ -96,6 +98,7 @@ FLIC = Skeleton(
     ),
     torso=(("right shoulder",), ("left hip",)),
     groups={"upper": ARMS, "full": JOINTS["flic"]},
+    reference="torso",
 )  # fmt: skip
 
 # Shuffle and Learn's "Mean" is over these seven.
@@ -104,6 +107,7 @@ FLIC7 = Skeleton(
     joints=JOINTS["flic7"],
     bones=(*ARM_BONES, ("right shoulder", "left shoulder")),
     groups={"upper": ARMS, "full": JOINTS["flic7"]},
+    reference="torso",
 )
 
 # The official evaluation (computePCK.m) takes wrists, elbows and shoulders for the upper body, and for the full body
@@ -117,6 +121,7 @@ MPII = Skeleton(
     ),
     torso=(("thorax",), ("pelvis",)),
     groups={"upper": ARMS, "full": tuple(name for name in JOINTS["mpii"] if name not in ("pelvis", "thorax"))},
+    reference="head",
 )  # fmt: skip
 
 # The torso is that of mmpose's PCK on sub-JHMDB.

@@ -9,7 +9,8 @@ from PIL.Image import Image
 
 from avssl.evaluation.base import Scores
 from avssl.evaluation.drawing import Curve, curve_picture, skeleton_sheet
-from avssl.evaluation.keypoints.fits import Fit, Group, Judge, grouped
+from avssl.evaluation.keypoints.fits import LOST, Fit, Group, Judge, grouped
+from avssl.evaluation.keypoints.protocols import DEFAULT
 from avssl.evaluation.metrics import pck
 from avssl.evaluation.paired import Difference, paired_difference
 from avssl.evaluation.rows import TRAINED
@@ -25,8 +26,7 @@ def summarise(fits: list[Fit], judge: Judge, protocol: Mapping[str, Any], agains
         against: the row that every other row is compared with in pairs.
         shown: how many test pictures to draw.
     """
-    groups = grouped(fits)
-    main, unit = judge.main, judge.protocol.unit
+    groups, main = grouped(fits), judge.protocol.named(judge.main)
     scores = {group: [judge.measure(fit) for fit in members] for group, members in groups.items()}
     numbers = {
         "/".join(filter(None, (row, head, str(labels), metric))): float(np.mean([each[metric] for each in draws]))
@@ -42,12 +42,13 @@ def summarise(fits: list[Fit], judge: Judge, protocol: Mapping[str, Any], agains
             f"{name}/low": found.low,
             f"{name}/high": found.high,
         }
+    of = "" if judge.protocol.name == DEFAULT else f", {judge.protocol.name}"
     return Scores(
-        title=f"Key points from few labels: joints near their true place in %, lengths in {unit}s",
+        title=f"Key points from few labels{of}: joints near their true place in %, lengths in {judge.unit}s",
         numbers=numbers,
         protocol=protocol,
-        table=tuple(table_rows(scores, main, unit)),
-        notes=tuple(notes(scores, differences, main, against)),
+        table=tuple(table_rows(scores, judge)),
+        notes=tuple(notes(scores, differences, judge, against)),
         tables={
             "items": list(item_rows(fits, judge)),
             "joints": list(joint_rows(groups, judge)),
@@ -61,35 +62,41 @@ def summarise(fits: list[Fit], judge: Judge, protocol: Mapping[str, Any], agains
 
 
 def compare(groups: Mapping[Group, list[Fit]], judge: Judge, against: str) -> dict[Group, Difference]:
-    """Return each row's paired difference from the row ``against``, where both have the head."""
+    """Return each row's paired difference of the main score from the row ``against``, where both have the head."""
     found = {}
     for (labels, head, row), fits in groups.items():
         if row != against and (labels, head, against) in groups:
             ours, theirs = (
-                np.stack([judge.hits(fit) for fit in members]) for members in (fits, groups[labels, head, against])
+                np.stack([judge.paired(fit) for fit in members]) for members in (fits, groups[labels, head, against])
             )
-            found[labels, head, row] = paired_difference(ours, theirs, judge.test.independent)
+            found[labels, head, row] = paired_difference(ours, theirs, judge.group)
     return found
 
 
-def table_rows(scores: Mapping[Group, list[dict[str, float]]], main: str, shown: str) -> Iterable[dict[str, str]]:
-    """Shares in percent, with the deviation over draws for the main one; the normaliser is told by the title."""
+def table_rows(scores: Mapping[Group, list[dict[str, float]]], judge: Judge) -> Iterable[dict[str, str]]:
+    """Shares in percent, with the deviation over draws for the main one; the title tells protocol and normaliser."""
+    main, start, end = judge.protocol.named(judge.main), judge.protocol.named(""), f"/{judge.unit}"
     for (labels, head, row), draws in scores.items():
         cells = {"head": head or "none", "labels": str(labels), "row": row}
-        for metric in draws[0]:
-            name, _, unit = metric.partition("/")
-            values = np.array([each[metric] for each in draws])
-            if unit == shown:
-                text = f"{values.mean():.3f}" if name == "nme" else f"{100 * values.mean():.1f}"
-                spread = f" ± {100 * values.std(ddof=1):.1f}" if metric == main and len(values) > 1 else ""
-                cells["auc" if name.startswith("auc") else name] = text + spread
+        means = {name: float(np.mean([each[name] for each in draws])) for name in draws[0]}
+        for name, value in means.items():
+            metric = name.removeprefix(start).removesuffix(end)
+            if name.endswith(end) and metric == "nme":
+                lost = means[start + LOST]
+                told = f", {100 * lost:.1f} % lost" if lost else ""
+                cells["nme"] = f"{means[f'{start}nme of found{end}']:.3f}{told}"
+            elif name.endswith(end) and ("pck@" in metric or metric.startswith("auc@")):
+                spread = np.std([each[name] for each in draws], ddof=1) if name == main and len(draws) > 1 else None
+                text = f"{100 * value:.1f}" + (f" ± {100 * spread:.1f}" if spread is not None else "")
+                cells["auc" if metric.startswith("auc") else metric] = text
         yield cells
 
 
 def notes(
-    scores: Mapping[Group, list[dict[str, float]]], differences: Mapping[Group, Difference], main: str, against: str
+    scores: Mapping[Group, list[dict[str, float]]], differences: Mapping[Group, Difference], judge: Judge, against: str
 ) -> Iterable[str]:
     """Differences, those of the trained encoder first, and the level of knowing nothing."""
+    main = judge.protocol.named(judge.main)
     for (labels, head, row), found in sorted(differences.items(), key=lambda one: one[0][2] != TRAINED):
         yield f"{row} − {against}, {head}, {labels} labels: {found} points of {main}"
     for row in dict.fromkeys(row for _, head, row in scores if not head):
@@ -101,16 +108,20 @@ def notes(
         yield f"Knowing nothing scores {', '.join(levels)} {main}: the {row}, whatever the picture."
     yield (
         "± in the table: deviation over label draws. In a difference: standard error over label draws, the same labels "
-        "for both; the interval is a bootstrap over label draws and test videos."
+        "for both; the interval is a bootstrap over label draws and the test's groups (videos where it has none)."
     )
+    if judge.protocol.departs:
+        yield f"{judge.protocol.name}: {judge.protocol.departs}"
+    if judge.protocol.drop_lost:
+        yield "A difference is over the joints that both rows found."
 
 
 def item_rows(fits: Iterable[Fit], judge: Judge) -> Iterable[dict[str, Any]]:
     """One row a test picture and fit."""
-    test, main = judge.test, judge.main
+    test, main = judge.test, judge.protocol.named(judge.main)
     for fit in fits:
         right, far = judge.hits(fit), judge.distances(fit)
-        for item in np.flatnonzero(judge.judged.any(1)):
+        for item in np.flatnonzero(~np.isnan(far).all(1)):
             yield {
                 "row": fit.row,
                 "head": fit.head,
@@ -119,18 +130,18 @@ def item_rows(fits: Iterable[Fit], judge: Judge) -> Iterable[dict[str, Any]]:
                 "path": test.paths[test.video[item]],
                 "time": round(float(test.times[item]), 6),
                 main: round(float(np.nanmean(right[item])), 4),
-                f"nme/{judge.protocol.unit}": round(float(np.nanmean(far[item])), 4),
+                judge.protocol.named(f"nme/{judge.unit}"): round(float(np.nanmean(far[item])), 4),
             }
 
 
 def joint_rows(groups: Mapping[Group, list[Fit]], judge: Judge) -> Iterable[dict[str, Any]]:
     """One row a joint and group, means over draws."""
-    main = judge.main
+    main, nme = judge.protocol.named(judge.main), judge.protocol.named(f"nme/{judge.unit}")
     for (labels, head, row), fits in groups.items():
         right = np.mean([pck.per_joint(judge.hits(fit)) for fit in fits], axis=0)
         far = np.mean([pck.per_joint(judge.distances(fit)) for fit in fits], axis=0)
         for name, score, distance in zip(judge.skeleton.joints, right, far, strict=True):
-            known = {main: round(float(score), 4), f"nme/{judge.protocol.unit}": round(float(distance), 4)}
+            known = {main: round(float(score), 4), nme: round(float(distance), 4)}
             yield {"row": row, "head": head, "labels": labels, "joint": name} | known
 
 
@@ -151,7 +162,7 @@ def curves(groups: Mapping[Group, list[Fit]], judge: Judge) -> Image:
             if count == labels and name in (head, ""):
                 heights, grid = np.mean([judge.curve(fit) for fit in fits], axis=0), np.array(judge.protocol.grid)
                 panels.setdefault(f"{head}, {labels} labels", []).append(Curve(row, grid, 100 * heights))
-    return curve_picture(panels, across=f"threshold, in {judge.protocol.unit} lengths", up="PCK, %")
+    return curve_picture(panels, across=f"threshold, in {judge.unit} lengths", up="PCK, %")
 
 
 def skeletons(groups: Mapping[Group, list[Fit]], judge: Judge, shown: int) -> Image:

@@ -2,19 +2,22 @@
 
 All are pure functions of arrays. ``predicted`` and ``truth`` are ``(people, joints, 2)`` in pixels, counted from the
 centre of the top left pixel; ``visible`` ``(people, joints)`` is True for the joints that count; ``normaliser``
-``(people,)`` is each person's reference length in pixels. A predicted joint that is NaN is lost, and a lost joint is
-wrong: losing a joint can never raise a score.
+``(people,)`` is each person's reference length in pixels, see `avssl.evaluation.metrics.lengths`. A predicted joint
+that is NaN is lost, and a lost joint is wrong: losing a joint can never raise a score.
 
 PCK: Yang & Ramanan, "Articulated Human Detection with Flexible Mixtures of Parts", PAMI 2013.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 
 Comparison = Literal["<=", "<"]
 Average = Literal["joints", "all"]
+Area = Literal["mean", "trapezoids"]
 GRID = tuple(round(0.01 * step, 2) for step in range(1, 51))  # thresholds of the area: 0.01, 0.02, ... 0.50
+TO_FIFTH = tuple(round(0.01 * step, 2) for step in range(21))  # PDJ's axis (Sapp and Taskar, "MODEC", CVPR 2013)
 
 
 def distances(predicted: np.ndarray, truth: np.ndarray, normaliser: np.ndarray | None = None) -> np.ndarray:
@@ -61,7 +64,7 @@ def mean(values: np.ndarray, average: Average = "joints") -> float:
     """Return one number from ``(people, joints)`` with NaN where a joint does not count.
 
     ``"joints"``: the plain mean of the joints' own means, over joints that anybody shows (mmpose, CRW).
-    ``"all"``: every counted joint of every person weighs the same (SimpleBaseline's "Mean").
+    ``"all"``: every counted joint of every person weighs the same (MPII's own; SimpleBaseline's "Mean").
     """
     if average not in ("joints", "all"):
         raise ValueError(f"average must be 'joints' or 'all', got {average!r}")
@@ -85,7 +88,8 @@ def pck(
 ) -> float:
     """Return the percentage of correct key points as a share in [0, 1].
 
-    A joint is correct if it lies within ``threshold`` lengths of its true place.
+    A joint is correct if it lies within ``threshold`` lengths of its true place. With MPII's head sizes
+    (`avssl.evaluation.metrics.lengths.head_sizes`) and 0.5 this is PCKh@0.5.
 
     Examples:
         >>> truth = np.zeros((1, 2, 2))
@@ -101,7 +105,7 @@ def pck_curve(
     truth: np.ndarray,
     visible: np.ndarray,
     normaliser: np.ndarray,
-    thresholds: tuple[float, ...] = GRID,
+    thresholds: Sequence[float] = GRID,
     comparison: Comparison = "<=",
     average: Average = "joints",
 ) -> np.ndarray:
@@ -109,33 +113,29 @@ def pck_curve(
     return curve_of(_counted(predicted, truth, visible, normaliser), thresholds, comparison, average)
 
 
-def curve_of(
-    far: np.ndarray, thresholds: tuple[float, ...], comparison: Comparison = "<=", average: Average = "joints"
+def pdj(
+    predicted: np.ndarray,
+    truth: np.ndarray,
+    visible: np.ndarray,
+    torso: np.ndarray,
+    thresholds: Sequence[float] = TO_FIFTH,
 ) -> np.ndarray:
-    """Return the PCK at each threshold from distances in normaliser lengths, ``(thresholds,)``.
+    """Return the percentage of detected joints: each joint's share within each threshold, in torso diameters.
 
-    Each joint's distances are put in order once, whatever the number of thresholds.
+    Sapp and Taskar, "MODEC: Multimodal Decomposable Models for Human Pose Estimation", CVPR 2013, section 5.
 
     Args:
-        far: NaN where a joint does not count, infinite where it is lost, ``(people, joints)``.
-        thresholds: in normaliser lengths.
-        comparison: ``"<="`` or ``"<"``.
-        average: see `mean`.
+        predicted: ``(people, joints, 2)``, NaN where lost.
+        truth: ``(people, joints, 2)``.
+        visible: which joints count, ``(people, joints)``.
+        torso: each person's torso diameter in pixels, ``(people,)``.
+        thresholds: in torso diameters.
+
+    Returns:
+        ``(thresholds, joints)``, shares in [0, 1]; NaN for a joint that nobody shows.
     """
-    if average not in ("joints", "all"):
-        raise ValueError(f"average must be 'joints' or 'all', got {average!r}")
-    side = "right" if _is_least(comparison) else "left"
-    ordered = np.sort(far, axis=0)  # NaN last
-    people = far.shape[0] - np.isnan(far).sum(0)
-    if not people.any():
-        raise ValueError("no joint counts: nothing is visible")
-    found = np.stack(
-        [np.searchsorted(column[:count], thresholds, side) for column, count in zip(ordered.T, people, strict=True)]
-    )
-    if average == "all":
-        return found.sum(0) / people.sum()
-    shown = people > 0
-    return (found[shown] / people[shown, None]).mean(0)
+    found, people = _right_and_counted(_counted(predicted, truth, visible, torso), thresholds, "<=")
+    return np.divide(found, people, out=np.full(found.shape, np.nan), where=people > 0)
 
 
 def auc(
@@ -143,12 +143,13 @@ def auc(
     truth: np.ndarray,
     visible: np.ndarray,
     normaliser: np.ndarray,
-    thresholds: tuple[float, ...] = GRID,
+    thresholds: Sequence[float] = GRID,
     comparison: Comparison = "<=",
     average: Average = "joints",
+    area: Area = "mean",
 ) -> float:
-    """Return the mean of `pck` over a grid of thresholds, in [0, 1]; its name must carry the grid, see `auc_name`."""
-    return float(pck_curve(predicted, truth, visible, normaliser, thresholds, comparison, average).mean())
+    """Return the area under the `pck_curve`, in [0, 1]; its name must carry the grid, see `auc_name` and `area_of`."""
+    return area_of(pck_curve(predicted, truth, visible, normaliser, thresholds, comparison, average), thresholds, area)
 
 
 def epe(predicted: np.ndarray, truth: np.ndarray, visible: np.ndarray, average: Average = "joints") -> float:
@@ -167,6 +168,52 @@ def nme(
     return mean(np.where(visible, distances(predicted, truth, normaliser), np.nan), average)
 
 
+def right(far: np.ndarray, threshold: float, comparison: Comparison = "<=") -> np.ndarray:
+    """Return 1 where a distance is small enough, 0 where not, NaN where it is NaN."""
+    near = far <= threshold if _is_least(comparison) else far < threshold
+    return np.where(np.isnan(far), np.nan, near)
+
+
+def curve_of(
+    far: np.ndarray, thresholds: Sequence[float], comparison: Comparison = "<=", average: Average = "joints"
+) -> np.ndarray:
+    """Return the PCK at each threshold from distances in normaliser lengths, ``(thresholds,)``.
+
+    Args:
+        far: NaN where a joint does not count, infinite where it is lost, ``(people, joints)``.
+        thresholds: in normaliser lengths.
+        comparison: ``"<="`` or ``"<"``.
+        average: see `mean`.
+    """
+    if average not in ("joints", "all"):
+        raise ValueError(f"average must be 'joints' or 'all', got {average!r}")
+    found, people = _right_and_counted(far, thresholds, comparison)
+    if not people.any():
+        raise ValueError("no joint counts: nothing is visible")
+    if average == "all":
+        return found.sum(1) / people.sum()
+    shown = people > 0
+    return (found[:, shown] / people[shown]).mean(1)
+
+
+def area_of(heights: np.ndarray, thresholds: Sequence[float], area: Area = "mean") -> float:
+    """Return the area under a PCK curve as a share of the widest there could be.
+
+    ``"mean"``: the mean of the heights; ``"trapezoids"``: the integral of straight lines between them, which counts
+    the first and the last height half.
+
+    Examples:
+        >>> heights = np.array([0.0, 0.5, 1.0])
+        >>> area_of(heights, (0, 0.1, 0.2)), area_of(heights[1:], (0.1, 0.2)), area_of(heights, (0, 1, 2), "trapezoids")
+        (0.5, 0.75, 0.5)
+    """
+    if area not in ("mean", "trapezoids"):
+        raise ValueError(f"area must be 'mean' or 'trapezoids', got {area!r}")
+    if area == "mean":
+        return float(heights.mean())
+    return float(np.trapezoid(heights, thresholds) / (thresholds[-1] - thresholds[0]))
+
+
 def pck_name(threshold: float, normaliser: str, comparison: Comparison = "<=") -> str:
     """Return the name that a PCK is reported by.
 
@@ -177,14 +224,31 @@ def pck_name(threshold: float, normaliser: str, comparison: Comparison = "<=") -
     return f"pck@{'' if comparison == '<=' else '<'}{threshold:g}/{normaliser}"
 
 
-def auc_name(thresholds: tuple[float, ...], normaliser: str) -> str:
-    """Return the name that an area is reported by: first and last threshold, and how many.
+def auc_name(thresholds: Sequence[float], normaliser: str, area: Area = "mean") -> str:
+    """Return the name that an area is reported by: first and last threshold, how many, and trapezoids if it has any.
 
     Examples:
-        >>> auc_name(GRID, "torso")
-        'auc@0.01-0.5x50/torso'
+        >>> auc_name(GRID, "torso"), auc_name((0, 0.1, 0.2), "head", "trapezoids")
+        ('auc@0.01-0.5x50/torso', 'auc@0-0.2x3 trapezoids/head')
     """
-    return f"auc@{thresholds[0]:g}-{thresholds[-1]:g}x{len(thresholds)}/{normaliser}"
+    rule = "" if area == "mean" else f" {area}"
+    return f"auc@{thresholds[0]:g}-{thresholds[-1]:g}x{len(thresholds)}{rule}/{normaliser}"
+
+
+def _right_and_counted(
+    far: np.ndarray, thresholds: Sequence[float], comparison: Comparison
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return how many people have each joint right ``(thresholds, joints)``, and how many show it ``(joints,)``.
+
+    Each joint's distances are put in order once, whatever the number of thresholds.
+    """
+    side = "right" if _is_least(comparison) else "left"
+    ordered = np.sort(far, axis=0)  # NaN last
+    people = far.shape[0] - np.isnan(far).sum(0)
+    columns = [
+        np.searchsorted(column[:count], thresholds, side) for column, count in zip(ordered.T, people, strict=True)
+    ]
+    return np.stack(columns, 1), people
 
 
 def _counted(predicted: np.ndarray, truth: np.ndarray, visible: np.ndarray, normaliser: np.ndarray) -> np.ndarray:
@@ -196,12 +260,6 @@ def _counted(predicted: np.ndarray, truth: np.ndarray, visible: np.ndarray, norm
     if np.isnan(far[counted]).any():
         raise ValueError("some joints are marked visible but their true place is NaN; mark them as not visible")
     return np.where(counted, far, np.nan)
-
-
-def right(far: np.ndarray, threshold: float, comparison: Comparison = "<=") -> np.ndarray:
-    """Return 1 where a distance is small enough, 0 where not, NaN where it is NaN."""
-    near = far <= threshold if _is_least(comparison) else far < threshold
-    return np.where(np.isnan(far), np.nan, near)
 
 
 def _is_least(comparison: Comparison) -> bool:

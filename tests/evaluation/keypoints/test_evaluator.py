@@ -96,7 +96,7 @@ def test_each_video_is_read_once_and_the_bad_ones_are_told():
     train, test = Dots(40, bad=3), Dots(10, seed=1)
     scores = evaluator(train=train, test=test)(Planted())
     assert (train.looks, test.looks) == (40, 10)
-    assert scores.protocol["unreadable videos"] == ["0-3.mp4"]
+    assert scores.protocol["unreadable items"] == ["0-3.mp4"]
 
 
 def test_tables_hold_every_item_joint_and_threshold():
@@ -114,14 +114,30 @@ def test_the_protocol_names_all_that_a_score_depends_on():
     assert protocol["comparison"] == "<=" and protocol["lost joints"] == "wrong"
     assert protocol["normaliser"] == "torso: neck and right hip + left hip"
     assert protocol["labels"] == [6, 30] and protocol["label draws"] == 2
-    assert protocol["heads"]["ridge"]["held_out"] == 0.25
+    assert protocol["heads"]["ridge"] | {"held_out": 0.25, "layer": "map"} == protocol["heads"]["ridge"]
+    assert protocol["groups in training and test"] == 0
+
+
+def test_all_labels_every_item_and_a_second_call_finds_the_same():
+    judge = evaluator(labels=(6, "all"), draws=1)
+    numbers = judge(Planted()).numbers
+    assert f"trained/ridge/40/{MAIN}" in numbers
+    assert judge(Planted()).numbers == pytest.approx(numbers, nan_ok=True)
+
+
+def test_a_preset_is_named_in_every_score_and_told_in_the_notes():
+    scores = evaluator(protocol="jhmdb-crw", labels=(6,), draws=1)(Planted())
+    plain = {name for name in scores.numbers if "jhmdb-crw:" not in name}
+    assert not plain and any(note.startswith("jhmdb-crw: Divides by 0.6") for note in scores.notes)
+    assert "pck@0.1" in scores.table[0] and "jhmdb-crw" in scores.title
 
 
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        ({"labels": (60,)}, r"evaluator\.labels: 60 labels are more than the 40 training videos"),
-        ({"test": Dots(10)}, r"10 videos are in training and in test"),
+        ({"labels": (60,)}, r"evaluator\.labels: 60 labels are more than the 40 training items"),
+        ({"test": Dots(10)}, r"10 files are in training and in test"),
+        ({"skeleton": "flic"}, r"the training items have 14 joints, the skeleton 'flic' has 11: .*; set skeleton: to"),
         ({"train": Dots(40, keypoints=False)}, r"0-0\.mp4 \(training\) has no key points; they come from a manifest"),
         ({"margin": 10}, r"margin=10 leaves nothing of pictures of 20x20"),
     ],
@@ -140,6 +156,8 @@ def test_data_that_cannot_be_used_are_one_clear_line(settings, complaint):
         ({"skeleton": "fish"}, "unknown skeleton 'fish'; there is figure"),
         ({"heads": [Ridge(), Ridge()]}, "two heads have the same name"),
         ({"thresholds": (0,)}, "thresholds must be lengths above 0"),
+        ({"protocol": "mpii"}, "there is no 'mpii'"),
+        ({"labels": ("most",)}, "needs at least 4 labels"),
     ],
 )
 def test_settings_that_cannot_work_are_refused_at_once(settings, complaint):

@@ -6,11 +6,13 @@ import torch
 from sklearn.linear_model import Ridge as SklearnRidge
 from torch import nn
 
+from avssl.config import ConfigError
 from avssl.data.transforms import Draws
 from avssl.evaluation.features import Extractor
 from avssl.evaluation.kept import Kept, digest
-from avssl.evaluation.keypoints.heads import Labelled, Regression, Ridge
-from avssl.evaluation.keypoints.heads.regression import Finder, shifted
+from avssl.evaluation.keypoints.heads import HeatMaps, Labelled, Regression, Ridge
+from avssl.evaluation.keypoints.heads.learning import mirror, shifted
+from avssl.evaluation.keypoints.heads.regression import Finder
 from avssl.evaluation.keypoints.heads.ridge import predict, standardised
 from avssl.nets import SmallNet
 
@@ -82,9 +84,9 @@ def test_an_encoder_is_not_changed_by_a_head_that_fine_tunes_it():
 def test_a_frozen_regression_moves_the_linear_layer_alone():
     head, labelled = Regression(freeze=True, steps=3, batch=4), some_labels()
     network = Finder(SmallNet(width=4, dim=8), labelled.mean_pose(), (16, 16))
-    encoder, linear = digest(network.encoder), digest(network.linear)
-    head._learn(network, labelled, 0, torch.device("cpu"))
-    assert digest(network.encoder) == encoder and digest(network.linear) != linear
+    encoder, linear = digest(network.encoder), digest(network.head)
+    head.learning(network, labelled, head.loss, 0, torch.device("cpu"))
+    assert digest(network.encoder) == encoder and digest(network.head) != linear
 
 
 def test_regression_begins_as_the_mean_pose():
@@ -134,6 +136,59 @@ def test_shifting_moves_pictures_and_joints_together():
         assert picture[0, 7 - y, 9 - x] == 255
 
 
+def test_a_mirror_moves_joints_and_exchanges_sides():
+    pictures = torch.zeros(2, 3, 8, 10)
+    pictures[:, :, 2, 1] = 1
+    points = torch.tensor([[[1.0, 2.0], [7.0, 5.0]]] * 2)
+    counted = torch.tensor([[True, False]] * 2)
+    turned = mirror(pictures, points, counted, torch.tensor([True, False]), [1, 0])
+    assert turned[0][0, 0, 2, 8] == 1 and turned[0][1, 0, 2, 1] == 1
+    assert turned[1].tolist() == [[[2.0, 5.0], [8.0, 2.0]], [[1.0, 2.0], [7.0, 5.0]]]
+    assert turned[2].tolist() == [[False, True], [True, False]]
+
+
+@pytest.mark.parametrize(
+    "head", [Regression(steps=2, batch=4, flip_test=True), HeatMaps(steps=40, width=8, flip_test=True)]
+)
+def test_with_the_flip_test_a_mirrored_picture_gives_mirrored_joints(head):
+    labelled = some_labels(labels=12)
+    labelled = Labelled(**(vars(labelled) | {"mirrored": (1, 0, 2)}))
+    encoder = SmallNet(width=8, dim=16)
+    there, back = (
+        head(encoder, labelled, pictures, EXTRACT, 0) for pictures in (labelled.middle, labelled.middle.flip(-1))
+    )
+    np.testing.assert_allclose(back[:, [1, 0, 2], 0], 15 - there[..., 0], atol=1e-3)
+    np.testing.assert_allclose(back[:, [1, 0, 2], 1], there[..., 1], atol=1e-3)
+
+
+@pytest.mark.parametrize("head", [Regression(flip=0.5, steps=1), Regression(flip_test=True, steps=1)])
+def test_mirroring_needs_to_know_the_sides(head):
+    with pytest.raises(ConfigError, match="need to know which joints are left and right"):
+        head(SmallNet(width=4, dim=8), some_labels(), some_labels().middle, EXTRACT, 0)
+
+
+def test_the_rate_drops_by_ten_after_nine_and_twelve_fourteenths_of_the_steps():
+    head = Regression(schedule="drops", steps=14, rate=1.0, weight_decay=0.0)
+    network = Finder(SmallNet(width=4, dim=8), some_labels().mean_pose(), (16, 16))
+    optimiser, schedule = head.learning._optimiser(network, 14)
+    rates = []
+    for _ in range(14):
+        rates.append(optimiser.param_groups[1]["lr"])
+        optimiser.step()
+        schedule.step()
+    assert rates == pytest.approx([1.0] * 9 + [0.1] * 3 + [0.01] * 2)
+    assert head.settings()["optimiser"] == "Adam"
+
+
+@pytest.mark.parametrize(("epochs", "steps"), [(0, 3), (2, 4), (2.1, 5)])
+def test_epochs_are_passes_over_the_labels_where_they_are_more_than_the_steps(epochs, steps):
+    head, seen = Regression(steps=3, epochs=epochs, batch=4, freeze=True), []
+    loss = head.loss
+    head.loss = lambda *arguments: seen.append(1) or loss(*arguments)
+    head(SmallNet(width=4, dim=8), some_labels(labels=8), some_labels().middle, EXTRACT, 0)
+    assert len(seen) == steps
+
+
 def test_a_joint_that_no_label_shows_is_named():
     labelled = some_labels()
     labelled.counted[:, 2] = False
@@ -148,6 +203,9 @@ def test_a_joint_that_no_label_shows_is_named():
         (lambda: Ridge(penalties=(0.0,)), "penalties must be numbers above 0"),
         (lambda: Ridge(held_out=1.0), "held_out must be a share between 0 and 1"),
         (lambda: Regression(steps=0), "steps must be at least 1"),
+        (lambda: Regression(flip=1.5), r"flip in \[0, 1\]"),
+        (lambda: HeatMaps(batch=1), "batch at least 2"),
+        (lambda: HeatMaps(gain=1.0), r"gain must be in \[0, 1\)"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(build, complaint):

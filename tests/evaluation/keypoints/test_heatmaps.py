@@ -7,13 +7,14 @@ import torch
 from avssl.evaluation.features import Extractor
 from avssl.evaluation.kept import Kept, digest
 from avssl.evaluation.keypoints.heads import HeatMaps, Labelled
-from avssl.evaluation.keypoints.heads.heatmaps import Mapper, gaussians, mirror, places
+from avssl.evaluation.keypoints.heads.heatmaps import Mapper
+from avssl.evaluation.keypoints.heads.maps import gaussians, places
 from avssl.nets import ResNet, SmallNet
 
 EXTRACT = Extractor(Kept(), quiet=True)
 
 
-@pytest.mark.parametrize(("decode", "off"), [("middle", 0.35), ("quarter", 1.2)])
+@pytest.mark.parametrize(("decode", "off"), [("middle", 0.35), ("dark", 0.35), ("quarter", 1.2)])
 @pytest.mark.parametrize("stride", [(2.0, 2.0), (4.0, 4.0), (2.0, 3.0)])
 def test_a_gaussian_is_found_where_it_was_put(decode, off, stride):
     rng = np.random.default_rng(0)
@@ -23,6 +24,12 @@ def test_a_gaussian_is_found_where_it_was_put(decode, off, stride):
     assert (found - points).abs().max() < off * max(stride) / 2
 
 
+def test_a_parabola_through_the_logarithm_finds_a_gaussian_exactly_away_from_the_border():
+    points = torch.from_numpy(np.random.default_rng(0).uniform(40, 88, (20, 3, 2)).astype(np.float32))
+    found = places(gaussians(points, (64, 64), (2.0, 2.0), 2.0), (2.0, 2.0), 2.0, "dark")
+    torch.testing.assert_close(found, points, atol=2e-4, rtol=0)
+
+
 def test_the_middle_of_the_picture_is_the_middle_of_the_map():
     """In half-pixel geometry the middle of 8 pixels (3.5) is the middle of 4 cells (1.5), not 3.5 / 2."""
     maps = gaussians(torch.tensor([[[3.5, 3.5]]]), (4, 4), (2.0, 2.0), 1.0)
@@ -30,20 +37,29 @@ def test_the_middle_of_the_picture_is_the_middle_of_the_map():
     torch.testing.assert_close(maps, maps.flip(-2))
 
 
-def test_a_map_without_a_value_above_0_is_a_lost_joint():
+@pytest.mark.parametrize("decode", ["middle", "dark", "quarter"])
+def test_a_map_without_a_value_above_0_is_a_lost_joint(decode):
     maps = torch.stack([torch.zeros(4, 4), -torch.ones(4, 4), torch.eye(4)])[None]
-    assert torch.isnan(places(maps, (2.0, 2.0), 2.0, "middle")).all(-1).tolist() == [[True, True, False]]
+    assert torch.isnan(places(maps, (2.0, 2.0), 2.0, decode)).all(-1).tolist() == [[True, True, False]]
 
 
-def test_a_mirror_moves_joints_and_exchanges_sides():
-    pictures = torch.zeros(2, 3, 8, 10)
-    pictures[:, :, 2, 1] = 1
-    points = torch.tensor([[[1.0, 2.0], [7.0, 5.0]]] * 2)
-    counted = torch.tensor([[True, False]] * 2)
-    turned = mirror(pictures, points, counted, torch.tensor([True, False]), torch.tensor([1, 0]))
-    assert turned[0][0, 0, 2, 8] == 1 and turned[0][1, 0, 2, 1] == 1
-    assert turned[1].tolist() == [[[2.0, 5.0], [8.0, 2.0]], [[1.0, 2.0], [7.0, 5.0]]]
-    assert turned[2].tolist() == [[False, True], [True, False]]
+@pytest.mark.parametrize("decode", ["middle", "dark", "quarter"])
+def test_the_mirror_of_a_map_is_read_at_the_mirror_of_the_place(decode):
+    """So no map has to be moved by a cell when the two are averaged."""
+    maps = gaussians(torch.tensor([[[11.3, 20.6]], [[0.2, 31.0]]]), (16, 12), (2.0, 2.0), 1.5)
+    there = places(maps, (2.0, 2.0), 1.5, decode)
+    back = places(maps.flip(-1), (2.0, 2.0), 1.5, decode)
+    torch.testing.assert_close(back[..., 0], 24 - 1 - there[..., 0])
+    torch.testing.assert_close(back[..., 1], there[..., 1])
+
+
+@pytest.mark.parametrize("decode", ["middle", "dark", "quarter"])
+def test_a_flat_map_and_a_peak_in_the_corner_are_still_places_of_the_map(decode):
+    maps = torch.stack([torch.ones(6, 6), torch.zeros(6, 6)])[None]
+    maps[0, 1, 0, 5] = 1
+    found = places(maps, (2.0, 2.0), 1.0, decode)
+    assert ((found >= -1.5) & (found <= 12.5)).all()
+    assert (found[0, 1] - torch.tensor([10.5, 0.5])).abs().max() <= 2
 
 
 @pytest.mark.parametrize(("encoder", "layer", "side", "ups", "stride"), [
@@ -52,8 +68,11 @@ def test_a_mirror_moves_joints_and_exchanges_sides():
     (ResNet(18), "layer4", 256, 3, 4.0),
 ])  # fmt: skip
 def test_there_are_as_many_deconvolutions_as_the_stride_asks_for(encoder, layer, side, ups, stride):
-    network = Mapper(encoder, layer, torch.zeros(1, 3, side, side, dtype=torch.uint8), 5, 8).eval()
-    assert len(network.head) == ups + 1 and network.stride == (stride, stride)
+    pictures = torch.zeros(1, 3, side, side, dtype=torch.uint8)
+    network = Mapper(encoder, layer, pictures, 5, 8).eval()
+    assert network.deconvolutions == ups and network.stride == (stride, stride)
+    told = HeatMaps(layer=layer).chosen(encoder, pictures)
+    assert told == {"layer": layer, "deconvolutions": ups, "stride": (stride, stride)}
     with torch.inference_mode():
         assert network(torch.rand(2, 3, side, side)).shape == (2, 5, side / stride, side / stride)
 
@@ -98,6 +117,28 @@ def test_the_same_seed_finds_the_same_places():
     assert head.name == "frozen heat maps" and head.settings()["width"] == 4
 
 
-def test_settings_that_cannot_be_are_refused():
-    with pytest.raises(ValueError, match="sigma > 0 and flip in"):
-        HeatMaps(sigma=0)
+def test_half_the_squared_error_of_counted_joints_equals_the_loss_of_the_released_code():
+    rng = torch.Generator().manual_seed(0)
+    points, counted = torch.rand(3, 2, 2, generator=rng) * 30, torch.tensor([[True, True], [True, False], [True, True]])
+    maps = torch.rand(3, 2, 16, 16, generator=rng)
+    truth = gaussians(points, (16, 16), (2.0, 2.0), 2.0)
+    slow = [
+        0.5 * ((maps[one, joint] - truth[one, joint]) ** 2).mean()
+        for one in range(3)
+        for joint in range(2)
+        if counted[one, joint]
+    ]
+    found = HeatMaps(sigma=2.0).loss(lambda pictures: maps, torch.zeros(3, 3, 32, 32), points, counted)
+    torch.testing.assert_close(found, sum(slow) / 5)
+
+
+def test_a_layer_that_is_no_map_is_refused():
+    pictures = torch.zeros(1, 3, 32, 32, dtype=torch.uint8)
+    with pytest.raises(ValueError, match="layer: heat maps need a map, and 'fc' of SmallNet is a vector"):
+        HeatMaps(layer="fc").chosen(SmallNet(width=4), pictures)
+
+
+@pytest.mark.parametrize("settings", [{"sigma": 0}, {"width": 0}])
+def test_settings_that_cannot_be_are_refused(settings):
+    with pytest.raises(ValueError, match="width must be at least 1 and sigma above 0"):
+        HeatMaps(**settings)

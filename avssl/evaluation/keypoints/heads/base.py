@@ -21,7 +21,7 @@ class Labelled:
         points: joints in pixels of the middle ``H x W`` part, ``(labels, joints, 2)``; NaN where unknown.
         counted: which joints count, ``(labels, joints)``.
         margin: pixels round the middle, for heads that shift their pictures.
-        mirrored: where each joint's namesake on the other side stands; empty if nobody told.
+        mirrored: where each joint's namesake on the other side stands, for heads that mirror their pictures.
     """
 
     images: Tensor
@@ -82,3 +82,10 @@ class Head(ABC):
     @abstractmethod
     def settings(self) -> dict[str, Any]:
         """Return all that the result depends on besides the arguments, as plain values: part of the protocol."""
+
+    @abstractmethod
+    def chosen(self, encoder: Encoder, pictures: Tensor) -> dict[str, Any]:
+        """Return what the head sets by itself for an encoder and its pictures, uint8 ``(pictures, 3, H, W)``.
+
+        It is part of the protocol too, and nothing where the settings say all.
+        """

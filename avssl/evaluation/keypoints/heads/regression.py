@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avssl.data.transforms import Draws, GainOffset
 from avssl.evaluation.features import Extractor, unit
 from avssl.evaluation.keypoints.heads.base import Head, Labelled
+from avssl.evaluation.keypoints.heads.learning import Learning, Network, Schedule, mirrored_points, sides
 from avssl.nets import Encoder
 
 
 class Regression(Head):
-    """One linear layer from the encoder's output to two numbers a joint, with a fixed schedule.
+    """One linear layer from the encoder's output to two numbers a joint, with a fixed schedule (section 3.1).
 
     The schedule is the same whatever encoder is judged: AdamW, one cycle of the learning rate, smooth L1 between
     joints in units of half the picture. Labelled pictures are shifted within their margin and get a random gain and
@@ -27,12 +27,16 @@ class Regression(Head):
 
     Args:
         freeze: keep the encoder as it is and learn the linear layer alone.
-        steps: optimiser steps.
+        steps: optimiser steps, at least.
+        epochs: passes over the labels, where these are more than ``steps``.
         batch: pictures a step, drawn with replacement.
         rate: highest learning rate of the encoder.
         head_rate: highest learning rate of the linear layer.
-        weight_decay: of AdamW.
+        weight_decay: of AdamW; without any it is Adam.
         beta: where smooth L1 turns from square to straight, in half pictures.
+        schedule: ``"cycle"``: one cycle of the rate; ``"drops"``: divided by 10 after 9/14 and 12/14 of the steps.
+        flip: share of the training pictures that are mirrored, left and right joints exchanged.
+        flip_test: average the joints of the picture and of its mirror image.
         gain: colour gains lie in [1 - gain, 1 + gain).
         offset: brightness offsets lie in [-offset, offset), in units of the full range.
     """
@@ -41,28 +45,40 @@ class Regression(Head):
         self,
         freeze: bool = False,
         steps: int = 300,
+        epochs: float = 0.0,
         batch: int = 32,
         rate: float = 1e-3,
         head_rate: float = 3e-3,
         weight_decay: float = 1e-3,
         beta: float = 0.1,
+        schedule: Schedule = "cycle",
+        flip: float = 0.0,
+        flip_test: bool = False,
         gain: float = 0.2,
         offset: float = 0.04,
     ):
-        if steps < 1 or batch < 2:
-            raise ValueError(f"steps must be at least 1 and batch at least 2; got steps={steps}, batch={batch}")
+        self.learning = Learning(
+            freeze=freeze,
+            steps=steps,
+            epochs=epochs,
+            batch=batch,
+            rate=rate,
+            head_rate=head_rate,
+            weight_decay=weight_decay,
+            schedule=schedule,
+            flip=flip,
+            gain=gain,
+            offset=offset,
+        )
         self.name = "frozen regression" if freeze else "fine-tuned"
-        self.freeze, self.steps, self.batch, self.rate, self.head_rate = freeze, steps, batch, rate, head_rate
-        self.weight_decay, self.beta, self.jitter = weight_decay, beta, GainOffset(gain, offset, scope="tuple")
+        self.beta, self.flip_test = beta, flip_test
 
     def settings(self) -> dict[str, Any]:
-        plain = ("freeze", "steps", "batch", "rate", "head_rate", "weight_decay", "beta")
-        return {name: getattr(self, name) for name in plain} | {
-            "gain": self.jitter.gain,
-            "offset": self.jitter.offset,
-            "loss": "smooth L1 in half pictures",
-            "optimiser": "AdamW, one cycle",
-        }
+        own = {"beta": self.beta, "flip_test": self.flip_test, "loss": "smooth L1 in half pictures"}
+        return self.learning.settings() | own
+
+    def chosen(self, encoder: Encoder, pictures: Tensor) -> dict[str, Any]:
+        return {}
 
     def __call__(self, encoder: Encoder, labelled: Labelled, test: Tensor, extract: Extractor, seed: int) -> np.ndarray:
         device = extract.device
@@ -70,44 +86,28 @@ class Regression(Head):
         with torch.random.fork_rng(devices=gpus):  # dropout draws from torch's own stream
             torch.manual_seed(seed)
             network = Finder(deepcopy(encoder), labelled.mean_pose(), (test.shape[-2], test.shape[-1])).to(device)
-            self._learn(network, labelled, seed, device)
+            self.learning(network, labelled, self.loss, seed, device)
+        found = []
         with torch.inference_mode():
-            found = [network(unit(batch.to(device))).cpu() for batch in test.split(extract.batch)]
+            for batch in test.split(extract.batch):
+                pictures = unit(batch.to(device))
+                points = network(pictures)
+                if self.flip_test:
+                    other = mirrored_points(network(pictures.flip(-1)), pictures.shape[-1], sides(labelled))
+                    points = (points + other) / 2
+                found.append(points.cpu())
         return torch.cat(found).numpy()
 
-    def _learn(self, network: "Finder", labelled: Labelled, seed: int, device: torch.device) -> None:
-        groups = [{"params": list(network.linear.parameters()), "lr": self.head_rate}]
-        network.encoder.requires_grad_(not self.freeze)
-        if not self.freeze:
-            groups.append({"params": list(network.encoder.parameters()), "lr": self.rate})
-        optimiser = torch.optim.AdamW(groups, weight_decay=self.weight_decay)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, [group["lr"] for group in groups], total_steps=self.steps
-        )
-        images, counted = labelled.images.to(device), torch.from_numpy(labelled.counted).to(device)
-        points = torch.from_numpy(np.nan_to_num(labelled.points)).float().to(device)
-        network.train()
-        network.encoder.train(not self.freeze)
-        for step in range(self.steps):
-            draws = Draws(torch.tensor([[seed, step, item] for item in range(self.batch)], device=device))
-            rows = draws.integers(low=0, high=len(labelled) - 1)
-            pictures, moved = shifted(images[rows], draws, labelled.margin)
-            pictures = self.jitter(unit(pictures)[:, None], draws)[:, 0]
-            error = F.smooth_l1_loss(
-                network.scaled(network(pictures)),
-                network.scaled(points[rows] - moved[:, None]),
-                beta=self.beta,
-                reduction="none",
-            )
-            known = counted[rows][..., None].expand_as(error)
-            optimiser.zero_grad()
-            (error * known).sum().div(known.sum().clamp(min=1)).backward()
-            optimiser.step()
-            schedule.step()
-        network.eval()
+    def loss(self, network: Network, pictures: Tensor, points: Tensor, counted: Tensor) -> Tensor:
+        """Return the mean smooth L1 of the joints that count, in half pictures."""
+        extent = torch.tensor([pictures.shape[-1], pictures.shape[-2]], device=pictures.device) / 2
+        ours, wanted = (halves(places, extent) for places in (network(pictures), points))
+        error = F.smooth_l1_loss(ours, wanted, beta=self.beta, reduction="none")
+        known = counted[..., None].expand_as(error)
+        return (error * known).sum() / known.sum().clamp(min=1)
 
 
-class Finder(nn.Module):
+class Finder(Network):
     """An encoder and a linear layer that starts as the mean pose.
 
     Args:
@@ -117,43 +117,20 @@ class Finder(nn.Module):
     """
 
     def __init__(self, encoder: Encoder, mean_pose: np.ndarray, size: tuple[int, int]):
-        super().__init__()
-        self.encoder = encoder
-        self.linear = nn.Linear(encoder.dim, mean_pose.size)
-        half = torch.tensor([size[1], size[0]]) / 2
-        self.register_buffer("extent", half)
-        nn.init.zeros_(self.linear.weight)
+        linear = nn.Linear(encoder.dim, mean_pose.size)
+        super().__init__(encoder, linear)
+        self.register_buffer("extent", torch.tensor([size[1], size[0]]) / 2)
+        nn.init.zeros_(linear.weight)
         with torch.no_grad():
-            self.linear.bias.copy_(self.scaled(torch.from_numpy(mean_pose).float()).flatten())
+            linear.bias.copy_(halves(torch.from_numpy(mean_pose).float(), self.extent).flatten())
 
     extent: Tensor
 
-    def scaled(self, points: Tensor) -> Tensor:
-        """Return pixels as half pictures from the middle."""
-        return (points + 0.5) / self.extent - 1
-
     def forward(self, images: Tensor) -> Tensor:
         """Return joints in pixels, ``(N, joints, 2)``."""
-        return (self.linear(self.encoder(images)).unflatten(1, (-1, 2)) + 1) * self.extent - 0.5
+        return (self.head(self.encoder(images)).unflatten(1, (-1, 2)) + 1) * self.extent - 0.5
 
 
-def shifted(images: Tensor, draws: Draws, margin: int) -> tuple[Tensor, Tensor]:
-    """Cut each picture out of its margin at a random whole pixel.
-
-    Args:
-        images: ``(N, 3, H + 2 * margin, W + 2 * margin)``.
-        draws: one stream a picture.
-        margin: the farthest shift in pixels.
-
-    Returns:
-        ``(N, 3, H, W)``, and where each picture begins less where the middle one does, (x, y) ``(N, 2)``.
-    """
-    if not margin:
-        return images, images.new_zeros((len(images), 2), dtype=torch.float32)
-    starts = draws.integers(2, low=0, high=2 * margin)  # (N, 2): x, y
-    height, width = (side - 2 * margin for side in images.shape[-2:])
-    rows = starts[:, 1, None] + torch.arange(height, device=images.device)
-    columns = starts[:, 0, None] + torch.arange(width, device=images.device)
-    picture = torch.arange(len(images), device=images.device)
-    cut = images[picture[:, None, None], :, rows[:, :, None], columns[:, None, :]]  # (N, H, W, 3)
-    return cut.movedim(-1, 1).contiguous(), (starts - margin).float()
+def halves(points: Tensor, extent: Tensor) -> Tensor:
+    """Return pixels as half pictures from the middle; ``extent`` is half the width and height, ``(2,)``."""
+    return (points + 0.5) / extent - 1

@@ -40,6 +40,9 @@ class Ridge(Head):
     def settings(self) -> dict[str, Any]:
         return {"layer": self.layer, "penalties": self.penalties, "held_out": self.held_out}
 
+    def chosen(self, encoder: Encoder, pictures: Tensor) -> dict[str, Any]:
+        return {"layer": self.layer or last_map(encoder, pictures)}
+
     def __call__(self, encoder: Encoder, labelled: Labelled, test: Tensor, extract: Extractor, seed: int) -> np.ndarray:
         layer = self.layer or last_map(encoder, test)
         features = standardised(flat(extract(encoder, labelled.middle, layer)), flat(extract(encoder, test, layer)))
