@@ -1,4 +1,4 @@
-"""What all tests share: a cache of their own, so that no test reads or fills a person's cache."""
+"""What all tests share: a cache of their own, and no test of TorchCodec where it cannot find FFmpeg's libraries."""
 
 import pytest
 
@@ -10,3 +10,30 @@ def own_cache(tmp_path_factory):
     patch.setenv("AVSSL_CACHE", str(tmp_path_factory.mktemp("cache")))
     yield
     patch.undo()
+
+
+def torchcodec_loads():
+    """Return whether TorchCodec is installed and finds the libraries of an FFmpeg that it knows."""
+    try:
+        from torchcodec.decoders import VideoDecoder
+
+        VideoDecoder(b"no video")  # the libraries are loaded when they are first needed
+    except (ImportError, OSError):
+        return False
+    except (RuntimeError, ValueError) as error:
+        return "Could not load libtorchcodec" not in str(error)
+    return True
+
+
+def pytest_collection_modifyitems(items):
+    mine = [item for item in items if asks_torchcodec(item)]
+    if mine and not torchcodec_loads():
+        for item in mine:
+            item.add_marker(pytest.mark.skip(reason="TorchCodec is not installed, or finds no FFmpeg libraries"))
+
+
+def asks_torchcodec(item):
+    values = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return item.path.name == "test_torchcodec.py" or any(
+        value == "torchcodec" for value in values if isinstance(value, str)
+    )
