@@ -1,6 +1,7 @@
-"""Draw the demo world, or a contact sheet of it.
+"""Draw a demo world, or a contact sheet of the figures.
 
 python datasets/demo/prepare.py --root DIR
+python datasets/demo/prepare.py --root DIR --world crowd
 python datasets/demo/prepare.py --sheet docs/pictures/figures.png
 """
 
@@ -11,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from avssl.data.demo import JOINTS, PARTS, STYLES, draw_figure, prepare
+from avssl.data.demo.scenes import WORLDS
 
 SCALE = 2  # the sheet's pixels for one of the drawing
 
@@ -44,13 +46,14 @@ def skeleton(picture: Image.Image, points: np.ndarray, visible: np.ndarray) -> N
 def main() -> None:
     usage = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     usage.add_argument("--root", type=Path, help="folder for the world (default: in the cache)")
+    usage.add_argument("--world", choices=["figures", *WORLDS], default="figures", help="which one")
     usage.add_argument("--sheet", type=Path, metavar="PNG", help="write a contact sheet instead")
     options = usage.parse_args()
     if options.sheet:
         sheet().save(options.sheet, optimize=True)
         print(options.sheet)
     else:
-        print(prepare("figures", root=options.root))
+        print(prepare(options.world, root=options.root))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.evaluation.base import Fresh
 from avssl.evaluation.dense.fitting import Fitting
-from avssl.evaluation.dense.sides import pool_of, stamp
+from avssl.evaluation.dense.sides import apart, pool_of, stamp
 from avssl.evaluation.features import check_layer
 from avssl.evaluation.kept import Kept, digest
 from avssl.evaluation.rows import contenders
@@ -73,10 +73,23 @@ class Plan:
         if self.pictures is not None and self.pictures < 1:
             raise ValueError(f"pictures is None for all, or at least 1; got {self.pictures}")
 
-    def rows(self, encoder: Encoder, fresh: Fresh | None, device: str) -> dict[str, list[Encoder]]:
-        """Return the encoders of each row, random ones first, and check the layers."""
+    def check(self, encoder: Encoder) -> None:
+        """Check what can be checked before anything is read.
+
+        Raises:
+            ConfigError: if the encoder has no such layer, a picture is on both sides, or there are too few.
+        """
         for layer in self.layers or ():
             check_layer(encoder, layer)
+        apart(self.train, self.test)
+        count = len(self.train)
+        if self.pictures is not None and self.pictures > count:
+            raise ConfigError(
+                f"evaluator.pictures: {self.pictures} are more than the {count} training pictures; ask for fewer"
+            )
+
+    def rows(self, encoder: Encoder, fresh: Fresh | None, device: str) -> dict[str, list[Encoder]]:
+        """Return the encoders of each row, random ones first."""
         return contenders(encoder, self.pool, fresh, device, self.seeds, self.seed, self.extra)
 
     @cached_property
@@ -91,18 +104,10 @@ class Plan:
         return np.unique(np.linspace(0, last, min(self.shown, last + 1)).round().astype(int)).tolist()
 
     def chosen(self, fit: int) -> list[int]:
-        """Return which training pictures a fit learns from: all, or some that are drawn anew for each seed.
-
-        Raises:
-            ConfigError: if there are too few.
-        """
+        """Return which training pictures a fit learns from: all, or some that are drawn anew for each seed."""
         count = len(self.train)
         if self.pictures is None:
             return list(range(count))
-        if self.pictures > count:
-            raise ConfigError(
-                f"evaluator.pictures: {self.pictures} are more than the {count} training pictures; ask for fewer"
-            )
         return sorted(rng_for(self.seed, epoch=fit, sample=1).permutation(count)[: self.pictures].tolist())
 
     def key(self, about: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -113,7 +118,8 @@ class Plan:
         stamps = stamp(self.train), stamp(self.test)
         if None in stamps:
             return None
-        plain = {"fitting": describe(self.fitting), "pictures": self.pictures, "seed": self.seed, "drawn": self.drawn}
+        fitting = describe(self.fitting) | {"workers": None}  # how many read ahead changes nothing
+        plain = {"fitting": fitting, "pictures": self.pictures, "seed": self.seed}
         return {"train": stamps[0], "test": stamps[1]} | plain | dict(about)
 
     def protocol(self) -> dict[str, Any]:
@@ -163,11 +169,15 @@ def compete(
         for row, tuning, seed, encoder in jobs:
             progress.update(bar, description=f"{row}, {tuning}, seed {seed}")
             own = None if key is None else {**key, "weights": digest(encoder), "tuning": tuning, "fit": seed}
-            freeze = tuning == "frozen"
-            found = remembered(kept, own, names, partial(work, deepcopy(encoder), freeze, seed))
+            found = remembered(kept, own, names, partial(on_copy, work, encoder, tuning == "frozen", seed))
             trials.append(Trial(row=row, tuning=tuning, seed=seed, found=found))
             progress.advance(bar)
     return trials
+
+
+def on_copy(work: Work, encoder: Encoder, freeze: bool, seed: int) -> dict[str, np.ndarray]:
+    """Do the work on a copy of an encoder, so that the encoder itself stays."""
+    return work(deepcopy(encoder), freeze, seed)
 
 
 def remembered(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL.Image import Image
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
@@ -20,8 +21,9 @@ from avssl.evaluation.dense.detected import class_rows, found_of, per_class, pic
 from avssl.evaluation.dense.detecting import BOXES, detect, fit, guesses
 from avssl.evaluation.dense.detector import Detector
 from avssl.evaluation.dense.fitting import Fitting
-from avssl.evaluation.dense.sides import apart, scan
+from avssl.evaluation.dense.sides import scan
 from avssl.evaluation.dense.summary import (
+    Groups,
     Metric,
     Weighed,
     difference_notes,
@@ -103,6 +105,8 @@ class Detection(Evaluator):
         others: Points = "11 points" if points == "area" else "area"
         self.asked: list[tuple[float, Points]] = [(one, points) for one in self.thresholds]
         self.asked.append((self.thresholds[0], others))
+        if fitting is not None and (fitting.crop or fitting.scale):
+            raise ValueError("fitting: pictures of objects are neither cut nor scaled; set detector.short and long")
         schedule = Fitting(optim=SGD(lr=0.02, momentum=0.9, weight_decay=1e-4), schedule=SCHEDULE, flip=True)
         self.plan = Plan(
             train=train,
@@ -122,8 +126,8 @@ class Detection(Evaluator):
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
     ) -> Scores:
         plan, where = self.plan, torch.device(device)
+        plan.check(encoder)
         classes = self._classes()
-        apart(plan.train, plan.test)
         train = scan(plan.train, BOXES, "training", objects_of, plan.quiet)
         test = scan(plan.test, BOXES, "test", objects_of, plan.quiet)
         truth = truth_of(test)
@@ -174,6 +178,7 @@ class Detection(Evaluator):
         scores = {
             group: [dict(zip(names, means[id(trial)], strict=True)) for trial in each] for group, each in groups.items()
         }
+        paths = [item["path"] for item in test]
         group_of = np.unique([item["group"] for item in test], return_inverse=True)[1]
 
         def resampled(trial: Trial) -> Weighed:
@@ -203,33 +208,32 @@ class Detection(Evaluator):
                 "pictures, whatever the picture.",
             ),
             tables={
-                "items": list(picture_rows(trials, [item["path"] for item in test], truth, self.thresholds[0])),
+                "items": list(picture_rows(trials, paths, truth, self.thresholds[0])),
                 "classes": list(class_rows(groups, each_class, classes, self.asked)),
             },
             pictures={
-                f"boxes_{tuning}": self._draw(groups, tuning, classes)
+                f"boxes_{tuning}": self._draw(groups, tuning, classes, paths)
                 for tuning in (self.plan.tuning if self.plan.shown else ())
             },
         )
 
-    def _draw(self, groups: Mapping[tuple[str, str], Sequence[Trial]], tuning: str, classes: list[str]):
+    def _draw(self, groups: Groups, tuning: str, classes: list[str], paths: Sequence[str]) -> Image:
         """Draw the truth and, of each row, as many of the surest boxes as there are objects."""
-        plan = self.plan
-        readable = [index for index in range(len(plan.test)) if "failure" not in plan.test[0, index]]
-        items = [(readable.index(index), plan.test[0, index]) for index in plan.drawn if index in readable]
-        images = [item["frames"][0, 0].permute(1, 2, 0).numpy() for _, item in items]
+        numbers = {path: number for number, path in enumerate(paths)}
+        items = [item for item in (self.plan.test[0, index] for index in self.plan.drawn) if "failure" not in item]
+        images = [item["frames"][0, 0].permute(1, 2, 0).numpy() for item in items]
         lines = {
             "truth": [
                 drawing.boxed(image, item["boxes"].numpy(), item["kinds"].tolist(), classes, None)
-                for image, (_, item) in zip(images, items, strict=True)
+                for image, item in zip(images, items, strict=True)
             ]
         }
         for (way, row), trials in groups.items():
             if way in (tuning, ""):
                 found = found_of(trials[0])
                 lines[row] = []
-                for image, (number, item) in zip(images, items, strict=True):
-                    mine = np.flatnonzero(found.picture == number)
+                for image, item in zip(images, items, strict=True):
+                    mine = np.flatnonzero(found.picture == numbers[item["path"]])
                     best = mine[np.argsort(-found.score[mine], kind="stable")][: max(1, len(item["kinds"]))]
                     kinds, scores = found.kind[best].tolist(), found.score[best].tolist()
                     lines[row].append(drawing.boxed(image, found.box[best], kinds, classes, scores))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL.Image import Image
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -23,6 +24,7 @@ from avssl.evaluation.dense.pixels import NORMALS, Task
 from avssl.evaluation.dense.pixelwise import pixel_trials
 from avssl.evaluation.dense.sides import scan
 from avssl.evaluation.dense.summary import (
+    Groups,
     Metric,
     Weighed,
     difference_notes,
@@ -42,9 +44,9 @@ METRICS = (
     Metric(name="mean", column="mean °", unit="degrees (less is better)"),
     Metric(name="median", column="median °"),
     Metric(name="rmse", column="RMSE °"),
-    *(Metric(name=f"within {limit:g}", column=f"< {limit:g}° %", scale=100) for limit in normals.LIMITS),
+    *(Metric(name=f"within {limit:g}", column=f"≤ {limit:g}° %", scale=100) for limit in normals.LIMITS),
 )
-BIN = 0.01  # degrees: the median over all test pixels is taken of a histogram so fine
+BIN = 0.1  # degrees: the median over all test pixels is taken of a histogram so fine, straight within a bin
 MEAN_NORMAL = "mean normal"
 
 
@@ -114,6 +116,7 @@ class Normals(Evaluator):
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
     ) -> Scores:
         plan = self.plan
+        plan.check(encoder)
         total = np.sum(scan(plan.train, NORMALS, "training", lambda item: item[NORMALS].double().sum((1, 2)).numpy(),
                             plan.quiet), 0)  # fmt: skip
         if not total.any():
@@ -154,7 +157,7 @@ class Normals(Evaluator):
             },
         )
 
-    def _draw(self, groups: Mapping[tuple[str, str], Sequence[Trial]], tuning: str):
+    def _draw(self, groups: Groups, tuning: str) -> Image:
         plan = self.plan
         items = [(index, plan.test[0, index]) for index in plan.drawn]
         items = [(index, item) for index, item in items if "failure" not in item]
@@ -202,11 +205,14 @@ def measured(stats: np.ndarray) -> dict[str, float]:
     """Return the scores of pictures together, from `Directions.measure` of each, ``(pictures, numbers)``."""
     total = stats.astype(np.float64).sum(0)
     pixels = total[0]
-    half = np.searchsorted(np.cumsum(total[SUMS:]), pixels / 2)
+    bins = total[SUMS:]
+    reached = np.cumsum(bins)
+    half = int(np.searchsorted(reached, pixels / 2))
+    within_bin = (pixels / 2 - (reached[half] - bins[half])) / bins[half]
     names = [f"within {limit:g}" for limit in normals.LIMITS]
     return {
         "mean": float(total[1] / pixels),
-        "median": float((half + 0.5) * BIN),
+        "median": float((half + within_bin) * BIN),
         "rmse": float(np.sqrt(total[2] / pixels)),
     } | {name: float(value / pixels) for name, value in zip(names, total[3:SUMS], strict=True)}
 

@@ -9,7 +9,6 @@ from torch import Tensor
 from avssl.evaluation.base import Fresh
 from avssl.evaluation.dense.contest import Plan, Trial, compete, remembered
 from avssl.evaluation.dense.pixels import ColorsAndPlace, Constant, Task, fit, judge
-from avssl.evaluation.dense.sides import apart
 from avssl.evaluation.features import last_map
 from avssl.evaluation.kept import Kept, digest
 from avssl.evaluation.rows import PIXELS
@@ -42,7 +41,6 @@ def pixel_trials(
     Returns:
         Trials whose ``found`` holds ``"stats"`` and the answers that are drawn, see `judge`.
     """
-    apart(plan.train, plan.test)
     kept, where = Kept(folder), torch.device(device)
     rows = {PIXELS: [ColorsAndPlace()], **plan.rows(encoder, fresh, device)}
     names = [*(f"answer {index}" for index in plan.drawn), "stats"]

@@ -4,12 +4,13 @@ Long, Shelhamer and Darrell, "Fully Convolutional Networks for Semantic Segmenta
 pretext tasks: Zhang, Isola and Efros, "Colorful Image Colorization", ECCV 2016, section 3.2.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from PIL.Image import Image
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -23,6 +24,7 @@ from avssl.evaluation.dense.pixels import MASK, Task
 from avssl.evaluation.dense.pixelwise import pixel_trials
 from avssl.evaluation.dense.sides import scan
 from avssl.evaluation.dense.summary import (
+    Groups,
     Metric,
     Weighed,
     difference_notes,
@@ -114,6 +116,7 @@ class Segmentation(Evaluator):
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
     ) -> Scores:
         plan = self.plan
+        plan.check(encoder)
         counts = np.sum(scan(plan.train, MASK, "training", histogram, plan.quiet), 0)
         seen = scan(plan.test, MASK, "test", lambda item: (item["path"], item["group"], histogram(item)), plan.quiet)
         names = self._names(counts + np.sum([each for *_, each in seen], 0))
@@ -125,15 +128,15 @@ class Segmentation(Evaluator):
 
     def _names(self, counts: np.ndarray) -> list[str]:
         """Return the names of the classes, and check that the masks paint no others."""
-        painted = np.flatnonzero(counts[: regions.VOID])
-        names = [str(number) for number in range(int(painted.max(initial=1)) + 1)] if self.classes is None else None
-        names = names or list(self.classes or ())
-        if len(painted) and painted.max() >= len(names):
+        last = int(np.flatnonzero(counts[: regions.VOID]).max(initial=1))
+        if self.classes is None:
+            return [str(number) for number in range(last + 1)]
+        if last >= len(self.classes):
             raise ConfigError(
-                f"evaluator.classes: names {len(names)} classes, 0 to {len(names) - 1}, but the masks paint "
-                f"{painted.max()}; name all of them"
+                f"evaluator.classes: names {len(self.classes)} classes, 0 to {len(self.classes) - 1}, but the masks "
+                f"paint {last}; name all of them"
             )
-        return names
+        return list(self.classes)
 
     def _scores(
         self, trials: list[Trial], names: list[str], seen: Sequence[tuple], constant: str, encoder: Encoder
@@ -195,7 +198,7 @@ class Segmentation(Evaluator):
         mean = np.where(there, each, 0).sum(1) / np.where(there.any(1), there.sum(1), np.nan)
         return {"miou": mean, "pixel accuracy": right}
 
-    def _draw(self, groups: Mapping[tuple[str, str], Sequence[Trial]], tuning: str, classes: int):
+    def _draw(self, groups: Groups, tuning: str, classes: int) -> Image:
         plan = self.plan
         items = [(index, plan.test[0, index]) for index in plan.drawn]
         items = [(index, item) for index, item in items if "failure" not in item]
@@ -237,7 +240,7 @@ def histogram(item: Mapping[str, Any]) -> np.ndarray:
     return np.bincount(item[MASK].numpy().ravel(), minlength=256)
 
 
-def class_rows(groups: Mapping[tuple[str, str], Sequence[Trial]], names: Sequence[str]) -> Any:
+def class_rows(groups: Groups, names: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Yield a row for each class, means over seeds; an empty score where the class is absent everywhere."""
     for (tuning, row), trials in groups.items():
         each = np.mean([regions.iou(trial.found["stats"].sum(0)) for trial in trials], 0)

@@ -23,10 +23,10 @@ def stamp(data: Dataset) -> str | None:
 
 
 def apart(train: Dataset, test: Dataset) -> None:
-    """Check that no picture is on both sides.
+    """Check that there are pictures on both sides, and none on both.
 
     Raises:
-        ConfigError: if one is, or a side is empty.
+        ConfigError: if a side is empty, or a picture is on both.
     """
     for data, name in ((train, "training"), (test, "test")):
         if not len(data):

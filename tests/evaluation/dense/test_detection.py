@@ -202,6 +202,7 @@ def test_data_that_cannot_be_used_is_one_clear_line(settings, complaint):
     ("make", "complaint"),
     [
         (lambda: evaluator(thresholds=[]), "thresholds are overlaps between 0 and 1"),
+        (lambda: evaluator(fitting=Fitting(crop=(8, 8))), "pictures of objects are neither cut nor scaled"),
         (lambda: Detector(layers=["a", "b"], anchors=[8]), "a pyramid of 2 layers needs one anchor each"),
         (lambda: Detector(layers=["a", "b"], anchors=[8, 16], head="own"), "head: own stands behind one layer"),
         (lambda: Detector(short=[]), "short and anchors need a number at least"),
