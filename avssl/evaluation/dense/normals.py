@@ -41,10 +41,10 @@ from avssl.evaluation.rows import PIXELS
 from avssl.nets import Encoder
 
 METRICS = (
-    Metric(name="mean", column="mean °", unit="degrees (less is better)"),
-    Metric(name="median", column="median °"),
-    Metric(name="rmse", column="RMSE °"),
-    *(Metric(name=f"within {limit:g}", column=f"≤ {limit:g}° %", scale=100) for limit in normals.LIMITS),
+    Metric(name="mean", column="mean", unit="degrees (less is better)"),
+    Metric(name="median", column="median"),
+    Metric(name="rmse", column="RMSE"),
+    *(Metric(name=f"within {limit:g}", column=f"≤ {limit:g}", scale=100) for limit in normals.LIMITS),
 )
 BIN = 0.1  # degrees: the median over all test pixels is taken of a histogram so fine, straight within a bin
 MEAN_NORMAL = "mean normal"
@@ -132,7 +132,7 @@ class Normals(Evaluator):
         found = differences(groups, weighed, np.unique([group for _, group in seen], return_inverse=True)[1])
         level = scores["", MEAN_NORMAL][0]
         return Scores(
-            title="Surface normals: angles between found and true ones",
+            title="Surface normals: angles between found and true ones in degrees; in % those of at most so many",
             numbers=numbers_of(scores) | difference_numbers(found, METRICS[0]),
             protocol=self.plan.protocol()
             | {
@@ -147,7 +147,7 @@ class Normals(Evaluator):
             table=table_of(scores, METRICS),
             notes=(
                 *difference_notes(found, METRICS[0]),
-                f"Knowing nothing scores {level['mean']:.1f} mean °: the {MEAN_NORMAL} of the training pictures. A "
+                f"Knowing nothing scores {level['mean']:.1f} degrees: the {MEAN_NORMAL} of the training pictures. A "
                 f"random direction: 90. Colours and places alone: the row {PIXELS}.",
             ),
             tables={"items": item_rows(trials, [path for path, _ in seen], of_items)},
