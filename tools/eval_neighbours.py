@@ -1,6 +1,9 @@
-"""Show nearest neighbours: ``python tools/eval_neighbours.py [CONFIG.yaml] [run=FOLDER] [key.sub=value ...]``.
+"""Ask how alike in pose nearest neighbours are.
 
-Without arguments it judges the newest run under runs/ on the demo figures.
+``python tools/eval_neighbours.py [CONFIG.yaml] [run=FOLDER] [key.sub=value ...]``.
+
+Without arguments it judges the newest run under runs/ on the demo figures. It is ``tools/eval_retrieval.py`` with
+``evaluator.relevant=null``.
 """
 
 from avssl.config import main

@@ -1,6 +1,6 @@
 """Ask what is taken for alike: ``python tools/eval_retrieval.py [CONFIG.yaml] [run=FOLDER] [key.sub=value ...]``.
 
-Without arguments it retrieves clips of held-out demo figures with the newest run under runs/.
+Without arguments it retrieves frames of held-out demo figures with the newest run under runs/.
 """
 
 from avssl.config import main

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from avssl.data.persons import Persons
     from avssl.data.pictures import Pictures
     from avssl.data.recordings import Recording, find_recordings
-    from avssl.data.sounds import Sounds
     from avssl.data.scenes import Scenes
+    from avssl.data.sounds import Sounds
     from avssl.data.videos import Videos
 
 WHERE = {  # public name -> the module that holds it, imported when the name is first used

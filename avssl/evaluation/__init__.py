@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from avssl.evaluation.probes.evaluator import Probes
     from avssl.evaluation.probes.finetune import FineTune
     from avssl.evaluation.retrieval.evaluator import Retrieval
-    from avssl.evaluation.retrieval.neighbours import Neighbours
     from avssl.evaluation.running import evaluate
 
 WHERE = {  # public name -> the module that holds it, imported when the name is first used
@@ -26,7 +25,6 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "Fitting": "avssl.evaluation.dense.fitting",
     "FineTune": "avssl.evaluation.probes.finetune",
     "KeyPoints": "avssl.evaluation.keypoints.evaluator",
-    "Neighbours": "avssl.evaluation.retrieval.neighbours",
     "Normals": "avssl.evaluation.dense.normals",
     "Probes": "avssl.evaluation.probes.evaluator",
     "Retrieval": "avssl.evaluation.retrieval.evaluator",
@@ -43,7 +41,6 @@ __all__ = [
     "FineTune",
     "Fitting",
     "KeyPoints",
-    "Neighbours",
     "Normals",
     "Probes",
     "Retrieval",

@@ -154,7 +154,13 @@ class Strip(NamedTuple):
     right: Sequence[bool] | None = None  # draws a frame in the colour of right or wrong round each
 
 
-def contact_sheet(queries: np.ndarray, strips: Sequence[Sequence[Strip]], title: str, across: int = 2) -> Image.Image:
+def contact_sheet(
+    queries: np.ndarray,
+    strips: Sequence[Sequence[Strip]],
+    title: str,
+    across: int = 2,
+    captions: Sequence[str] | None = None,
+) -> Image.Image:
     """Draw queries and their neighbours: a block a query, in it a line a way of comparing.
 
     Args:
@@ -162,12 +168,14 @@ def contact_sheet(queries: np.ndarray, strips: Sequence[Sequence[Strip]], title:
         strips: the lines of each query, the same names for each.
         title: a line over the sheet.
         across: blocks side by side.
+        captions: what stands under each query; None for the word itself.
     """
     lines, neighbours, high = len(strips[0]), len(strips[0][0].images), 1.12  # inches a line: a picture, its caption
     wide, tall, head = 2.15 + 0.98 * neighbours + 0.35, high * lines + 0.25, 0.4
     width, height = wide * min(across, len(queries)), tall * -(-len(queries) // across) + head
     figure = Figure(figsize=(width, height), dpi=100)
     figure.text(0.1 / width, 1 - 0.27 / height, title, fontsize=11)
+    below = captions or ["query"] * len(queries)
 
     def place(left: float, top: float, side: float) -> Axes:
         """Return a square panel, its left upper corner and side in inches."""
@@ -176,7 +184,7 @@ def contact_sheet(queries: np.ndarray, strips: Sequence[Sequence[Strip]], title:
     for number, (query, lines_of_query) in enumerate(zip(queries, strips, strict=True)):
         left, top = wide * (number % across) + 0.1, tall * (number // across) + head
         show(place(left, top, 1.4), query)
-        figure.text((left + 0.7) / width, 1 - (top + 1.57) / height, "query", fontsize=9, ha="center")
+        figure.text((left + 0.7) / width, 1 - (top + 1.57) / height, below[number], fontsize=9, ha="center")
         for line, strip in enumerate(lines_of_query):
             down = top + high * line
             figure.text((left + 2.0) / width, 1 - (down + 0.5) / height, strip.name, fontsize=9, ha="right")

@@ -26,7 +26,8 @@ class Difference:
     draws: int
 
     def __str__(self) -> str:
-        return f"{100 * self.mean:+.1f} ± {100 * self.error:.1f} (95 % {100 * self.low:+.1f} to {100 * self.high:+.1f})"
+        error = f" ± {100 * self.error:.1f}" if self.draws > 1 else ""  # one draw does not tell its error
+        return f"{100 * self.mean:+.1f}{error} (95 % {100 * self.low:+.1f} to {100 * self.high:+.1f})"
 
 
 def paired_difference(

@@ -228,7 +228,6 @@ class KeyPoints(Evaluator):
             "same for every row",
             "picture": "{}x{}, cut by {} px on each side".format(*train.images.shape[-2:], self.margin),
             "protocol": protocol.name,
-            "departs": protocol.departs,
             "normaliser": self._normaliser(judge.unit),
             "thresholds": protocol.thresholds,
             "comparison": protocol.comparison,

@@ -1,19 +1,26 @@
-"""Retrieval between two folders of features, such as pictures and the sounds that belong to them."""
+"""Retrieval between two sets of features in files, such as pictures and the sounds that belong to them."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
+from avssl.cache import whole
 from avssl.config import ConfigError
+from avssl.evaluation.base import Scores
+from avssl.evaluation.extraction import Rows
 from avssl.evaluation.feature_files import read_features
-from avssl.evaluation.metrics import ranking
-from avssl.evaluation.retrieval.judging import Exclude, Relevant, ask, chance, score
-from avssl.evaluation.retrieval.search import Centre, Engine, Similarity, search
+from avssl.evaluation.retrieval.asking import Exclude, Relevant, ask, place_of
+from avssl.evaluation.retrieval.judging import judge
+from avssl.evaluation.retrieval.listing import items, neighbours
+from avssl.evaluation.retrieval.retrieved import Retrieved, gathered
+from avssl.evaluation.retrieval.search import Centre, Similarity, Space
+from avssl.evaluation.retrieval.telling import notes, table
+from avssl.evaluation.running import show, write_csv
+
+FEATURES = "features"  # the row of the table
 
 
 def compare_features(
@@ -21,14 +28,14 @@ def compare_features(
     gallery: str | Path | None = None,
     queries_layer: str | None = None,
     gallery_layer: str | None = None,
-    relevant: Literal["pair", "label", "group"] = "pair",
-    exclude: Literal["none", "item", "group"] = "none",
+    relevant: Relevant = "pair",
+    exclude: Exclude = "none",
     ks: Sequence[int] = (1, 5, 10),
     similarity: Similarity = "cosine",
     centre: Centre = "none",
-    engine: Engine = "auto",
-) -> dict[str, dict[str, float]]:
-    """Print how well one set of features finds another, both ways, beside chance.
+    out: str | Path | None = None,
+) -> Scores:
+    """Print how well one set of features finds another, both ways, beside chance; write it where asked.
 
     Both folders hold ``index.parquet`` and ``.npy`` files, as ``tools/extract.py`` writes them, or as anybody's program
     does: an index with a column ``path`` is enough. Features of two modalities must live in one space.
@@ -38,52 +45,104 @@ def compare_features(
         gallery: the other; None for the queries' own.
         queries_layer: which file, where the folder holds several.
         gallery_layer: likewise.
-        relevant: ``"pair"``: row i belongs to row i; or the same ``"label"`` or ``"group"``.
-        exclude: rows of the query's own ``"item"`` or ``"group"`` may not answer; ``"none"`` across modalities.
+        relevant: ``"pair"``: the row of the same item and clip (row i belongs to row i where the index names no items),
+            alone; or any of the same ``"label"`` or ``"group"``.
+        exclude: rows of the query's own ``"item"``, ``"path"`` or ``"group"`` may not answer; ``"none"`` across
+            modalities.
         ks: answers that count.
         similarity: ``"cosine"``, ``"dot"`` or ``"euclidean"``.
         centre: take out the ``"gallery"``'s mean, each side's ``"own"``, or ``"none"``.
-        engine: ``"torch"``, ``"faiss"`` or ``"auto"``.
+        out: folder for ``scores.json`` and the CSV tables; None writes nothing.
 
     Returns:
-        Scores by direction, and those of chance.
+        Scores by direction, row (the features, and chance) and measure.
 
     Raises:
-        ConfigError: if features are missing, do not fit together, or are not finite.
+        ConfigError: if features are missing, do not fit together, are not finite, or there are fewer than ks ask for.
     """
-    ours, rows = read_features(queries, queries_layer)
-    theirs, others = (ours, rows) if gallery is None else read_features(gallery, gallery_layer)
-    for features, name in ((ours, queries), (theirs, gallery)):
-        odd = np.flatnonzero(~np.isfinite(features.reshape(len(features), -1)).all(1))
-        if len(odd):
-            raise ConfigError(f"{name}: {len(odd)} of {len(features)} rows are not finite (first: row {odd[0]})")
-    directions = {"queries → gallery": (ours, theirs, rows, others)}
+    if gallery is None and relevant == "pair":
+        raise ConfigError("relevant: pair needs a gallery of the same items; or ask for the same label or group")
+    if not ks or min(ks) < 1:
+        raise ConfigError(f"ks start at 1; got {list(ks)}")
+    ours = read_finite(queries, queries_layer)
+    theirs = ours if gallery is None else read_finite(gallery, gallery_layer)
+    directions = {"queries → gallery": (ours, theirs)}
     if gallery is not None:
-        directions["gallery → queries"] = (theirs, ours, others, rows)
-    found: dict[str, dict[str, float]] = {}
-    kinds: tuple[Relevant, Exclude] = (relevant, exclude)
-    for name, (one, other, asking, answering) in directions.items():
-        question = ask(asking, answering, *kinds)
-        most = int(question.size.min())
-        if max(ks) > most:
-            raise ConfigError(f"ks: {max(ks)} answers are asked for, but a query has only {most} rows that may answer")
-        answers = search(one, other, most, question.excluded, similarity, centre, engine)
-        right = question.right(answers)
-        each = score(right, question, sorted(set(ks)), whole=True)
-        found[name] = {measure: float(np.nanmean(values)) for measure, values in each.items()}
-        found[name]["median rank"] = ranking.median_rank(right[question.total > 0])
-        found[f"chance, {name}"] = chance(question, sorted(set(ks)), whole=True)
-    _show(found)
-    return found
+        directions["gallery → queries"] = (theirs, ours)
+    found = {}
+    for name, ((asking, rows), (answering, others)) in directions.items():
+        question = ask(rows, others, relevant, exclude, max(ks))
+        space = Space(asking, answering, question.excluded, similarity, centre)
+        judged = {FEATURES: [judge(space, question, sorted(set(ks)), whole=True)]}
+        found[name] = gathered(judged, question, sorted(set(ks)), (rows, others), "row")
+    scores = told(found, [queries, gallery or queries], relevant, exclude, similarity, centre)
+    console = Console()
+    show(scores, console)
+    if out is not None:
+        write(scores, Path(out))
+        console.print(f"Written: {out}")
+    return scores
 
 
-def _show(found: dict[str, dict[str, float]]) -> None:
-    table = Table(box=SIMPLE_HEAD)
-    names = next(iter(found.values()))
-    for name in ("", *names):
-        table.add_column(name, justify="left" if not name else "right")
-    for row, scores in found.items():
-        cells = [f"{scores[name]:g}" if name == "median rank" and name in scores else
-                 f"{100 * scores[name]:.1f}" if name in scores else "" for name in names]  # fmt: skip
-        table.add_row(row, *cells)
-    Console().print(table)
+def read_finite(features: str | Path, layer: str | None) -> tuple[np.ndarray, Rows]:
+    """Return features and what their rows are.
+
+    Raises:
+        ConfigError: if some are not finite.
+    """
+    array, rows = read_features(features, layer)
+    odd = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(1))
+    if len(odd):
+        raise ConfigError(f"{features}: {len(odd)} of {len(array)} rows are not finite (first: row {odd[0]})")
+    return array, rows
+
+
+def told(
+    found: dict[str, Retrieved],
+    sides: Sequence[str | Path],
+    relevant: Relevant,
+    exclude: Exclude,
+    similarity: Similarity,
+    centre: Centre,
+) -> Scores:
+    """Return what both directions found as scores."""
+    numbers = {f"{way}/{name}": value for way, one in found.items() for name, value in one.numbers().items()}
+    first = next(iter(found.values()))
+    remarks = [note for one in found.values() for note in notes(one)]
+    if relevant == "pair" and (strange := strangers(first.ours, first.theirs)):
+        remarks.append(f"{strange} of {len(first.ours)} pairs differ in the names of their files: are they pairs?")
+    return Scores(
+        title=f"Retrieval between features: answers of the same {relevant}, shares in %",
+        numbers=numbers,
+        protocol={
+            "queries": f"{sides[0]}, {len(first.ours)} rows",
+            "gallery": f"{sides[1]}, {len(first.theirs)} rows",
+            "right": f"same {relevant}",
+            "excluded": f"the query's own {exclude}" if exclude != "none" else "nothing",
+            "similarity": similarity,
+            "mean taken out": {"gallery": "the gallery's", "own": "each side's own", "none": "none"}[centre],
+        },
+        table=tuple({"direction": way} | row for way, one in found.items() for row in table(one)),
+        notes=tuple(dict.fromkeys(remarks)),
+        tables={
+            name: [{"direction": way} | row for way, one in found.items() for row in rows(one)]
+            for name, rows in (("items", items), ("neighbours", neighbours))
+        },
+    )
+
+
+def strangers(ours: Rows, theirs: Rows) -> int:
+    """Return how many pairs come from files of different names, whatever their endings."""
+    names = [dict(zip(place_of(rows).tolist(), rows.path.tolist(), strict=True)) for rows in (ours, theirs)]
+    both = names[0].keys() & names[1].keys()
+    return sum(Path(names[0][place]).stem != Path(names[1][place]).stem for place in both)
+
+
+def write(scores: Scores, folder: Path) -> None:
+    """Write scores and tables into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, rows in scores.tables.items():
+        write_csv(folder / f"{name}.csv", rows)
+    about = {"title": scores.title, "numbers": scores.numbers, "protocol": scores.protocol, "notes": scores.notes}
+    with whole(folder / "scores.json") as part:
+        part.write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -163,3 +163,8 @@ def test_data_that_cannot_be_used_are_one_clear_line(settings, complaint):
 def test_settings_that_cannot_work_are_refused_at_once(settings, complaint):
     with pytest.raises(ValueError, match=complaint):
         evaluator(**settings)
+
+
+def test_one_draw_tells_a_difference_without_an_error():
+    notes = evaluator(labels=(6,), draws=1)(Planted()).notes
+    assert "±" not in notes[0] and "points of" in notes[0]

@@ -1,59 +1,46 @@
 """Retrieval of a world whose classes are colours: what can be found, what cannot, what is told."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from avssl.config import ConfigError
-from avssl.data import Dataset
-from avssl.evaluation import Retrieval
-from avssl.evaluation.feature_files import write_features
-from avssl.evaluation.keypoints.skeletons import FIGURE
-from avssl.evaluation.retrieval.across import compare_features
-from avssl.evaluation.retrieval.nearest import pose_distance_of
-from avssl.nets import SmallNet
-from tests.evaluation.retrieval.test_judging import rows
-from tests.evaluation.worlds import Dots
+from avssl.config import ConfigError, make, read
+from avssl.data.demo import prepare
+from avssl.evaluation import Evaluator, Retrieval
+from avssl.nets import SmallNet, SmallSound
+from tests.evaluation.retrieval.worlds import Colors, Tones
+from tests.evaluation.worlds import Dots, Planted
+
+ROOT = Path(__file__).parents[3]
 
 
-class Colors(Dataset):
-    """Two clips of two frames an item in the colour of its class, up to noise; without the cue colours are random."""
-
-    classes = ("red", "green", "blue")
-
-    def __init__(self, count=12, seed=0, cue=True, labels=True):
-        self.count, self.seed, self.cue, self.labels, self.looks = count, seed, cue, labels, 0
-
-    def __len__(self):
-        return self.count
-
-    def __getitem__(self, key):
-        index = key[1] if isinstance(key, tuple) else key
-        self.looks += 1
-        rng = np.random.default_rng((self.seed, index))
-        frames = rng.integers(0, 60, (2, 2, 3, 16, 16))
-        frames[:, :, index % 3 if self.cue else int(rng.integers(3))] += 150
-        return {
-            "frames": torch.from_numpy(frames.astype(np.uint8)),
-            "times": torch.arange(4, dtype=torch.float64).view(2, 2),
-            "valid": torch.ones(2, 2, dtype=torch.bool),
-            "label": index % 3 if self.labels else -1,
-            "path": f"{self.seed}-{index}.mp4",
-        }
+@pytest.fixture(autouse=True)
+def the_same_initial_weights():
+    torch.manual_seed(0)
 
 
-def retrieved(queries, gallery=None, **settings):
-    known = {"ks": (1, 5), "initialisations": 2, "shown": 2, "quiet": True}
-    return Retrieval(queries, gallery, **(known | settings))(SmallNet(width=4, dim=8))
+def retrieved(queries, gallery=None, encoder=None, **settings):
+    known = {"ks": (1, 5), "initialisations": 2, "shown": 1, "quiet": True}
+    return Retrieval(queries, gallery, **(known | settings))(encoder or SmallNet(width=4, dim=8))
 
 
 def test_colours_are_found_by_pixels_and_chance_is_as_it_should_be():
     scores = retrieved(Colors(), Colors(30, seed=1), exclude="none")
     assert scores.numbers["pixels/R@1"] == 1.0 and scores.numbers["pixels/mAP"] > 0.99
+    assert scores.numbers["pixels/median rank"] == 1.0 and scores.numbers["pixels/recall@5"] == 0.5
     assert scores.numbers["chance/R@1"] == pytest.approx(1 / 3)
     assert [row["row"] for row in scores.table] == ["chance", "random", "trained", "pixels", "hog"]
-    assert set(scores.pictures) == {"gallery", "hits_by_k"} and len(scores.tables["items"]) == 12
+    assert scores.table[3]["mAP"] == "100.0" and "±" in scores.table[1]["R@1"]
+    assert set(scores.pictures) == {"gallery", "hits_by_k"}
     assert [row["class"] for row in scores.tables["classes"]] == ["red", "green", "blue"]
+    items, neighbours = list(scores.tables["items"]), list(scores.tables["neighbours"])
+    assert len(items) == 12 and {item["pixels/first rank"] for item in items} == {1}
+    assert len(neighbours) == 12 * 4 * 5
+    assert all(one["right"] == 1 for one in neighbours if one["row"] == "pixels")
+    json.dumps(scores.protocol)
 
 
 def test_without_a_cue_everything_is_at_chance():
@@ -62,16 +49,48 @@ def test_without_a_cue_everything_is_at_chance():
         assert scores.numbers[f"{row}/mAP"] == pytest.approx(scores.numbers["chance/mAP"], abs=0.05)
 
 
+def test_the_gain_over_random_is_paired_and_has_an_interval():
+    numbers = retrieved(Colors(18)).numbers
+    for name in ("R@1", "mAP"):
+        gain = numbers[f"pixels-random/{name}"]
+        assert gain == pytest.approx(numbers[f"pixels/{name}"] - numbers[f"random/{name}"])
+        assert numbers[f"pixels-random/{name}/low"] <= gain <= numbers[f"pixels-random/{name}/high"]
+
+
+def test_several_labels_an_item_are_found_as_one_is():
+    encoder = SmallNet(width=4, dim=8)
+    one, several = (retrieved(Colors(several=several), encoder=encoder) for several in (False, True))
+    assert several.numbers == pytest.approx(one.numbers, nan_ok=True)
+    assert several.tables["classes"] == one.tables["classes"]
+
+
 @pytest.mark.parametrize(("unit", "count"), [("item", 12), ("clip", 24), ("frame", 48)])
 def test_units_are_items_clips_and_frames_and_own_videos_do_not_answer(unit, count):
     scores = retrieved(Colors(), unit=unit, ks=(1,))
     assert scores.protocol["queries"] == count
-    assert all(item["path"] != item["pixels/first answer"] for item in scores.tables["items"])
+    assert all(one["path"] != one["query path"] for one in scores.tables["neighbours"])
 
 
 def test_patches_of_frames_ask_and_answer():
     scores = retrieved(Colors(6), unit="frame", patch=(8, 8), ks=(1,))
     assert scores.protocol["unit"] == "patch" and scores.protocol["queries"] == 6 * 4 * 4
+    assert all("box" in one for one in scores.tables["neighbours"])
+
+
+def test_sounds_are_found_beside_their_statistics():
+    scores = retrieved(Tones(), stream="sound", unit="clip", encoder=SmallSound(widths=(4, 4, 4, 4)))
+    assert [row["row"] for row in scores.table] == ["chance", "random", "trained", "log-mel"]
+    assert scores.numbers["log-mel/R@1"] == 1.0 and scores.protocol["queries"] == 16
+    with pytest.raises(ConfigError, match="has no sound"):
+        retrieved(Colors(), stream="sound", encoder=SmallSound(widths=(4, 4, 4, 4)))
+
+
+def test_whole_or_not_and_either_engine_hits_are_the_same():
+    encoder = SmallNet(width=4, dim=8)
+    whole = retrieved(Colors(40), ks=(1, 3), encoder=encoder).numbers
+    for engine in ("torch", "auto"):
+        few = retrieved(Colors(40), ks=(1, 3), encoder=encoder, whole=False, engine=engine).numbers
+        assert few["trained/R@3"] == whole["trained/R@3"] and "trained/mAP" not in few
 
 
 def test_the_data_are_read_once_for_all_rows_beside_the_pool_and_the_picture():
@@ -80,28 +99,71 @@ def test_the_data_are_read_once_for_all_rows_beside_the_pool_and_the_picture():
     assert queries.looks <= 30 + 30 + 1 + 5 * 5
 
 
-def test_the_pose_of_neighbours_is_told_where_joints_are_known():
+def test_features_are_kept_and_not_read_again(tmp_path):
+    class Files(Colors):
+        def fingerprint(self, index):
+            return f"the same {index}"
+
+    queries, encoder = Files(30), SmallNet(width=4, dim=8)
+    evaluator = Retrieval(queries, ks=(1,), initialisations=1, shown=1, quiet=True)
+    first = evaluator(encoder, folder=tmp_path)
+    queries.looks = 0
+    assert evaluator(encoder, folder=tmp_path).numbers == pytest.approx(first.numbers, nan_ok=True)
+    assert queries.looks <= 30 + 1 + 5 * 5  # the pool and the picture
+
+
+def test_the_pose_of_neighbours_lies_between_the_oracle_and_chance():
     scores = retrieved(Dots(6), unit="frame", ks=(1, 5))
-    far = {row: scores.numbers[f"{row}/pose distance@5/torso"] for row in ("chance", "random", "trained", "pixels")}
-    assert all(0 <= value < 1 for value in far.values()) and "pose@5" in scores.table[0]
+    far = {row["row"]: scores.numbers[f"{row['row']}/pose distance@5/torso"] for row in scores.table}
+    assert list(far) == ["chance", "random", "trained", "pixels", "hog", "oracle"]
+    assert far["oracle"] == min(far.values()) < far["chance"]
+    assert scores.numbers["oracle/share of the way from chance to oracle@5"] == 1.0
+    assert "pose@5" in scores.table[0] and "way to oracle" in scores.table[0]
+    assert all(one["pose distance"] >= 0 for one in scores.tables["neighbours"])
 
 
-def test_poses_are_compared_by_the_joints_that_both_show():
-    pose = np.random.default_rng(0).normal(size=(14, 2)) * 10
-    partly = pose.copy()
-    partly[0] = np.nan
-    gallery = np.stack([pose + 7, partly - 3, pose * 2])
-    far = pose_distance_of(pose[None], gallery, np.array([[0, 1, 2]]), FIGURE)[0]
-    assert far[:2] == pytest.approx([0, 0], abs=1e-12) and far[2] > 0.1
-    spread = np.linalg.norm(pose - pose.mean(0), axis=1).mean() / FIGURE.torso_length(pose[None])[0]
-    assert far[2] == pytest.approx(spread)
+def test_an_encoder_that_reveals_the_joints_finds_nearer_poses_than_chance():
+    scores = retrieved(Dots(12), unit="frame", crop=16, relevant=None, exclude="path", ks=(3,), encoder=Planted())
+    assert scores.numbers["trained/share of the way from chance to oracle@3"] > 0.6
+    assert scores.numbers["oracle/pose distance@3/torso"] < 0.9 * scores.numbers["chance/pose distance@3/torso"]
+    assert set(scores.pictures) == {"gallery"} and set(scores.tables) == {"items", "neighbours"}
+
+
+def test_poses_alone_need_no_labels_and_go_to_a_folder_of_their_own():
+    assert Retrieval(Dots(2), relevant=None).name == "eval_neighbours"
+    assert Retrieval(Dots(2)).name == "eval_retrieval"
+
+
+def test_joints_that_nobody_labelled_are_left_out():
+    class Partly(Dots):
+        def __getitem__(self, key):
+            item = super().__getitem__(key)
+            points = torch.as_tensor(item["keypoints"]).clone()
+            points[..., 0, :] = torch.nan
+            return item | {"keypoints": points}
+
+    encoder = SmallNet(width=4, dim=8)
+    whole, partly = (retrieved(data, unit="frame", encoder=encoder).numbers for data in (Dots(6), Partly(6)))
+    assert np.isfinite(partly["trained/pose distance@5/torso"])
+    assert partly["chance/pose distance@5/torso"] == pytest.approx(whole["chance/pose distance@5/torso"], rel=0.1)
+
+
+def test_queries_with_nothing_to_find_and_classes_without_queries_are_told():
+    scores = retrieved(Colors(4), ks=(1,))  # red, green, blue, red: green and blue are alone
+    assert "2 of 4 queries have nothing right in the gallery" in " ".join(scores.notes)
+    classes = list(scores.tables["classes"])
+    assert [row["queries"] for row in classes] == [2, 1, 1] and classes[1]["trained/R@1"] == ""
+    lone = retrieved(Colors(1), Colors(6, seed=1), exclude="none", ks=(1,))
+    assert "2 of 3 classes have no query, such as green" in " ".join(lone.notes)
 
 
 @pytest.mark.parametrize(
     ("data", "settings", "complaint"),
     [
         (Colors(labels=False), {}, "relevant: label needs classes"),
-        (Colors(4), {"ks": (1, 5)}, "5 answers are asked for, but a query has only 3"),
+        (Colors(4), {"ks": (1, 5)}, "ks: 5 answers are asked for, but a query has only 3 of 4"),
+        (Colors(4), {"relevant": None, "ks": (1,)}, "these data have no key points of whole frames"),
+        (Colors(), {"layer": "conv9"}, "has no layer 'conv9'"),
     ],
 )
 def test_what_cannot_be_asked_is_told(data, settings, complaint):
@@ -109,23 +171,25 @@ def test_what_cannot_be_asked_is_told(data, settings, complaint):
         retrieved(data, **settings)
 
 
-def test_an_unknown_layer_is_told():
-    with pytest.raises(ConfigError, match="has no layer 'conv9'"):
-        retrieved(Colors(), layer="conv9")
+def test_numbers_below_one_are_refused():
+    with pytest.raises(ValueError, match=r"ks, initialisations and shown start at 1; got \[0\], 3, 6"):
+        Retrieval(Colors(), ks=(0,))
 
 
-def test_two_folders_of_features_are_compared_both_ways(tmp_path, capsys):
-    chance = np.random.default_rng(0)
-    pictures = chance.normal(size=(20, 6)).astype(np.float32)
-    sounds = pictures + 0.05 * chance.normal(size=(20, 6)).astype(np.float32)
-    for name, features in (("pictures", pictures), ("sounds", sounds)):
-        write_features(tmp_path / name, {"output": features}, rows([-1] * 20))
-    found = compare_features(tmp_path / "pictures", tmp_path / "sounds", ks=(1, 5))
-    assert found["queries → gallery"]["R@1"] == found["gallery → queries"]["R@1"] == 1.0
-    assert found["queries → gallery"]["median rank"] == 1.0
-    assert found["chance, queries → gallery"]["R@1"] == pytest.approx(1 / 20)
-    assert "median rank" in capsys.readouterr().out
-    pictures[3] = np.nan
-    write_features(tmp_path / "pictures", {"output": pictures}, rows([-1] * 20))
-    with pytest.raises(ConfigError, match=r"1 of 20 rows are not finite \(first: row 3\)"):
-        compare_features(tmp_path / "pictures", tmp_path / "sounds")
+@pytest.mark.parametrize("name", ["eval_retrieval", "eval_neighbours"])
+def test_shipped_configs_judge_an_encoder_on_real_video_files(name, tmp_path):
+    settings = read(ROOT / "configs" / f"{name}.yaml")["evaluator"]
+    settings["queries"]["source"] = str(prepare(root=tmp_path, train=1, heldout=6, workers=1, progress=False))
+    scores = make(settings | {"quiet": True, "shown": 1}, Evaluator, "evaluator")(SmallNet(width=4, dim=8))
+    assert scores.protocol["queries"] == 72 and scores.protocol["crop"] == 32
+    assert 0 < scores.numbers["trained/pose distance@5/torso"] < 1
+
+
+@pytest.mark.parametrize("name", ["ucf101", "hmdb51"])
+def test_the_official_protocols_are_as_published(name):
+    config = read(ROOT / "configs" / f"eval_retrieval_{name}.yaml")["evaluator"]
+    for side, split in (("queries", "test1"), ("gallery", "train1")):
+        assert config[side]["sampler"] == {"name": "UniformClips", "frames": 16, "count": 10}
+        assert config[side]["split"] == split and config[side]["size"] == [128, 171]
+    assert (config["crop"], config["ks"], config["unit"]) == (112, [1, 5, 10, 20, 50], "item")
+    assert (config["centre"], config["exclude"]) == ("none", "none")
