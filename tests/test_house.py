@@ -81,11 +81,6 @@ def test_the_datasets_folder_is_not_a_package():
 
 
 COMPARING = ("bench_reading", "bench_exactness", "bench_evaluation", "draw_")  # scripts that compare, or draw
-    "bench_reading",
-    "bench_exactness",
-    "bench_evaluation",
-    "draw_",
-)  # scripts that set our parts beside other people's
 TOOLS = [path for path in sorted((ROOT / "tools").glob("*.py")) if not path.stem.startswith(COMPARING)]
 
 
