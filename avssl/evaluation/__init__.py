@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from avssl.evaluation.attention.evaluator import Attention
-    from avssl.evaluation.base import Evaluator, Scores
+    from avssl.evaluation.base import Evaluator, MethodEvaluator, Scores
     from avssl.evaluation.dense.detection import Detection
     from avssl.evaluation.dense.detector import Detector
     from avssl.evaluation.dense.fitting import Fitting
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from avssl.evaluation.probes.evaluator import Probes
     from avssl.evaluation.probes.finetune import FineTune
     from avssl.evaluation.retrieval.evaluator import Retrieval
-    from avssl.evaluation.running import evaluate
+    from avssl.evaluation.running import evaluate, evaluate_method
 
 WHERE = {  # public name -> the module that holds it, imported when the name is first used
     "Attention": "avssl.evaluation.attention.evaluator",
@@ -25,12 +25,14 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "Fitting": "avssl.evaluation.dense.fitting",
     "FineTune": "avssl.evaluation.probes.finetune",
     "KeyPoints": "avssl.evaluation.keypoints.evaluator",
+    "MethodEvaluator": "avssl.evaluation.base",
     "Normals": "avssl.evaluation.dense.normals",
     "Probes": "avssl.evaluation.probes.evaluator",
     "Retrieval": "avssl.evaluation.retrieval.evaluator",
     "Scores": "avssl.evaluation.base",
     "Segmentation": "avssl.evaluation.dense.segmentation",
     "evaluate": "avssl.evaluation.running",
+    "evaluate_method": "avssl.evaluation.running",
 }
 
 __all__ = [
@@ -41,12 +43,14 @@ __all__ = [
     "FineTune",
     "Fitting",
     "KeyPoints",
+    "MethodEvaluator",
     "Normals",
     "Probes",
     "Retrieval",
     "Scores",
     "Segmentation",
     "evaluate",
+    "evaluate_method",
 ]
 
 

@@ -9,9 +9,11 @@ from typing import Any
 
 from PIL.Image import Image
 
+from avssl.methods import Method
 from avssl.nets import Encoder
 
 Fresh = Callable[[int], Encoder]  # a seed -> an encoder of the same architecture with initial weights
+FreshMethod = Callable[[int], Method]  # a seed -> a method of the same settings with initial weights
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -84,4 +86,28 @@ class Evaluator(ABC):
                 `avssl.evaluation.rows.reinitialised`.
             folder: where what is computed may be kept, so that an interrupted evaluation goes on; None keeps nothing.
             device: where networks run.
+        """
+
+
+class MethodEvaluator(ABC):
+    """Asks what a whole method can do, heads and all, where an encoder alone cannot be asked.
+
+    Attributes:
+        name: the folder in the run that the results go to.
+    """
+
+    name: str
+
+    @abstractmethod
+    def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
+        """Return the scores of a method; those of initial weights stand beside them.
+
+        Args:
+            method: what is judged; its weights are not changed.
+            fresh: makes methods of the same settings with initial weights.
+            folder: where what is computed may be kept; None keeps nothing.
+            device: where networks run.
+
+        Raises:
+            ConfigError: if the method cannot be asked this, see `avssl.methods.sound.base`.
         """

@@ -5,7 +5,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,14 @@ from rich.console import Console
 from rich.table import Table
 
 from avssl.config import ConfigError
-from avssl.evaluation.base import Evaluator, Scores, lines
+from avssl.evaluation.base import Evaluator, MethodEvaluator, Scores, lines
 from avssl.evaluation.judged import find_judged
 from avssl.evaluation.report import write_report
 from avssl.evaluation.rows import TRAINED
+from avssl.evaluation.runs import find_run, fresh_methods
 from avssl.evaluation.sharing import from_environment
 from avssl.nets import Encoder
+from avssl.training.export import load_method
 from avssl.version import __version__
 
 SCORES = "scores.jsonl"
@@ -56,11 +58,41 @@ def evaluate(
     """
     device = chosen(device)
     judged = find_judged(run, weights, encoder, out, runs)
-    folder = judged.folder
+    what = str(judged.folder if weights is None else weights)
+    return told(
+        evaluator,
+        what,
+        judged.folder,
+        lambda kept: evaluator(judged.encoder, fresh=judged.fresh, folder=kept, device=device),
+    )
+
+
+def evaluate_method(
+    evaluator: MethodEvaluator, run: str | Path | None = None, runs: str | Path = "runs", device: str = "auto"
+) -> Scores:
+    """Score the whole method of a run, as `evaluate` scores its encoder.
+
+    Args:
+        evaluator: what to ask.
+        run: folder of the run; None for the one that was written last.
+        runs: where runs lie.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
+
+    Raises:
+        ConfigError: if there is no such run, or its method cannot be asked this.
+        TrainingError: if the run has no checkpoint.
+    """
+    device, folder = chosen(device), find_run(run, runs)
+    method, fresh = load_method(folder), fresh_methods(folder)
+    return told(evaluator, str(folder), folder, lambda kept: evaluator(method, fresh=fresh, folder=kept, device=device))
+
+
+def told(evaluator: Evaluator | MethodEvaluator, what: str, folder: Path, asked: Callable[[Path], Scores]) -> Scores:
+    """Ask, print one table, and write the results into the folder."""
     console = Console()
-    console.print(f"{type(evaluator).__name__} of {folder if weights is None else weights}")
+    console.print(f"{type(evaluator).__name__} of {what}")
     started = time.monotonic()
-    scores = evaluator(judged.encoder, fresh=judged.fresh, folder=folder / evaluator.name / "kept", device=device)
+    scores = asked(folder / evaluator.name / "kept")
     if from_environment().rank:
         return scores  # processes share the work; the first one writes
     show(scores, console)
@@ -102,7 +134,7 @@ def show(scores: Scores, console: Console) -> None:
     console.print("Protocol: " + "; ".join(f"{name}: {value}" for name, value in plain.items()), style="dim")
 
 
-def write_scores(scores: Scores, evaluator: Evaluator, run: Path, seconds: float) -> None:
+def write_scores(scores: Scores, evaluator: Evaluator | MethodEvaluator, run: Path, seconds: float) -> None:
     """Write tables and pictures under ``run/<evaluator>`` and add a line to ``run/scores.jsonl``."""
     folder = run / evaluator.name
     folder.mkdir(parents=True, exist_ok=True)

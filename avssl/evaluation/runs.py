@@ -6,7 +6,8 @@ from typing import Any
 import torch
 
 from avssl.config import ConfigError, describe, make
-from avssl.evaluation.base import Fresh
+from avssl.evaluation.base import Fresh, FreshMethod
+from avssl.methods import Method
 from avssl.nets import Encoder
 from avssl.training.checkpoint import LAST, peek
 from avssl.training.export import FILE, read_export
@@ -60,5 +61,17 @@ def from_settings(settings: Any) -> Fresh:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return make(settings, "avssl.nets.Encoder", "encoder")
+
+    return fresh
+
+
+def fresh_methods(run: Path) -> FreshMethod:
+    """Return what builds the run's method with initial weights from a seed; torch's own stream is kept."""
+    settings = peek(run / LAST)["settings"]["method"]
+
+    def fresh(seed: int) -> Method:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return make(settings, "avssl.methods.Method", "method").eval()
 
     return fresh

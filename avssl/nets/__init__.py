@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from avssl.nets.caffenet import CaffeNet
+    from avssl.nets.clips import ClipEncoder
     from avssl.nets.encoders import Encoder
     from avssl.nets.heads import LinearHead, MLPHead, RelationHead
     from avssl.nets.small import SmallNet
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 WHERE = {  # public name -> the module that holds it, imported when the name is first used
     "AlexNet": "avssl.nets.torchvision",
     "CaffeNet": "avssl.nets.caffenet",
+    "ClipEncoder": "avssl.nets.clips",
     "Encoder": "avssl.nets.encoders",
     "LinearHead": "avssl.nets.heads",
     "LogMel": "avssl.nets.sound",
@@ -37,6 +39,7 @@ __all__ = [
     "VGG16",
     "AlexNet",
     "CaffeNet",
+    "ClipEncoder",
     "Encoder",
     "LinearHead",
     "LogMel",

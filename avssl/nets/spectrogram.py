@@ -6,7 +6,7 @@ Sound", ECCV 2018, section 2 (257 x 200), https://arxiv.org/abs/1712.06651.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 
 import torch
 from torch import Tensor, nn
@@ -91,15 +91,30 @@ class Spectrogram(nn.Module):
 
     hann: Tensor
     filters: Tensor | None
+    numbers: Tensor
 
     def __init__(self, spec: SpectrogramSpec):
         super().__init__()
         self.spec = spec
+        told = [math.nan if value is None else float(value) for value in astuple(spec)]
+        self.register_buffer("numbers", torch.tensor(told, dtype=torch.float64))  # goes into every state dict
         self.register_buffer("hann", torch.hann_window(spec.window), persistent=False)
         filters = None
         if spec.mels is not None:
             filters = AF.melscale_fbanks(spec.fft // 2 + 1, spec.low, spec.top, spec.mels, spec.rate)
         self.register_buffer("filters", filters, persistent=False)
+
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, errors):
+        """Refuse weights that were learned from another spectrogram."""
+        theirs = state_dict.get(f"{prefix}numbers")
+        if theirs is not None and not torch.equal(theirs.nan_to_num(-1).cpu(), self.numbers.nan_to_num(-1).cpu()):
+            pairs = zip(fields(self.spec), theirs.tolist(), self.numbers.tolist(), strict=True)
+            name, was, now = next((field.name, old, new) for field, old, new in pairs if repr(old) != repr(new))
+            errors.append(
+                f"these weights were learned with spectrograms of {name}={was:g} and this encoder's have {now:g}; "
+                "build it with the SpectrogramSpec of the weights"
+            )
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, errors)
 
     def forward(self, sound: Tensor) -> Tensor:
         """Return spectrograms.

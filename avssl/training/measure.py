@@ -5,7 +5,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
-import torch
 from lightning_fabric import Fabric
 from pydantic import Field
 
@@ -14,6 +13,7 @@ from avssl.config import Count
 from avssl.data import Dataset
 from avssl.training.checkpoint import LAST, peek
 from avssl.training.errors import TrainingError
+from avssl.training.export import load_method
 from avssl.training.feed import is_empty, look
 from avssl.training.seeding import seed_torch
 
@@ -47,15 +47,8 @@ def measure_run(
     Raises:
         TrainingError: if there is no checkpoint, or nothing of the data could be read.
     """
-    path = run / LAST
-    if not path.exists():
-        raise TrainingError(f"{path} does not exist; train first, or name another run")
-    found = peek(path)
-    with torch.random.fork_rng(devices=[]):
-        method = config.make(found["settings"]["method"], "avssl.methods.Method", f"{path}: method")
-    method.load_state_dict(found["method"], strict=True)
-    if found["average"] is not None:
-        method.load_state_dict(found["average"], strict=False)
+    method = load_method(run)
+    step = peek(run / LAST)["step"]
     fabric = Fabric(accelerator=accelerator, devices=1)
     method.to(fabric.device).eval()
     seed_torch(seed)
@@ -72,7 +65,7 @@ def measure_run(
     if first is None:
         raise TrainingError(f"none of the {len(data)} recordings could be read: {failures[0]['error']}")
     scores = {name: float(value) for name, value in method.measure(chain([first], batches)).items()}
-    record = {"step": found["step"], "data": config.describe(data), "items": items, "left_out": len(failures)} | scores
+    record = {"step": step, "data": config.describe(data), "items": items, "left_out": len(failures)} | scores
     with open(run / FILE, "a", encoding="utf-8") as file:
         print(json.dumps(record), file=file)
     print("  ".join(f"{name} {value:.4f}" for name, value in scores.items()))

@@ -9,7 +9,7 @@ from lightning_fabric import Fabric
 from avssl import config
 from avssl.training import checkpoint
 from avssl.training.errors import Stopped, TrainingError
-from avssl.training.export import export_encoder
+from avssl.training.export import export
 from avssl.training.journal import FAILURES, LOG, Journal, Tally, read
 from avssl.training.measuring import better
 from avssl.training.progress import Pace, Progress, summary
@@ -115,7 +115,7 @@ class Run:
         """Export the encoder and tell what was learned and where everything is."""
         if not self.fabric.is_global_zero:
             return
-        encoder = export_encoder(self.folder)
+        exports = export(self.folder)
         say, state, best = self.progress.say, self.state, self.state["best"]
         columns = {"random start": start_of(self.folder)}
         if best is not None:
@@ -127,7 +127,8 @@ class Run:
                 f"{rate:.0f} images/s; waited for data {wait:.1%} of the time, after {self.pace.startup:.1f} s to start"
             )
         self.tell_failures()
-        say(f"encoder      {encoder}   (avssl.load_encoder({str(self.folder)!r}))")
+        for path, load in zip(exports, ("load_encoder", "load_sound"), strict=False):
+            say(f"{path.stem:<12} {path}   (avssl.{load}({str(self.folder)!r}))")
         say(f"log          {self.folder / LOG}, log.csv" + (", tensorboard/" if self.journal.events else ""))
         say(f"checkpoints  {self.folder / checkpoint.LAST}, {checkpoint.BEST}; settings in config.yaml")
 

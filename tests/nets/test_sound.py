@@ -105,3 +105,10 @@ def test_small_towers_keep_a_map_and_give_one_vector():
 def test_towers_of_other_than_four_blocks_are_refused():
     with pytest.raises(ValueError, match="four blocks"):
         SmallVision(widths=(8, 8))
+
+
+def test_weights_of_another_spectrogram_are_refused():
+    learned = SmallSound(spec=SpectrogramSpec(shrink=2))
+    SmallSound(spec=SpectrogramSpec(shrink=2)).load_state_dict(learned.state_dict())
+    with pytest.raises(RuntimeError, match=r"spectrograms of hop=160 and this encoder's have 80"):
+        SmallSound(spec=SpectrogramSpec(shrink=2, hop=80)).load_state_dict(learned.state_dict())

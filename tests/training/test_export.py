@@ -119,3 +119,16 @@ def test_code_hidden_in_a_checkpoint_is_not_run(tmp_path):
     torch.save({"settings": Trap(), "step": 1, "method": {}}, tmp_path / "last.ckpt")
     with pytest.raises(TrainingError, match="no readable checkpoint"):
         avssl.load_encoder(tmp_path)
+
+
+def test_a_whole_method_comes_back_as_it_was(trained):
+    saved = torch.load(trained / "last.ckpt", weights_only=True)
+    for which, part in (("live", "method"), ("last", "average")):
+        method = avssl.load_method(trained, which)
+        assert not method.training
+        assert all(torch.equal(value, saved[part][name]) for name, value in method.state_dict().items())
+
+
+def test_a_method_that_does_not_hear_has_no_encoder_of_sounds(trained):
+    with pytest.raises(TrainingError, match="has no encoder of sounds"):
+        avssl.load_sound(trained)

@@ -13,6 +13,7 @@ from avssl.data.transforms import Transform
 from avssl.methods.base import Batch, Method
 from avssl.methods.sound.pairs import count_in, louder, measure_pairs, pairs_of, partners, verification
 from avssl.nets import Encoder, SoundEncoder
+from avssl.nets.clips import see
 
 
 class AVE(Method):
@@ -53,15 +54,15 @@ class AVE(Method):
         """Return ``loss`` in nats and ``accuracy``, chance 0.5; see `avssl.methods.sound.pairs.pairs_of`."""
         pairs = pairs_of(batch, self.views, self.training)
         partner = partners(pairs.key, pairs.video)
-        pictures = self.embed_pictures(pairs.pictures[:, 0])
+        pictures = self.embed_pictures(pairs.pictures)
         sounds = self.embed_sounds(louder(pairs.sound, pairs.key, self.gain) if self.training else pairs.sound)
         return verification(
             self.decide(pictures, sounds), self.decide(pictures, sounds[partner]), count_in(pairs, partner)
         )
 
     def embed_pictures(self, pictures: Tensor) -> Tensor:
-        """Return unit vectors ``(N, dim)`` of pictures ``(N, 3, H, W)``."""
-        return F.normalize(self.pictures_to(self.encoder(pictures)), dim=1)
+        """Return unit vectors ``(N, dim)`` of pictures ``(N, frames, 3, H, W)``."""
+        return F.normalize(self.pictures_to(see(self.encoder, pictures)), dim=1)
 
     def embed_sounds(self, sound: Tensor) -> Tensor:
         """Return unit vectors ``(N, dim)`` of windows of sound ``(N, channels, samples)``."""
@@ -74,7 +75,7 @@ class AVE(Method):
 
     def judge(self, pictures: Tensor, sound: Tensor) -> Tensor:
         """Return logits: above 0 where picture ``(N, frames, 3, H, W)`` and sound belong together."""
-        return self.decide(self.embed_pictures(pictures[:, 0]), self.embed_sounds(sound))
+        return self.decide(self.embed_pictures(pictures), self.embed_sounds(sound))
 
     def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
         """Return the scores of `avssl.methods.sound.pairs.measure_pairs`."""

@@ -75,7 +75,7 @@ class AVOL(Method):
         """Return ``loss`` in nats and ``accuracy``, chance 0.5; see `avssl.methods.sound.pairs.pairs_of`."""
         pairs = pairs_of(batch, self.views, self.training)
         partner = partners(pairs.key, pairs.video)
-        cells = self.embed_cells(pairs.pictures[:, 0])
+        cells = self.embed_cells(pairs.pictures)
         sounds = self.embed_sounds(louder(pairs.sound, pairs.key, self.gain) if self.training else pairs.sound)
         return verification(self.decide(cells, sounds), self.decide(cells, sounds[partner]), count_in(pairs, partner))
 
@@ -85,9 +85,11 @@ class AVOL(Method):
         self.sharpness.fill_(low * (high / low) ** min(1.0, step / self.anneal))
 
     def embed_cells(self, pictures: Tensor) -> Tensor:
-        """Return a vector for each cell of pictures ``(N, 3, H, W)``: ``(N, dim, rows, columns)``."""
-        cells = self.cells_to(self.encoder.taps(pictures, [self.layer])[self.layer])
-        return F.normalize(cells, dim=1) if self.normalise else cells
+        """Return a vector for each cell of pictures ``(N, frames, 3, H, W)``: ``(N, frames, dim, rows, columns)``."""
+        count, frames = pictures.shape[:2]
+        cells = self.cells_to(self.encoder.taps(pictures.flatten(0, 1), [self.layer])[self.layer])
+        cells = F.normalize(cells, dim=1) if self.normalise else cells
+        return cells.unflatten(0, (count, frames))
 
     def embed_sounds(self, sound: Tensor) -> Tensor:
         """Return vectors ``(N, dim)`` of windows of sound ``(N, channels, samples)``."""
@@ -95,24 +97,24 @@ class AVOL(Method):
         return F.normalize(found, dim=1) if self.normalise else found
 
     def compare(self, cells: Tensor, sounds: Tensor) -> Tensor:
-        """Return how well each cell fits the sound, ``(N, rows, columns)``: logits of single cells."""
-        return self.scale * torch.einsum("ndhw,nd->nhw", cells, sounds) + self.shift
+        """Return how well each cell fits the sound, ``(N, frames, rows, columns)``: logits of single cells."""
+        return self.scale * torch.einsum("nfdhw,nd->nfhw", cells, sounds) + self.shift
 
     def decide(self, cells: Tensor, sounds: Tensor) -> Tensor:
-        """Return logits of pictures and sounds, ``(N,)``, row by row."""
+        """Return logits of pictures and sounds, ``(N,)``, row by row; the best cell of any frame decides."""
         if self.pool == "max":
             return self.compare(cells, sounds).flatten(1).amax(1)
-        match = torch.einsum("ndhw,nd->nhw", cells, sounds).flatten(1)
+        match = torch.einsum("nfdhw,nd->nfhw", cells, sounds).flatten(1)
         soft = (torch.logsumexp(match * self.sharpness, 1) - math.log(match.shape[1])) / self.sharpness
         return self.scale * soft + self.shift
 
     def judge(self, pictures: Tensor, sound: Tensor) -> Tensor:
         """Return logits: above 0 where picture ``(N, frames, 3, H, W)`` and sound belong together."""
-        return self.decide(self.embed_cells(pictures[:, 0]), self.embed_sounds(sound))
+        return self.decide(self.embed_cells(pictures), self.embed_sounds(sound))
 
     def locate(self, pictures: Tensor, sound: Tensor) -> Tensor:
-        """Return maps of where the sound comes from, ``(N, rows, columns)``, of pictures ``(N, 3, H, W)``."""
-        return self.compare(self.embed_cells(pictures), self.embed_sounds(sound))
+        """Return maps of where the sound comes from, ``(N, rows, columns)``: logits of cells, the mean over frames."""
+        return self.compare(self.embed_cells(pictures), self.embed_sounds(sound)).mean(1)
 
     def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
         """Return the scores of `avssl.methods.sound.pairs.measure_pairs`."""

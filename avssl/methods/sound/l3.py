@@ -12,6 +12,7 @@ from avssl.data.transforms import Transform
 from avssl.methods.base import Batch, Method
 from avssl.methods.sound.pairs import count_in, louder, measure_pairs, pairs_of, partners, verification
 from avssl.nets import Encoder, SoundEncoder
+from avssl.nets.clips import see
 
 
 class L3(Method):
@@ -44,7 +45,7 @@ class L3(Method):
         """Return ``loss`` in nats and ``accuracy``, chance 0.5; see `avssl.methods.sound.pairs.pairs_of`."""
         pairs = pairs_of(batch, self.views, self.training)
         partner = partners(pairs.key, pairs.video)
-        pictures = self.encoder(pairs.pictures[:, 0])
+        pictures = see(self.encoder, pairs.pictures)
         sounds = self.sound(louder(pairs.sound, pairs.key, self.gain) if self.training else pairs.sound)
         return verification(self.fuse(pictures, sounds), self.fuse(pictures, sounds[partner]), count_in(pairs, partner))
 
@@ -54,7 +55,7 @@ class L3(Method):
 
     def judge(self, pictures: Tensor, sound: Tensor) -> Tensor:
         """Return logits: above 0 where picture ``(N, frames, 3, H, W)`` and sound belong together."""
-        return self.fuse(self.encoder(pictures[:, 0]), self.sound(sound))
+        return self.fuse(see(self.encoder, pictures), self.sound(sound))
 
     def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
         """Return the scores of `avssl.methods.sound.pairs.measure_pairs`."""

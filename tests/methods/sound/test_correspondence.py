@@ -91,7 +91,7 @@ def test_the_sign_of_the_distance_cannot_flip():
 def test_embeddings_are_unit_vectors_of_128_numbers():
     method = made(AVE).eval()
     with torch.no_grad():
-        found = [method.embed_pictures(torch.rand(3, 3, 32, 32)), method.embed_sounds(torch.randn(3, 1, 1600))]
+        found = [method.embed_pictures(torch.rand(3, 1, 3, 32, 32)), method.embed_sounds(torch.randn(3, 1, 1600))]
     for vectors in found:
         assert vectors.shape == (3, 128)
         torch.testing.assert_close(vectors.norm(dim=1), torch.ones(3))
@@ -109,7 +109,7 @@ def test_the_map_says_where_the_sound_comes_from():
     method = train(made(AVOL), 80)
     data, top = world(64, 2000)
     with torch.no_grad():
-        maps = method.locate(data["frames"][:, 0, 0].float() / 255, data["sound"][:, 0])
+        maps = method.locate(data["frames"][:, 0].float() / 255, data["sound"][:, 0])
     rows = maps.shape[1]
     peak = maps.flatten(1).argmax(1) // maps.shape[2]
     assert ((peak < rows / 2) == top.bool()).float().mean() > 0.9
@@ -118,14 +118,14 @@ def test_the_map_says_where_the_sound_comes_from():
 @pytest.mark.parametrize(("pool", "reached"), [("max", 1), ("logsumexp", 16)])
 def test_the_maximum_moves_one_cell_and_the_soft_maximum_all(pool, reached):
     method = made(AVOL, pool=pool).eval()
-    cells = torch.randn(1, 128, 4, 4, requires_grad=True)
+    cells = torch.randn(1, 1, 128, 4, 4, requires_grad=True)
     method.decide(cells, torch.nn.functional.normalize(torch.randn(1, 128))).sum().backward()
-    assert int((cells.grad.abs().sum(1) > 0).sum()) == reached
+    assert int((cells.grad.abs().sum(2) > 0).sum()) == reached
 
 
 def test_the_soft_maximum_lies_between_mean_and_maximum_and_sharpens():
     method = made(AVOL, sharp=(1.0, 1000.0), anneal=10).eval()
-    cells, sounds = torch.nn.functional.normalize(torch.randn(1, 128, 3, 3), dim=1), torch.zeros(1, 128)
+    cells, sounds = torch.nn.functional.normalize(torch.randn(1, 1, 128, 3, 3), dim=2), torch.zeros(1, 128)
     sounds[0, 0] = 1
     logits = method.compare(cells, sounds).flatten()
     method.after_step(0)

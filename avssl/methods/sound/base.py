@@ -1,0 +1,51 @@
+"""What methods of picture and sound can be asked when they have learned; evaluators and tools ask for these alone.
+
+Pictures are float in [0, 1], ``(N, frames, 3, H, W)``, one frame or several; sounds are windows ``(N, channels,
+samples)`` at the rate of the sound encoder.
+"""
+
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+from avssl.nets import Encoder, SoundEncoder
+
+
+@runtime_checkable
+class Judges(Protocol):
+    """Tells whether pictures and sounds belong together: L3, AVE, AVOL, AVTS and what embeds both."""
+
+    encoder: Encoder
+    sound: SoundEncoder
+
+    def judge(self, pictures: Tensor, sound: Tensor) -> Tensor:
+        """Return a score a row, ``(N,)``, greater where picture and sound fit; above 0 where they belong together."""
+        ...
+
+
+@runtime_checkable
+class Embeds(Protocol):
+    """Has vectors of pictures and of sounds in one space."""
+
+    encoder: Encoder
+    sound: SoundEncoder
+
+    def embed_pictures(self, pictures: Tensor) -> Tensor:
+        """Return unit vectors, ``(N, dim)``."""
+        ...
+
+    def embed_sounds(self, sound: Tensor) -> Tensor:
+        """Return unit vectors, ``(N, dim)``; near those of the pictures that they belong to."""
+        ...
+
+
+@runtime_checkable
+class Locates(Protocol):
+    """Says where in a picture the sound comes from."""
+
+    encoder: Encoder
+    sound: SoundEncoder
+
+    def locate(self, pictures: Tensor, sound: Tensor) -> Tensor:
+        """Return maps ``(N, rows, columns)``, greater where the sound comes from; of several frames their mean."""
+        ...
