@@ -104,17 +104,21 @@ class Spectrogram(nn.Module):
             filters = AF.melscale_fbanks(spec.fft // 2 + 1, spec.low, spec.top, spec.mels, spec.rate)
         self.register_buffer("filters", filters, persistent=False)
 
-    def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, errors):
+    def _load_from_state_dict(
+        self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+    ):
         """Refuse weights that were learned from another spectrogram."""
         theirs = state_dict.get(f"{prefix}numbers")
         if theirs is not None and not torch.equal(theirs.nan_to_num(-1).cpu(), self.numbers.nan_to_num(-1).cpu()):
             pairs = zip(fields(self.spec), theirs.tolist(), self.numbers.tolist(), strict=True)
             name, was, now = next((field.name, old, new) for field, old, new in pairs if repr(old) != repr(new))
-            errors.append(
+            error_msgs.append(
                 f"these weights were learned with spectrograms of {name}={was:g} and this encoder's have {now:g}; "
                 "build it with the SpectrogramSpec of the weights"
             )
-        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, errors)
+        super()._load_from_state_dict(
+            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+        )
 
     def forward(self, sound: Tensor) -> Tensor:
         """Return spectrograms.

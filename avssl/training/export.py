@@ -30,7 +30,8 @@ def export(run: Path) -> list[Path]:
     """Write the encoders of a run's last checkpoint as files beside it; the averaged ones if it has them.
 
     ``encoder.safetensors``, and ``sound.safetensors`` for methods that hear. The metadata says how to
-    build each (``encoder``, JSON of name and arguments; a sound encoder's holds its spectrogram), the ``method``, the ``step`` and the last ``measures``.
+    build each (``encoder``, JSON of name and arguments; a sound encoder's holds its
+    spectrogram), the ``method``, the ``step`` and the last ``measures``.
     """
     found, paths = peek(run / LAST), []
     for part, file in FILES.items():
