@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from avssl.data.transforms import Transform
 from avssl.methods.base import Batch, Method
-from avssl.methods.sound.pairs import count_in, louder, measure_pairs, pairs_of, partners, verification
+from avssl.methods.sound.pairs import check_negatives, louder, measure_pairs, pairs_of, tell_apart
 from avssl.nets import Encoder, SoundEncoder
 from avssl.nets.clips import see
 
@@ -28,6 +28,7 @@ class AVE(Method):
         sound: sounds to vectors; the paper's is ``SoundTower(stride=2)``.
         views: transforms of the pictures, in order.
         gain: of the sound's jitter (section 2: as in L3-Net, 0.1).
+        negatives: sounds of other recordings that each picture is compared with (the papers: 1).
         dim: length of the embeddings (section 3.1: 128).
         margin: distance at which a pair is undecided before training; unit vectors are 0 to 2 apart.
         slope: weight of the distance before training.
@@ -39,12 +40,14 @@ class AVE(Method):
         sound: SoundEncoder,
         views: Sequence[Transform] = (),
         gain: float = 0.1,
+        negatives: int = 1,
         dim: int = 128,
         margin: float = 1.0,
         slope: float = 3.0,
     ):
         super().__init__()
         self.encoder, self.sound, self.views, self.gain = encoder, sound, tuple(views), gain
+        self.negatives = check_negatives(negatives)
         self.pictures_to = embedding(encoder.dim, dim)
         self.sounds_to = embedding(sound.dim, dim)
         self.weight = nn.Parameter(torch.tensor(slope).expm1().log())  # softplus of it is the slope
@@ -53,12 +56,9 @@ class AVE(Method):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return ``loss`` in nats and ``accuracy``, chance 0.5; see `avssl.methods.sound.pairs.pairs_of`."""
         pairs = pairs_of(batch, self.views, self.training)
-        partner = partners(pairs.key, pairs.video)
         pictures = self.embed_pictures(pairs.pictures)
         sounds = self.embed_sounds(louder(pairs.sound, pairs.key, self.gain) if self.training else pairs.sound)
-        return verification(
-            self.decide(pictures, sounds), self.decide(pictures, sounds[partner]), count_in(pairs, partner)
-        )
+        return tell_apart(self.decide, pictures, sounds, pairs, self.negatives)
 
     def embed_pictures(self, pictures: Tensor) -> Tensor:
         """Return unit vectors ``(N, dim)`` of pictures ``(N, frames, 3, H, W)``."""

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from avssl.data.transforms import Transform
 from avssl.methods.base import Batch, Method
 from avssl.methods.sound.ave import embedding
-from avssl.methods.sound.pairs import count_in, louder, measure_pairs, pairs_of, partners, verification
+from avssl.methods.sound.pairs import check_negatives, louder, measure_pairs, pairs_of, tell_apart
 from avssl.nets import Encoder, SoundEncoder
 
 Pool = Literal["max", "logsumexp"]
@@ -34,6 +34,7 @@ class AVOL(Method):
         layer: the map; None for the last of the encoder's layers.
         views: transforms of the pictures, in order.
         gain: of the sound's jitter.
+        negatives: sounds of other recordings that each picture is compared with (the papers: 1).
         dim: length of the embeddings (section 4.1: 128).
         pool: ``"logsumexp"`` or ``"max"``.
         normalise: compare directions (cosines) instead of scalar products.
@@ -50,6 +51,7 @@ class AVOL(Method):
         layer: str | None = None,
         views: Sequence[Transform] = (),
         gain: float = 0.1,
+        negatives: int = 1,
         dim: int = 128,
         pool: Pool = "logsumexp",
         normalise: bool = True,
@@ -62,6 +64,7 @@ class AVOL(Method):
         if pool not in ("max", "logsumexp") or min(sharp) <= 0 or anneal < 1:
             raise ValueError(f"needs pool max or logsumexp, sharp > 0, anneal >= 1; got {pool}, {sharp}, {anneal}")
         self.encoder, self.sound, self.views, self.gain = encoder, sound, tuple(views), gain
+        self.negatives = check_negatives(negatives)
         self.layer = layer or encoder.layers[-1]
         self.pool: Pool = pool
         self.normalise, self.sharp, self.anneal = normalise, tuple(sharp), anneal
@@ -74,10 +77,9 @@ class AVOL(Method):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return ``loss`` in nats and ``accuracy``, chance 0.5; see `avssl.methods.sound.pairs.pairs_of`."""
         pairs = pairs_of(batch, self.views, self.training)
-        partner = partners(pairs.key, pairs.video)
         cells = self.embed_cells(pairs.pictures)
         sounds = self.embed_sounds(louder(pairs.sound, pairs.key, self.gain) if self.training else pairs.sound)
-        return verification(self.decide(cells, sounds), self.decide(cells, sounds[partner]), count_in(pairs, partner))
+        return tell_apart(self.decide, cells, sounds, pairs, self.negatives)
 
     def after_step(self, step: int) -> None:
         """Sharpen the soft maximum."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from avssl.data.transforms import Transform
 from avssl.methods.base import Batch, Method
-from avssl.methods.sound.pairs import count_in, louder, measure_pairs, pairs_of, partners, verification
+from avssl.methods.sound.pairs import check_negatives, louder, measure_pairs, pairs_of, tell_apart
 from avssl.nets import Encoder, SoundEncoder
 from avssl.nets.clips import see
 
@@ -26,6 +26,7 @@ class L3(Method):
         sound: sounds to vectors; the paper's is ``SoundTower(stride=1, spec=SpectrogramSpec.l3())``.
         views: transforms of the pictures, in order.
         gain: of the sound's jitter (section 3.2: 0.1).
+        negatives: sounds of other recordings that each picture is compared with (the papers: 1).
         hidden: width of the judging network (section 3: 128).
     """
 
@@ -35,19 +36,20 @@ class L3(Method):
         sound: SoundEncoder,
         views: Sequence[Transform] = (),
         gain: float = 0.1,
+        negatives: int = 1,
         hidden: int = 128,
     ):
         super().__init__()
         self.encoder, self.sound, self.views, self.gain = encoder, sound, tuple(views), gain
+        self.negatives = check_negatives(negatives)
         self.fusion = nn.Sequential(nn.Linear(encoder.dim + sound.dim, hidden), nn.ReLU(), nn.Linear(hidden, 1))
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return ``loss`` in nats and ``accuracy``, chance 0.5; see `avssl.methods.sound.pairs.pairs_of`."""
         pairs = pairs_of(batch, self.views, self.training)
-        partner = partners(pairs.key, pairs.video)
         pictures = see(self.encoder, pairs.pictures)
         sounds = self.sound(louder(pairs.sound, pairs.key, self.gain) if self.training else pairs.sound)
-        return verification(self.fuse(pictures, sounds), self.fuse(pictures, sounds[partner]), count_in(pairs, partner))
+        return tell_apart(self.fuse, pictures, sounds, pairs, self.negatives)
 
     def fuse(self, pictures: Tensor, sounds: Tensor) -> Tensor:
         """Return logits of features, ``(N,)``, row by row."""

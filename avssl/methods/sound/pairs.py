@@ -74,18 +74,19 @@ def pairs_of(batch: Batch, views: Sequence[Transform], train: bool) -> Pairs:
     return Pairs(pictures, sound.flatten(0, 1), key, video, heard, label)
 
 
-def partners(key: Tensor, video: Tensor) -> Tensor:
+def partners(key: Tensor, video: Tensor, places: int = 1) -> Tensor:
     """Return whose sound each picture gets as a negative, ``(pairs,)``: that of another recording, each used once.
 
-    Recordings are put in an order by chance and each takes the sounds of the next, the last those of the first: no
-    recording keeps its own, and every sound is used as often as before.
+    Recordings are put in a ring by chance and each takes the sounds of the next: no recording keeps its own, and every
+    sound is used as often as before.
 
     Args:
         key: names each pair; the only source of chance.
         video: the recording of each pair; every recording has as many pairs, in a row.
+        places: how far along the ring; each number below that of the recordings gives other partners.
 
     Raises:
-        ValueError: if there is one recording alone.
+        ValueError: if there is one recording alone, or ``places`` lead back to it.
 
     Examples:
         >>> key, video = torch.arange(6)[:, None], torch.tensor([0, 0, 1, 1, 2, 2])
@@ -96,10 +97,12 @@ def partners(key: Tensor, video: Tensor) -> Tensor:
     videos = int(video[-1]) + 1
     if videos < 2:
         raise ValueError("negatives are sounds of other recordings: use a batch of at least 2 recordings")
+    if not 1 <= places < videos:
+        raise ValueError(f"places must be 1 to {videos - 1} in a batch of {videos} recordings; got {places}")
     clips = len(video) // videos
     order = Draws(key[::clips]).uniform(1).flatten().argsort()
     following = torch.empty_like(order)
-    following[order] = order.roll(-1)
+    following[order] = order.roll(-places)
     return (following[:, None] * clips + torch.arange(clips, device=video.device)).flatten()
 
 
@@ -112,31 +115,52 @@ def louder(sound: Tensor, key: Tensor, gain: float) -> Tensor:
     return sound * draws.uniform(1, 1, low=1 - gain, high=1 + gain)
 
 
-def verification(true: Tensor, false: Tensor, kept: Tensor) -> dict[str, Tensor]:
+def tell_apart(
+    decide: Callable[[Tensor, Tensor], Tensor], pictures: Tensor, sounds: Tensor, pairs: Pairs, negatives: int = 1
+) -> dict[str, Tensor]:
+    """Return the loss and the accuracy of telling true pairs from pairs with the sounds of other recordings.
+
+    Args:
+        decide: logits of what was made of pictures and of sounds, row by row.
+        pictures: a row a pair.
+        sounds: likewise.
+        pairs: they were made of.
+        negatives: how many other sounds each picture gets, at most one of each other recording. Together they weigh as
+            much as the true one.
+    """
+    rounds = min(negatives, int(pairs.video[-1]))  # with one recording alone `partners` complains
+    found = [partners(pairs.key, pairs.video, places) for places in range(1, max(1, rounds) + 1)]
+    false = torch.stack([decide(pictures, sounds[partner]) for partner in found])
+    return verification(decide(pictures, sounds), false, pairs.heard, pairs.heard[torch.stack(found)])
+
+
+def check_negatives(negatives: int) -> int:
+    """Return a number of negatives, or complain about it."""
+    if negatives < 1:
+        raise ValueError(f"negatives must be at least 1; got {negatives}")
+    return negatives
+
+
+def verification(true: Tensor, false: Tensor, heard: Tensor, played: Tensor) -> dict[str, Tensor]:
     """Return the loss and the accuracy of telling true pairs from false ones.
 
     Args:
         true: logits of pairs that belong together, ``(pairs,)``.
-        false: logits of as many that do not.
-        kept: which true pairs and which false ones count, bool ``(2, pairs)``.
+        false: logits of pairs that do not, any shape.
+        heard: which true pairs count, bool, of the shape of ``true``.
+        played: which false pairs count, bool, of the shape of ``false``.
 
     Returns:
         ``loss``, binary cross-entropy in nats (log 2 = 0.693 for an undecided head), and ``accuracy``, chance 0.5;
         true and false pairs weigh the same.
     """
-    logits, truth = torch.stack([true, false]), torch.stack([torch.ones_like(true), torch.zeros_like(false)])
-    losses = F.binary_cross_entropy_with_logits(logits.float(), truth.float(), reduction="none")
-    right = (logits > 0) == truth.bool()
-    count = kept.sum(1).clamp(min=1)
-    return {
-        "loss": ((losses * kept).sum(1) / count).mean(),
-        "accuracy": ((right & kept).sum(1) / count).mean(),
-    }
-
-
-def count_in(pairs: Pairs, partner: Tensor) -> Tensor:
-    """Return which true and which false pairs count, bool ``(2, pairs)``: those whose sound can be heard."""
-    return torch.stack([pairs.heard, pairs.heard[partner]])
+    losses, right = [], []
+    for logits, kept, truth in ((true, heard, 1.0), (false, played, 0.0)):
+        count, truths = kept.sum().clamp(min=1), torch.full_like(logits, truth).float()
+        each = F.binary_cross_entropy_with_logits(logits.float(), truths, reduction="none")
+        losses.append((each * kept).sum() / count)
+        right.append((((logits > 0) == (truth > 0)) & kept).sum() / count)
+    return {"loss": torch.stack(losses).mean(), "accuracy": torch.stack(right).mean()}
 
 
 @torch.no_grad()
@@ -174,8 +198,7 @@ def measure_pairs(
     scores = {"silent": float((~heard).float().mean())}
     if not len(true) or not len(false):
         return scores | {"loss": float("nan"), "accuracy": float("nan"), "auc": float("nan")}
-    kept = torch.stack([heard, played])
-    told = verification(rows["true"], rows["false"], kept)
+    told = verification(rows["true"], rows["false"], heard, played)
     truth = torch.cat([torch.ones_like(true), torch.zeros_like(false)])
     scores |= {name: value.item() for name, value in told.items()}
     scores["auc"] = float(roc_auc_score(truth.numpy(), torch.cat([true, false]).numpy()))

@@ -32,6 +32,16 @@ def test_every_picture_gets_a_sound_of_another_recording_and_every_sound_is_used
         assert found.sort().values.tolist() == list(range(videos * clips))
 
 
+def test_every_place_along_the_ring_gives_another_partner():
+    video = torch.arange(5).repeat_interleave(2)
+    found = torch.stack([video[partners(keys(5, 2), video, places)] for places in range(1, 5)])
+    assert all(
+        set(column.tolist()) == set(range(5)) - {own} for column, own in zip(found.T, video.tolist(), strict=True)
+    )
+    with pytest.raises(ValueError, match="places must be 1 to 4"):
+        partners(keys(5, 2), video, 5)
+
+
 def test_partners_depend_on_keys_alone_and_change_with_them():
     video = torch.arange(8)
     assert torch.equal(partners(keys(8), video), partners(keys(8), video))
@@ -67,14 +77,14 @@ def test_data_without_sound_say_what_to_do():
 
 def test_an_undecided_head_has_the_loss_log_2():
     zero = torch.zeros(6)
-    told = verification(zero, zero, torch.ones(2, 6, dtype=torch.bool))
+    told = verification(zero, zero, zero == 0, zero == 0)
     assert told["loss"].item() == pytest.approx(math.log(2)) and told["accuracy"].item() == 0.5
 
 
 def test_the_loss_is_the_mean_of_both_sides_over_what_can_be_heard():
     true, false = torch.tensor([2.0, -1.0, 9.0]), torch.tensor([-3.0, 0.5, 9.0])
-    kept = torch.tensor([[True, True, False], [True, True, False]])
-    told = verification(true, false, kept)
+    kept = torch.tensor([True, True, False])
+    told = verification(true, false, kept, kept)
     slow_true = -(math.log(1 / (1 + math.exp(-2))) + math.log(1 / (1 + math.exp(1)))) / 2
     slow_false = -(math.log(1 - 1 / (1 + math.exp(3))) + math.log(1 - 1 / (1 + math.exp(-0.5)))) / 2
     assert told["loss"].item() == pytest.approx((slow_true + slow_false) / 2, rel=1e-6)
