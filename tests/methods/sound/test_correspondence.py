@@ -57,19 +57,21 @@ def test_what_belongs_together_is_learned_and_no_cue_stays_at_chance(kind):
     assert blind["auc"] == pytest.approx(0.5, abs=0.06)
 
 
+@pytest.mark.parametrize("negatives", [1, 3, 99])
 @pytest.mark.parametrize("kind", METHODS)
-def test_the_loss_of_a_batch_equals_a_slow_writing(kind):
-    method = made(kind).eval()
+def test_the_loss_of_a_batch_equals_a_slow_writing(kind, negatives):
+    method = made(kind, negatives=negatives).eval()
     data, _ = world(6, 3)
     from avssl.methods.sound.pairs import partners
 
-    partner = partners(torch.cat([data["key"], torch.zeros(6, 1, dtype=torch.long)], 1), torch.arange(6)).tolist()
+    key, count = torch.cat([data["key"], torch.zeros(6, 1, dtype=torch.long)], 1), min(negatives, 5)
+    partner = [partners(key, torch.arange(6), places).tolist() for places in range(1, count + 1)]
     total = 0.0
     with torch.no_grad():
         for picture in range(6):
-            for sound, truth in ((picture, 1), (partner[picture], 0)):
+            for sound, truth in ((picture, 1), *((one[picture], 0) for one in partner)):
                 logit = method.judge(data["frames"][picture].float()[None, 0] / 255, data["sound"][sound]).item()
-                total -= math.log(1 / (1 + math.exp(-logit if truth else logit))) / 12
+                total -= math.log(1 / (1 + math.exp(-logit if truth else logit))) / (12 if truth else 12 * count)
         assert method(data)["loss"].item() == pytest.approx(total, rel=1e-4)
 
 
