@@ -22,6 +22,7 @@ def main(
     default: str | Path | None = None,
     arguments: Sequence[str] | None = None,
     then: str | None = None,
+    borrowed: bool = False,
 ) -> Any:
     """Run a tool: ``python tools/NAME.py [CONFIG.yaml] [key.sub=value ...]``.
 
@@ -33,6 +34,8 @@ def main(
         usage: what ``--help`` shows first: the tool's docstring.
         default: the config to use where the command line names none.
         arguments: the command line without the program; ``sys.argv`` if None.
+        borrowed: the config is another tool's: what the function does not take of it is left out. What the command line
+            sets must fit all the same.
         then: dotted path of a function to call afterwards with the setting ``out``, the folder that was written.
 
     Returns:
@@ -59,6 +62,9 @@ def main(
             beside = Path(sys.argv[0]).resolve().parent.parent / default  # tools/NAME.py, from any folder
             source = str(default if Path(default).exists() or not beside.exists() else beside)
         settings = read(source) if source else {}
+        if borrowed:
+            taken = parameters(resolve(module, name))
+            settings = {key: value for key, value in settings.items() if key in taken}
         if not source and not words:
             raise ConfigError(f"give a config, such as configs/NAME.yaml, or key=value; see {sys.argv[0]} --help")
         for word in words:
