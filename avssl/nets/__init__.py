@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from avssl.nets.caffenet import CaffeNet
-    from avssl.nets.clips import ClipEncoder
     from avssl.nets.encoders import Encoder
     from avssl.nets.heads import LinearHead, MLPHead, RelationHead
     from avssl.nets.small import SmallNet
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 WHERE = {  # public name -> the module that holds it, imported when the name is first used
     "AlexNet": "avssl.nets.torchvision",
     "CaffeNet": "avssl.nets.caffenet",
-    "ClipEncoder": "avssl.nets.clips",
     "Encoder": "avssl.nets.encoders",
     "LinearHead": "avssl.nets.heads",
     "LogMel": "avssl.nets.sound",
@@ -39,7 +37,6 @@ __all__ = [
     "VGG16",
     "AlexNet",
     "CaffeNet",
-    "ClipEncoder",
     "Encoder",
     "LinearHead",
     "LogMel",
