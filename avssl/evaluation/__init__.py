@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from avssl.evaluation.probes.finetune import FineTune
     from avssl.evaluation.retrieval.evaluator import Retrieval
     from avssl.evaluation.running import evaluate, evaluate_method
+    from avssl.evaluation.sound.correspondence import Correspondence
 
 WHERE = {  # public name -> the module that holds it, imported when the name is first used
     "Attention": "avssl.evaluation.attention.evaluator",
+    "Correspondence": "avssl.evaluation.sound.correspondence",
     "Detection": "avssl.evaluation.dense.detection",
     "Detector": "avssl.evaluation.dense.detector",
     "Evaluator": "avssl.evaluation.base",
@@ -37,6 +39,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
 
 __all__ = [
     "Attention",
+    "Correspondence",
     "Detection",
     "Detector",
     "Evaluator",

@@ -46,7 +46,8 @@ class AVE(Method):
         slope: float = 3.0,
     ):
         super().__init__()
-        self.encoder, self.sound, self.views, self.gain = encoder, sound, tuple(views), gain
+        self.encoder, self.sound, self.gain = encoder, sound, gain
+        self.views: Sequence[Transform] = tuple(views)
         self.negatives = check_negatives(negatives)
         self.pictures_to = embedding(encoder.dim, dim)
         self.sounds_to = embedding(sound.dim, dim)

@@ -63,7 +63,8 @@ class AVOL(Method):
             raise ValueError(f"{type(encoder).__name__} has no layer {layer!r}; it has {', '.join(encoder.layers)}")
         if pool not in ("max", "logsumexp") or min(sharp) <= 0 or anneal < 1:
             raise ValueError(f"needs pool max or logsumexp, sharp > 0, anneal >= 1; got {pool}, {sharp}, {anneal}")
-        self.encoder, self.sound, self.views, self.gain = encoder, sound, tuple(views), gain
+        self.encoder, self.sound, self.gain = encoder, sound, gain
+        self.views: Sequence[Transform] = tuple(views)
         self.negatives = check_negatives(negatives)
         self.layer = layer or encoder.layers[-1]
         self.pool: Pool = pool

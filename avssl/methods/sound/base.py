@@ -4,10 +4,12 @@ Pictures are float in [0, 1], ``(N, frames, 3, H, W)``, one frame or several; so
 samples)`` at the rate of the sound encoder.
 """
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
+from avssl.data.transforms import Transform
 from avssl.nets import Encoder, SoundEncoder
 
 
@@ -17,6 +19,7 @@ class Judges(Protocol):
 
     encoder: Encoder
     sound: SoundEncoder
+    views: Sequence[Transform]
 
     def judge(self, pictures: Tensor, sound: Tensor) -> Tensor:
         """Return a score a row, ``(N,)``, greater where picture and sound fit; above 0 where they belong together."""
@@ -29,6 +32,7 @@ class Embeds(Protocol):
 
     encoder: Encoder
     sound: SoundEncoder
+    views: Sequence[Transform]
 
     def embed_pictures(self, pictures: Tensor) -> Tensor:
         """Return unit vectors, ``(N, dim)``."""
@@ -45,6 +49,7 @@ class Locates(Protocol):
 
     encoder: Encoder
     sound: SoundEncoder
+    views: Sequence[Transform]
 
     def locate(self, pictures: Tensor, sound: Tensor) -> Tensor:
         """Return maps ``(N, rows, columns)``, greater where the sound comes from; of several frames their mean."""

@@ -40,7 +40,8 @@ class L3(Method):
         hidden: int = 128,
     ):
         super().__init__()
-        self.encoder, self.sound, self.views, self.gain = encoder, sound, tuple(views), gain
+        self.encoder, self.sound, self.gain = encoder, sound, gain
+        self.views: Sequence[Transform] = tuple(views)
         self.negatives = check_negatives(negatives)
         self.fusion = nn.Sequential(nn.Linear(encoder.dim + sound.dim, hidden), nn.ReLU(), nn.Linear(hidden, 1))
 

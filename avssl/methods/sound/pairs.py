@@ -65,13 +65,19 @@ def pairs_of(batch: Batch, views: Sequence[Transform], train: bool) -> Pairs:
     video = torch.arange(videos, device=device).repeat_interleave(clips)
     clip = torch.arange(clips, device=device).repeat(videos)
     key = torch.cat([batch["key"][video], clip[:, None]], 1)
-    pictures, draws = frames.flatten(0, 1).float() / 255, Draws(key)
-    for view in views:
-        pictures = view(pictures, draws, train=train)
+    pictures = viewed(frames.flatten(0, 1).float() / 255, key, views, train)
     silent = batch.get("silent")
     heard = torch.ones(len(key), dtype=torch.bool, device=device) if silent is None else ~silent.flatten()
     label = batch["label"][video] if "label" in batch else None
     return Pairs(pictures, sound.flatten(0, 1), key, video, heard, label)
+
+
+def viewed(pictures: Tensor, key: Tensor, views: Sequence[Transform], train: bool = False) -> Tensor:
+    """Return pictures in [0, 1], ``(N, frames, 3, H, W)``, after views drawn by key, or as evaluation sees them."""
+    draws = Draws(key)
+    for view in views:
+        pictures = view(pictures, draws, train=train)
+    return pictures
 
 
 def partners(key: Tensor, video: Tensor, places: int = 1) -> Tensor:

@@ -1,0 +1,1 @@
+"""What methods of picture and sound can do: tell pairs, find what sounds, retrieve across modalities."""

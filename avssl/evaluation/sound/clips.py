@@ -1,0 +1,125 @@
+"""Clips with their windows of sound, looked at once and held in memory for every question."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from avssl.config import ConfigError
+from avssl.data import Dataset
+from avssl.methods.sound.pairs import pairs_of
+from avssl.training.feed import is_empty, look
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Heard:
+    """Clips of a data set and the windows of sound that belong to them, a row each.
+
+    Args:
+        frames: uint8 ``(N, frames, 3, H, W)``.
+        sound: float32 ``(N, channels, samples)``.
+        key: names each row, ``(N, parts)``.
+        item: which recording of the data set, ``(N,)``.
+        clip: which clip of it, ``(N,)``.
+        label: class, or -1, ``(N,)``.
+        paths: of the recordings.
+        silent: share of windows that were left out because nothing is to be heard.
+        failures: recordings that could not be read.
+    """
+
+    frames: Tensor
+    sound: Tensor
+    key: Tensor
+    item: Tensor
+    clip: Tensor
+    label: Tensor
+    paths: list[str]
+    silent: float
+    failures: list[dict[str, str]]
+
+    def __len__(self) -> int:
+        return len(self.sound)
+
+    def rows(self, chosen: Tensor) -> "Heard":
+        """Return chosen rows."""
+        tensors = {name: getattr(self, name)[chosen] for name in ("frames", "sound", "key", "item", "clip", "label")}
+        return replace(self, **tensors, paths=[self.paths[row] for row in chosen.tolist()])
+
+
+def listen(data: Dataset, items: int | None = None, batch_size: int = 16, workers: int = 2) -> Heard:
+    """Return the clips and sounds of recordings spread evenly over a data set; silent windows are left out, counted.
+
+    Raises:
+        ConfigError: if the data have no sound, or fewer than two recordings can be heard.
+    """
+    parts: dict[str, list[Tensor]] = {}
+    paths: list[str] = []
+    failures: list[dict[str, str]] = []
+    for batch in look(Fabric(accelerator="cpu", devices=1), data, 0, items, batch_size, workers):
+        failures.extend(batch["failures"])
+        if is_empty(batch):
+            continue
+        try:
+            pairs = pairs_of(batch, (), train=False)
+        except ValueError as error:
+            raise ConfigError(f"evaluator.data: {error}") from error
+        clips = batch["frames"].shape[1]
+        found = {"frames": batch["frames"].flatten(0, 1), "sound": pairs.sound, "key": pairs.key, "heard": pairs.heard}
+        found |= {"item": batch["key"][pairs.video, 2], "clip": torch.arange(clips).repeat(len(batch["path"]))}
+        found |= {"label": torch.full_like(pairs.video, -1) if pairs.label is None else pairs.label}
+        for name, value in found.items():
+            parts.setdefault(name, []).append(value)
+        paths += [batch["path"][video] for video in pairs.video.tolist()]
+    rows = {name: torch.cat(several) for name, several in parts.items()}
+    heard = rows.pop("heard") if rows else torch.zeros(0, dtype=torch.bool)
+    if not rows or len(rows["item"][heard].unique()) < 2:
+        why = f"; the first that cannot be read: {failures[0]['error']}" if failures else ""
+        raise ConfigError(f"evaluator.data: fewer than two recordings can be heard{why}")
+    everything = Heard(**rows, paths=paths, silent=float((~heard).float().mean()), failures=failures)
+    return everything.rows(torch.nonzero(heard).flatten())
+
+
+def others(item: Tensor, times: int, seed: int) -> Tensor:
+    """Return rows of other recordings for each row, int64 ``(times, N)``: whose sound makes a false pair.
+
+    Each round is a ring of all rows in an order by chance, so that every sound is used once; rows that would meet their
+    own recording take the next that is not.
+
+    Args:
+        item: the recording of each row, ``(N,)``; at least two different.
+        times: rounds.
+        seed: fixes them.
+    """
+    count, found = len(item), []
+    for number in range(times):
+        order = torch.from_numpy(np.random.default_rng((seed, number)).permutation(count))
+        place = torch.empty_like(order)
+        place[order] = torch.arange(count)
+        partner = order[(place + 1) % count]
+        clash = item[partner] == item
+        step = 2
+        while clash.any():
+            partner[clash] = order[(place[clash] + step) % count]
+            clash, step = item[partner] == item, step + 1
+        found.append(partner)
+    return torch.stack(found)
+
+
+def in_batches(count: int, batch: int = 64) -> Iterator[slice]:
+    """Yield slices over rows."""
+    for start in range(0, count, batch):
+        yield slice(start, start + batch)
+
+
+@torch.no_grad()
+def over(function: Callable[..., Tensor], *rows: Tensor, device: str = "cpu") -> Tensor:
+    """Return a function of rows, some at a time, on a device; pictures become floats in [0, 1]."""
+
+    def ready(values: Tensor) -> Tensor:
+        values = values.to(device)
+        return values.float() / 255 if values.dtype == torch.uint8 else values
+
+    return torch.cat([function(*(ready(one[part]) for one in rows)).float().cpu() for part in in_batches(len(rows[0]))])

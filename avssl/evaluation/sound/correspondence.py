@@ -1,0 +1,189 @@
+"""Telling pictures and sounds that belong together from those that do not, beside rows that cannot know.
+
+Arandjelovic and Zisserman, "Look, Listen and Learn", ICCV 2017, section 4.1, https://arxiv.org/abs/1705.08168; the
+shortcuts: "Objects that Sound", ECCV 2018, section 3.3, https://arxiv.org/abs/1712.06651.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from avssl.config import ConfigError, describe
+from avssl.data import Dataset
+from avssl.evaluation.base import FreshMethod, MethodEvaluator, Scores
+from avssl.evaluation.metrics import pairing
+from avssl.evaluation.rows import RANDOM, TRAINED
+from avssl.evaluation.sound.clips import Heard, listen, others, over
+from avssl.evaluation.sound.fresh import calibrated
+from avssl.methods import Method
+from avssl.methods.sound.base import Judges
+from avssl.methods.sound.pairs import viewed
+
+BLIND = ("sound only", "picture only", "shuffled pairs")
+
+
+class Correspondence(MethodEvaluator):
+    """Asks whether a method tells which sound belongs to a picture, on recordings that it never saw.
+
+    False pairs take the sound of another recording, each sound as often as every other. ``sound only`` and
+    ``picture only`` ask the trained method with one mean picture, or one faint noise, for all; ``shuffled pairs`` calls
+    pairs true that are not. All three must be at chance.
+
+    Args:
+        data: recordings with sound; their classes, if any, serve for measuring alone.
+        validation: to choose a threshold on; None asks at 0 only.
+        items: at most so many recordings of each, spread evenly; None for all.
+        negatives: false sounds for each picture.
+        initialisations: random ones to compare with.
+        seed: of what is drawn.
+        workers: processes that load.
+    """
+
+    name = "eval_correspondence"
+
+    def __init__(
+        self,
+        data: Dataset,
+        validation: Dataset | None = None,
+        items: int | None = None,
+        negatives: int = 5,
+        initialisations: int = 3,
+        seed: int = 0,
+        workers: int = 2,
+    ):
+        if negatives < 1 or initialisations < 1:
+            raise ValueError(f"negatives and initialisations must be at least 1; got {negatives}, {initialisations}")
+        self.data, self.validation, self.items, self.workers = data, validation, items, workers
+        self.negatives, self.initialisations, self.seed = negatives, initialisations, seed
+
+    def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
+        if not isinstance(method, Judges):
+            raise ConfigError(f"{type(method).__name__} does not judge pairs of picture and sound; ask AVE, AVOL or L3")
+        heard = self.hear(self.data)
+        partner = others(heard.item, self.negatives, self.seed)
+        threshold = None
+        if self.validation is not None:
+            tuning = self.hear(self.validation)
+            true, false = judged(method, tuning, others(tuning.item, self.negatives, self.seed), device)
+            threshold = pairing.best_threshold(true, false.flatten())
+        rows = {TRAINED: [judged(method, heard, partner, device)]}
+        grey = heard.frames.float().mean(0, keepdim=True).round().to(torch.uint8).expand_as(heard.frames)
+        noise = torch.randn(heard.sound.shape[1:], generator=torch.Generator().manual_seed(self.seed)) * 1e-2
+        shuffled = heard.sound[others(heard.item, 1, self.seed + 1)[0]]
+        rows["sound only"] = [judged(method, heard, partner, device, frames=grey)]
+        rows["picture only"] = [judged(method, heard, partner, device, sound=noise.expand_as(heard.sound))]
+        rows["shuffled pairs"] = [judged(method, heard, partner, device, sound=shuffled)]
+        made = (calibrated(fresh(self.seed + one), heard, device) for one in range(self.initialisations))
+        rows[RANDOM] = [judged(one, heard, partner, device) for one in made]
+        same = (heard.label == heard.label[partner]).numpy() if (heard.label >= 0).all() else None
+        return self.scores(rows, heard, same, threshold, method)
+
+    def hear(self, data: Dataset) -> Heard:
+        return listen(data, self.items, workers=self.workers)
+
+    def scores(
+        self,
+        rows: Mapping[str, list[tuple[np.ndarray, np.ndarray]]],
+        heard: Heard,
+        same: np.ndarray | None,
+        threshold: float | None,
+        method: Method,
+    ) -> Scores:
+        told = {row: [measures(true, false, same, threshold) for true, false in runs] for row, runs in rows.items()}
+        names = list(told[TRAINED][0])
+        numbers = {f"{row}/{name}": float(np.mean([one[name] for one in runs])) for row, runs in told.items()
+                   for name in names}  # fmt: skip
+        table = []
+        for row in (RANDOM, *BLIND, TRAINED):
+            spread = {name: [one[name] for one in told[row]] for name in names}
+            table.append({"row": row} | {name: shown(values) for name, values in spread.items()})
+        notes = [
+            "Chance is 0.5 in every column; what the blind rows have above it is a shortcut.",
+            f"{heard.silent:.1%} of the windows are silent and were left out; "
+            f"{len(heard.failures)} recordings could not be read.",
+        ]
+        if same is not None:
+            numbers["ceiling"] = pairing.ceiling(same)
+            notes.insert(
+                1,
+                f"Knowing classes perfectly would give an accuracy of {numbers['ceiling']:.3f}: false pairs of one class "
+                f"({same.mean():.1%}) cannot be told.",
+            )
+        true, false = rows[TRAINED][0]
+        items = [
+            {"path": path, "clip": int(clip), "true": float(yes), "false": float(no)}
+            for path, clip, yes, no in zip(heard.paths, heard.clip, true, false.mean(0), strict=True)
+        ]
+        protocol: dict[str, Any] = {
+            "data": describe(self.data),
+            "recordings": len(heard.item.unique()),
+            "pairs": len(heard),
+            "negatives": f"{self.negatives} sounds of other recordings for each picture",
+            "threshold": 0.0 if threshold is None else f"0, and {threshold:.3f} chosen on other data",
+            "random": f"{self.initialisations} initialisations, batch statistics of these data",
+            "method": type(method).__name__,
+            "seed": self.seed,
+        }
+        return Scores(
+            title="Which sound belongs to a picture",
+            numbers=numbers,
+            protocol=protocol,
+            table=tuple(table),
+            notes=tuple(notes),
+            tables={"items": items},
+        )
+
+
+def judged(
+    method: Method,
+    heard: Heard,
+    partner: Tensor,
+    device: str,
+    frames: Tensor | None = None,
+    sound: Tensor | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the scores of true pairs ``(N,)`` and of false ones ``(times, N)``.
+
+    Args:
+        method: satisfies `avssl.methods.sound.base.Judges`.
+        heard: the pairs.
+        partner: whose sounds make false ones, ``(times, N)``.
+        device: where the method runs.
+        frames: shown instead of the pairs' own.
+        sound: played instead of the pairs' own.
+    """
+    assert isinstance(method, Judges)
+    method.to(device).eval()
+    frames = heard.frames if frames is None else frames
+    sound = heard.sound if sound is None else sound
+
+    def judge(pictures: Tensor, sounds: Tensor, key: Tensor) -> Tensor:
+        return method.judge(viewed(pictures, key, method.views), sounds)
+
+    true = over(judge, frames, sound, heard.key, device=device)
+    false = [over(judge, frames, sound[one], heard.key, device=device) for one in partner]
+    return true.numpy(), torch.stack(false).numpy()
+
+
+def measures(true: np.ndarray, false: np.ndarray, same: np.ndarray | None, threshold: float | None) -> dict[str, float]:
+    """Return every score of a row by name."""
+    from sklearn.metrics import roc_auc_score  # slow to import
+
+    truth = np.concatenate([np.ones(len(true)), np.zeros(false.size)])
+    found = {"accuracy": pairing.accuracy(true, false.flatten())}
+    if threshold is not None:
+        found["at the chosen threshold"] = pairing.accuracy(true, false.flatten(), threshold)
+    found["AUC"] = float(roc_auc_score(truth, np.concatenate([true, false.flatten()])))
+    found["2 alternatives"] = pairing.two_alternatives(true, false)
+    if same is not None and not same.all():
+        found["other class"] = pairing.accuracy(true, false[~same])
+        found["2 alternatives, other class"] = pairing.two_alternatives(true, np.where(same, np.nan, false))
+    return found
+
+
+def shown(values: list[float]) -> str:
+    return f"{np.mean(values):.3f}" + (f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else "")
