@@ -30,6 +30,7 @@ class Recording:
         start, end: the part to use, in seconds; None for the whole.
         keypoints: an ``.npz`` with ``keypoints`` ``(frames, joints, 2)`` and ``visible`` ``(frames, joints)``.
         labels: where a row may have several classes: 1 for each that it has, 0 for others, NaN to be ignored.
+        annotations: an ``.npz`` of what else is known, such as ``boxes`` of what sounds; for measuring alone.
         group: what must not be on both sides of a comparison, such as the film it was cut from.
     """
 
@@ -40,6 +41,7 @@ class Recording:
     keypoints: Path | None = None
     labels: tuple[float, ...] = ()
     group: str = ""
+    annotations: Path | None = None
 
 
 def find_recordings(
@@ -50,7 +52,8 @@ def find_recordings(
     Args:
         source: a folder of class folders, a folder of files, a manifest (``.csv`` or ``.parquet`` with a column
             ``path``, relative to the manifest, and optionally ``split``, ``label``, ``labels`` (several, parted by
-            ``" | "``, a leading ``?`` for those to be ignored), ``start``, ``end``, ``group``, ``keypoints``), a folder
+            ``" | "``, a leading ``?`` for those to be ignored), ``start``, ``end``, ``group``, ``keypoints``,
+            ``annotations``), a folder
             that holds ``manifest.csv`` or ``manifest.parquet``, ``"demo:figures"``, or ``"cache:samples"`` for what
             ``datasets/samples/prepare.py`` gathered.
         split: keep only rows of a manifest with this value, or this word of several, in the column ``split``.
@@ -131,6 +134,7 @@ def read_manifest(manifest: Path, split: str | None) -> tuple[list[Recording], l
             keypoints=manifest.parent / row["keypoints"] if row.get("keypoints") else None,
             labels=presence(row["labels"], numbers) if several and "labels" in row else (),
             group=row.get("group", ""),
+            annotations=manifest.parent / row["annotations"] if row.get("annotations") else None,
         )
 
     return [recording(line, row) for line, row in rows], classes

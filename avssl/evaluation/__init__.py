@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from avssl.evaluation.retrieval.evaluator import Retrieval
     from avssl.evaluation.running import evaluate, evaluate_method
     from avssl.evaluation.sound.correspondence import Correspondence
+    from avssl.evaluation.sound.localisation import Localisation
 
 WHERE = {  # public name -> the module that holds it, imported when the name is first used
     "Attention": "avssl.evaluation.attention.evaluator",
@@ -27,6 +28,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "Fitting": "avssl.evaluation.dense.fitting",
     "FineTune": "avssl.evaluation.probes.finetune",
     "KeyPoints": "avssl.evaluation.keypoints.evaluator",
+    "Localisation": "avssl.evaluation.sound.localisation",
     "MethodEvaluator": "avssl.evaluation.base",
     "Normals": "avssl.evaluation.dense.normals",
     "Probes": "avssl.evaluation.probes.evaluator",
@@ -46,6 +48,7 @@ __all__ = [
     "FineTune",
     "Fitting",
     "KeyPoints",
+    "Localisation",
     "MethodEvaluator",
     "Normals",
     "Probes",

@@ -110,8 +110,8 @@ class Correspondence(MethodEvaluator):
             numbers["ceiling"] = pairing.ceiling(same)
             notes.insert(
                 1,
-                f"Knowing classes perfectly would give an accuracy of {numbers['ceiling']:.3f}: false pairs of one class "
-                f"({same.mean():.1%}) cannot be told.",
+                f"Knowing classes perfectly would give an accuracy of {numbers['ceiling']:.3f}: false pairs of "
+                f"one class ({same.mean():.1%}) cannot be told.",
             )
         true, false = rows[TRAINED][0]
         items = [
@@ -178,10 +178,10 @@ def measures(true: np.ndarray, false: np.ndarray, same: np.ndarray | None, thres
     if threshold is not None:
         found["at the chosen threshold"] = pairing.accuracy(true, false.flatten(), threshold)
     found["AUC"] = float(roc_auc_score(truth, np.concatenate([true, false.flatten()])))
-    found["2 alternatives"] = pairing.two_alternatives(true, false)
+    found["2AFC"] = pairing.two_alternatives(true, false)
     if same is not None and not same.all():
         found["other class"] = pairing.accuracy(true, false[~same])
-        found["2 alternatives, other class"] = pairing.two_alternatives(true, np.where(same, np.nan, false))
+        found["2AFC, other"] = pairing.two_alternatives(true, np.where(same, np.nan, false))
     return found
 
 

@@ -61,7 +61,7 @@ def asked(method, **settings):
 def test_what_knows_the_class_reaches_the_ceiling_and_blind_rows_stay_at_chance():
     scores = asked(KNOWS)
     numbers = scores.numbers
-    assert numbers["trained/other class"] == 1.0 == numbers["trained/2 alternatives, other class"]
+    assert numbers["trained/other class"] == 1.0 == numbers["trained/2AFC, other"]
     assert numbers["trained/accuracy"] == pytest.approx(numbers["ceiling"]) == pytest.approx(1 - 1 / 8, abs=0.03)
     for row in ("sound only", "picture only", "shuffled pairs", "random"):
         assert numbers[f"{row}/AUC"] == pytest.approx(0.5, abs=0.06), row
