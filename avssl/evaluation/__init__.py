@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from avssl.evaluation.retrieval.evaluator import Retrieval
     from avssl.evaluation.running import evaluate, evaluate_method
     from avssl.evaluation.sound.correspondence import Correspondence
+    from avssl.evaluation.sound.crossmodal import CrossModal
     from avssl.evaluation.sound.localisation import Localisation
 
 WHERE = {  # public name -> the module that holds it, imported when the name is first used
     "Attention": "avssl.evaluation.attention.evaluator",
     "Correspondence": "avssl.evaluation.sound.correspondence",
+    "CrossModal": "avssl.evaluation.sound.crossmodal",
     "Detection": "avssl.evaluation.dense.detection",
     "Detector": "avssl.evaluation.dense.detector",
     "Evaluator": "avssl.evaluation.base",
@@ -42,6 +44,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
 __all__ = [
     "Attention",
     "Correspondence",
+    "CrossModal",
     "Detection",
     "Detector",
     "Evaluator",

@@ -28,6 +28,7 @@ class Scores:
         notes: sentences under the table: chance levels, differences and their intervals, what was skipped.
         tables: longer tables by name, one CSV file each; rows from column to value.
         pictures: pictures by name.
+        pages: HTML pages by name, each whole in itself.
     """
 
     title: str
@@ -37,6 +38,7 @@ class Scores:
     notes: tuple[str, ...] = ()
     tables: Mapping[str, Iterable[Mapping[str, Any]]] = field(default_factory=dict)
     pictures: Mapping[str, Image] = field(default_factory=dict)
+    pages: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ SCORES = "scores.jsonl"
 
 
 def evaluate(
-    evaluator: Evaluator,
+    evaluator: Evaluator | MethodEvaluator,
     run: str | Path | None = None,
     weights: str | Path | None = None,
     encoder: Encoder | None = None,
@@ -45,7 +45,7 @@ def evaluate(
     interrupted evaluation goes on where it stopped.
 
     Args:
-        evaluator: what to ask.
+        evaluator: what to ask; one that asks whole methods takes a run alone, see `evaluate_method`.
         run: folder of the run; None for the one that was written last.
         weights: judge these instead: a ``.safetensors`` or ``.pth`` with torchvision's keys, or an export of ours.
         encoder: the architecture of ``weights``; None for that of the run, or the one that an export names.
@@ -56,6 +56,10 @@ def evaluate(
     Raises:
         ConfigError: if there is no such run, it has no weights, or weights do not fit the encoder.
     """
+    if isinstance(evaluator, MethodEvaluator):
+        if (weights, encoder, out) != (None, None, None):
+            raise ConfigError(f"{type(evaluator).__name__} asks the whole method of a run: give run=FOLDER, no weights")
+        return evaluate_method(evaluator, run, runs, device)
     device = chosen(device)
     judged = find_judged(run, weights, encoder, out, runs)
     what = str(judged.folder if weights is None else weights)
@@ -142,6 +146,8 @@ def write_scores(scores: Scores, evaluator: Evaluator | MethodEvaluator, run: Pa
         write_csv(folder / f"{name}.csv", rows)
     for name, picture in scores.pictures.items():
         picture.save(folder / f"{name}.png")
+    for name, page in scores.pages.items():
+        (folder / f"{name}.html").write_text(page, encoding="utf-8")
     record = {
         "evaluator": type(evaluator).__name__,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -154,6 +160,7 @@ def write_scores(scores: Scores, evaluator: Evaluator | MethodEvaluator, run: Pa
         "notes": scores.notes,
         "tables": {name: f"{evaluator.name}/{name}.csv" for name in scores.tables},
         "pictures": {name: f"{evaluator.name}/{name}.png" for name in scores.pictures},
+        "pages": {name: f"{evaluator.name}/{name}.html" for name in scores.pages},
     }
     line = json.dumps(record, ensure_ascii=False)
     with open(run / SCORES, "a", encoding="utf-8") as file:

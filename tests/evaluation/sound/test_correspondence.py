@@ -2,36 +2,12 @@
 
 import pytest
 import torch
+from sounding import Toy
 
-from avssl.data import Dataset
 from avssl.evaluation.sound.clips import listen, others
 from avssl.evaluation.sound.correspondence import Correspondence
 from avssl.methods import Method, ShuffleAndLearn
 from avssl.nets import SmallNet, SmallSound, SmallVision
-
-
-class Toy(Dataset):
-    """Pictures as bright as their sounds are loud, two clips a recording; the label says how bright."""
-
-    def __init__(self, count=40, silent=()):
-        self.count, self.silent = count, silent
-
-    def __len__(self):
-        return self.count
-
-    def __getitem__(self, key):
-        _, index = key
-        chance = torch.Generator().manual_seed(index)
-        level = index % 4
-        sound = torch.randn(2, 1, 400, generator=chance) * 10.0**-level
-        return {
-            "frames": torch.full((2, 1, 3, 8, 8), 40 + 60 * level, dtype=torch.uint8),
-            "sound": sound,
-            "silent": torch.full((2,), index in self.silent),
-            "label": level,
-            "path": f"{index}.mp4",
-            "key": torch.tensor([0, 0, index]),
-        }
 
 
 class Fake(Method):
