@@ -9,16 +9,18 @@ if TYPE_CHECKING:
     from avssl.methods.sound.ave import AVE
     from avssl.methods.sound.avol import AVOL
     from avssl.methods.sound.l3 import L3
+    from avssl.methods.sound.nce import CrossModalNCE
 
 WHERE = {  # public name -> the module that holds it, imported when the name is first used
     "AVE": "avssl.methods.sound.ave",
     "AVOL": "avssl.methods.sound.avol",
+    "CrossModalNCE": "avssl.methods.sound.nce",
     "L3": "avssl.methods.sound.l3",
     "Method": "avssl.methods.base",
     "ShuffleAndLearn": "avssl.methods.order.shuffle_and_learn",
 }
 
-__all__ = ["AVE", "AVOL", "L3", "Method", "ShuffleAndLearn"]
+__all__ = ["AVE", "AVOL", "L3", "CrossModalNCE", "Method", "ShuffleAndLearn"]
 
 
 def __getattr__(name: str):
