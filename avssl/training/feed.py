@@ -50,6 +50,11 @@ class Feed:
         self._batches.close()
 
 
+def alone(accelerator: str = "auto") -> Fabric:
+    """Return what knows the device of one process, for looking at data outside of a training."""
+    return Fabric(accelerator=accelerator, devices=1)
+
+
 def loading(
     fabric: Fabric, data: Dataset, batch_size: int, keys: Iterable[Any], workers: int, prefetch: int = 2
 ) -> DataLoader:

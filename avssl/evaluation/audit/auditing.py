@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import torch
-from lightning_fabric import Fabric
 from pydantic import Field
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -24,7 +23,7 @@ from avssl.evaluation.running import write_csv
 from avssl.methods import Method
 from avssl.methods.sound.base import Judges
 from avssl.sampling import WithSound
-from avssl.training.feed import Feed, is_empty, look
+from avssl.training.feed import Fabric, Feed, alone, is_empty, look
 from avssl.training.optim import Optim, set_rates
 from avssl.training.schedule import Schedule
 from avssl.training.seeding import seed_torch
@@ -78,7 +77,7 @@ def audit(
     """
     if not isinstance(method, Judges):
         raise ConfigError(f"method: {type(method).__name__} does not judge pairs of picture and sound; audit AVE or L3")
-    fabric, console, folder = Fabric(accelerator=accelerator, devices=1), Console(), out / "audit"
+    fabric, console, folder = alone(accelerator), Console(), out / "audit"
     loading = {"batch_size": batch_size, "workers": workers}
     train, test = (gather(fabric, one, items, **loading) for one in (data, held_out))
     scores: dict[str, float] = {}

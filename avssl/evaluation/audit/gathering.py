@@ -5,14 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from avssl.config import ConfigError
 from avssl.data import Dataset
 from avssl.evaluation.audit import cues, doubles
 from avssl.methods.sound.pairs import pairs_of, partners
-from avssl.training.feed import is_empty, look
+from avssl.training.feed import Fabric, is_empty, look
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -5,13 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from avssl.config import ConfigError
 from avssl.data import Dataset
 from avssl.methods.sound.pairs import pairs_of
-from avssl.training.feed import is_empty, look
+from avssl.training.feed import alone, is_empty, look
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -58,7 +57,7 @@ def listen(data: Dataset, items: int | None = None, batch_size: int = 16, worker
     parts: dict[str, list[Tensor]] = {}
     paths: list[str] = []
     failures: list[dict[str, str]] = []
-    for batch in look(Fabric(accelerator="cpu", devices=1), data, 0, items, batch_size, workers):
+    for batch in look(alone("cpu"), data, 0, items, batch_size, workers):
         failures.extend(batch["failures"])
         if is_empty(batch):
             continue
