@@ -17,6 +17,7 @@ FLOORS = [
     "methods",
     "training",
     "evaluation",
+    "use",
 ]  # lower never needs higher
 ROOTS = {"cache", "config", "version", "__init__"}  # beside the floors; they need none of them
 SIDE = {"media": {"nets", "losses"}, "nets": {"media", "losses"}, "losses": {"media", "nets"}}  # no need to know

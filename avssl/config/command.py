@@ -1,8 +1,10 @@
 """A tool's command line: a config, overrides, ``--help``, and errors in one line."""
 
 import inspect
+import json
 import os
 import sys
+import typing
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +25,7 @@ def main(
     arguments: Sequence[str] | None = None,
     then: str | None = None,
     borrowed: bool = False,
+    takes: str | None = None,
 ) -> Any:
     """Run a tool: ``python tools/NAME.py [CONFIG.yaml] [key.sub=value ...]``.
 
@@ -36,6 +39,8 @@ def main(
         arguments: the command line without the program; ``sys.argv`` if None.
         borrowed: the config is another tool's: what the function does not take of it is left out. What the command line
             sets must fit all the same.
+        takes: the argument that bare words of the command line fill, such as files; one of a sequence type takes all of
+            them. Then only ``--config`` names a config.
         then: dotted path of a function to call afterwards with the setting ``out``, the folder that was written.
 
     Returns:
@@ -55,7 +60,10 @@ def main(
         sys.path.append(str(Path.cwd()))  # a person's own package.module.Class beside the config
     source = ""
     try:
-        words = plain(words)
+        if takes is None:
+            words = plain(words)
+        else:
+            words = given(words, takes, several=is_sequence(parameters(resolve(module, name))[takes].hint))
         if words and "=" not in words[0]:
             source, words = words[0], words[1:]
         elif default is not None:
@@ -116,6 +124,36 @@ def plain(words: Sequence[str]) -> list[str]:
         else:
             rest.append(f"{key}={value}")
     return config + sorted(rest, key=lambda word: "=" in word)
+
+
+def given(words: Sequence[str], takes: str, several: bool) -> list[str]:
+    """Return a command line as `plain` does, with bare words as the value of one argument.
+
+    Raises:
+        ConfigError: if there are several and one is wanted.
+
+    Examples:
+        >>> given(["a.mp4", "--out", "b.mp4", "run=runs/mine"], "video", several=False)
+        ['out=b.mp4', 'run=runs/mine', 'video="a.mp4"']
+    """
+    options, bare, left = [], [], list(words)
+    while left:
+        word = left.pop(0)
+        if word.startswith("--"):
+            options += [word] if "=" in word or not left or left[0].startswith("--") else [word, left.pop(0)]
+        elif "=" in word and not Path(word).exists():
+            options.append(word)
+        else:
+            bare.append(word)
+    if len(bare) > 1 and not several:
+        raise ConfigError(f"{takes}: got {len(bare)} files ({', '.join(bare[:3])}); give one")
+    filled = [f"{takes}={json.dumps(bare if several else bare[0])}"] if bare else []
+    return plain(options) + filled
+
+
+def is_sequence(hint: Any) -> bool:
+    """Tell whether a type is that of several values."""
+    return typing.get_origin(hint) in (list, tuple, Sequence)
 
 
 def is_first_process() -> bool:

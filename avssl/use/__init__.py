@@ -1,0 +1,1 @@
+"""What a trained method is for: embedding, scoring and drawing anybody's recordings."""
