@@ -61,9 +61,9 @@ class Sounds(Dataset):
 
         Returns:
             ``sound`` float32 ``(windows, channels, samples)``, zero beyond a recording that is shorter; ``sound_valid``
-            bool ``(windows, samples)``; ``silent`` bool ``(windows,)``; ``times`` float64 ``(windows, 2)``, start and
-            end in seconds; ``label``; ``labels`` where the manifest has several; ``group``; ``path``; ``key`` int64
-            (seed, epoch, index). With ``on_bad="skip"``, a bad recording gives only ``failure``.
+            bool ``(windows, samples)``; ``silent`` bool ``(windows,)``; ``sound_rate``; ``times`` float64 ``(windows,
+            2)``, start and end in seconds; ``label``; ``labels`` where the manifest has several; ``group``; ``path``;
+            ``key`` int64 (seed, epoch, index). With ``on_bad="skip"``, a bad recording gives only ``failure``.
 
         Raises:
             MediaError: with ``on_bad="error"``, for a recording that cannot be read or has no sound.
@@ -102,5 +102,6 @@ class Sounds(Dataset):
             "sound": heard.data,
             "sound_valid": heard.valid,
             "silent": silent(heard.data, heard.valid),
+            "sound_rate": self.rate,
             "times": torch.from_numpy(np.stack([first, first + self.seconds], 1)),
         }

@@ -66,7 +66,7 @@ class Videos(Dataset):
             index); ``group``, and ``labels`` float32 ``(classes,)`` where the manifest has several. With key points:
             ``keypoints`` float32 ``(clips, frames, joints, 2)`` in pixels of the returned frames and ``visible``. With
             sound: ``sound`` float32 ``(clips, 1, samples)``, ``sound_valid`` ``(clips, samples)``, ``silent``
-            ``(clips,)``: no louder than -60 dB of full scale.
+            ``(clips,)``: no louder than -60 dB of full scale, ``sound_rate`` in samples a second.
             With ``on_bad="skip"``, a bad recording gives only ``failure``.
 
         Raises:
@@ -106,6 +106,7 @@ class Videos(Dataset):
             if self.sound_rate is not None and clips.sound is not None:
                 sound = video.sound(clips.sound, self.sound_rate)
                 item |= {"sound": sound.data, "sound_valid": sound.valid, "silent": silent(sound.data, sound.valid)}
+                item["sound_rate"] = self.sound_rate
             filmed = (video.info.height, video.info.width)
         if recording.keypoints is not None:
             scale = [have / was for have, was in zip(frames.data.shape[-2:], filmed, strict=True)]

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from avssl.nets.caffenet import CaffeNet
     from avssl.nets.encoders import Encoder
     from avssl.nets.heads import LinearHead, MLPHead, RelationHead
+    from avssl.nets.masking import SpectrogramMask
     from avssl.nets.small import SmallNet
     from avssl.nets.sound import LogMel, SoundEncoder
     from avssl.nets.spectrogram import Spectrogram, SpectrogramSpec
@@ -28,6 +29,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "SoundEncoder": "avssl.nets.sound",
     "SoundTower": "avssl.nets.towers",
     "Spectrogram": "avssl.nets.spectrogram",
+    "SpectrogramMask": "avssl.nets.masking",
     "SpectrogramSpec": "avssl.nets.spectrogram",
     "VGG16": "avssl.nets.torchvision",
     "VisionTower": "avssl.nets.towers",
@@ -49,6 +51,7 @@ __all__ = [
     "SoundEncoder",
     "SoundTower",
     "Spectrogram",
+    "SpectrogramMask",
     "SpectrogramSpec",
     "VisionTower",
 ]

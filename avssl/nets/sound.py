@@ -1,6 +1,6 @@
 """The contract of sound encoders: waveforms in, one vector a window out; the front end is part of the encoder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -37,16 +37,18 @@ class SoundEncoder(Recorded, nn.Module):
         """The windows of the spectrogram."""
         return self.front.spec
 
-    def forward(self, sound: Tensor) -> Tensor:
+    def forward(self, sound: Tensor, alter: Callable[[Tensor], Tensor] | None = None) -> Tensor:
         """Return the features of windows of sound.
 
         Args:
             sound: float ``(N, channels, samples)`` at ``spec.rate``.
+            alter: what is done to spectrograms in training, such as hiding strips.
 
         Returns:
             Features, ``(N, dim)``.
         """
-        return self.trunk(self.front(sound))
+        spectrograms = self.front(sound)
+        return self.trunk(spectrograms if alter is None else alter(spectrograms))
 
     def taps(self, sound: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Return what chosen layers make of windows of sound, from one pass, as `avssl.nets.Encoder.taps` does.

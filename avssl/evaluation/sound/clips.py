@@ -48,11 +48,20 @@ class Heard:
         return replace(self, **tensors, paths=[self.paths[row] for row in chosen.tolist()])
 
 
-def listen(data: Dataset, items: int | None = None, batch_size: int = 16, workers: int = 2) -> Heard:
+def listen(
+    data: Dataset, items: int | None = None, batch_size: int = 16, workers: int = 2, rate: int | None = None
+) -> Heard:
     """Return the clips and sounds of recordings spread evenly over a data set; silent windows are left out, counted.
 
+    Args:
+        data: recordings with sound.
+        items: at most so many; None for all.
+        batch_size: recordings read at a time.
+        workers: processes that read.
+        rate: samples a second that the method's sound encoder is made for; None does not ask.
+
     Raises:
-        ConfigError: if the data have no sound, or fewer than two recordings can be heard.
+        ConfigError: if the data have no sound or sound of another rate, or fewer than two recordings can be heard.
     """
     parts: dict[str, list[Tensor]] = {}
     paths: list[str] = []
@@ -62,7 +71,7 @@ def listen(data: Dataset, items: int | None = None, batch_size: int = 16, worker
         if is_empty(batch):
             continue
         try:
-            pairs = pairs_of(batch, (), train=False)
+            pairs = pairs_of(batch, (), train=False, rate=rate)
         except ValueError as error:
             raise ConfigError(f"evaluator.data: {error}") from error
         clips = batch["frames"].shape[1]

@@ -63,11 +63,12 @@ class Correspondence(MethodEvaluator):
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
         if not isinstance(method, Judges):
             raise ConfigError(f"{type(method).__name__} does not judge pairs of picture and sound; ask AVE, AVOL or L3")
-        heard = self.hear(self.data)
+        rate = method.sound.spec.rate
+        heard = self.hear(self.data, rate)
         partner = others(heard.item, self.negatives, self.seed)
         threshold = None
         if self.validation is not None:
-            tuning = self.hear(self.validation)
+            tuning = self.hear(self.validation, rate)
             true, false = judged(method, tuning, others(tuning.item, self.negatives, self.seed), device)
             threshold = pairing.best_threshold(true, false.flatten())
         rows = {TRAINED: [judged(method, heard, partner, device)]}
@@ -82,8 +83,8 @@ class Correspondence(MethodEvaluator):
         same = (heard.label == heard.label[partner]).numpy() if (heard.label >= 0).all() else None
         return self.scores(rows, heard, same, threshold, method)
 
-    def hear(self, data: Dataset) -> Heard:
-        return listen(data, self.items, workers=self.workers)
+    def hear(self, data: Dataset, rate: int) -> Heard:
+        return listen(data, self.items, workers=self.workers, rate=rate)
 
     def scores(
         self,

@@ -65,7 +65,7 @@ class CrossModal(MethodEvaluator):
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
         if not isinstance(method, Embeds):
             raise ConfigError(f"{type(method).__name__} has no common space of pictures and sounds; ask AVE")
-        heard = listen(self.data, self.items, workers=self.workers)
+        heard = listen(self.data, self.items, workers=self.workers, rate=method.sound.spec.rate)
         if (heard.label < 0).any():
             raise ConfigError("evaluator.data: recordings without a class, which says what is right; name classes")
         rows: dict[str, list[Both]] = {TRAINED: [embed(method, heard, device)]}

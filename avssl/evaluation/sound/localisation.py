@@ -66,8 +66,9 @@ class Localisation(MethodEvaluator):
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
         if not isinstance(method, Locates):
             raise ConfigError(f"{type(method).__name__} has no map of where the sound comes from; ask AVOL")
-        heard, sources = self.look(self.data)
-        tuning, known = self.look(self.validation)
+        rate = method.sound.spec.rate
+        heard, sources = self.look(self.data, rate)
+        tuning, known = self.look(self.validation, rate)
         level = chosen_level(maps_of(method, tuning, tuning.sound, device), known)
         partner = others(heard.item, 1, self.seed)[0]
         maps = maps_of(method, heard, heard.sound, device)
@@ -96,7 +97,7 @@ class Localisation(MethodEvaluator):
         ]
         pictures = {"maps": sheet_of(method, heard, sources, self.shown, device)}
         if self.duets is not None:
-            both, where = self.look(self.duets)
+            both, where = self.look(self.duets, rate)
             found = swapped(method, both, where, self.seed, device)
             numbers |= {f"duets/{name}": value for name, value in found.items()}
             notes.append(told(found))
@@ -132,8 +133,8 @@ class Localisation(MethodEvaluator):
             pictures=pictures,
         )
 
-    def look(self, data: Videos) -> tuple[Heard, Sources]:
-        heard = listen(data, self.items, workers=self.workers)
+    def look(self, data: Videos, rate: int) -> tuple[Heard, Sources]:
+        heard = listen(data, self.items, workers=self.workers, rate=rate)
         return heard, sources_of(data, heard)
 
 

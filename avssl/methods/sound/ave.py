@@ -3,7 +3,7 @@
 Arandjelovic and Zisserman, "Objects that Sound", ECCV 2018, section 3. https://arxiv.org/abs/1712.06651
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from avssl.data.transforms import Transform
 from avssl.methods.base import Batch, Method
-from avssl.methods.sound.pairs import check_negatives, louder, measure_pairs, pairs_of, tell_apart
-from avssl.nets import Encoder, SoundEncoder
+from avssl.methods.sound.pairs import check_negatives, jittered, measure_pairs, pairs_of, tell_apart
+from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
 from avssl.nets.clips import see
 
 
@@ -28,6 +28,7 @@ class AVE(Method):
         sound: sounds to vectors; the paper's is ``SoundTower(stride=2)``.
         views: transforms of the pictures, in order.
         gain: of the sound's jitter (section 2: as in L3-Net, 0.1).
+        masks: strips of spectrograms hidden in training; None hides nothing.
         negatives: sounds of other recordings that each picture is compared with (the papers: 1).
         dim: length of the embeddings (section 3.1: 128).
         margin: distance at which a pair is undecided before training; unit vectors are 0 to 2 apart.
@@ -40,6 +41,7 @@ class AVE(Method):
         sound: SoundEncoder,
         views: Sequence[Transform] = (),
         gain: float = 0.1,
+        masks: SpectrogramMask | None = None,
         negatives: int = 1,
         dim: int = 128,
         margin: float = 1.0,
@@ -47,6 +49,7 @@ class AVE(Method):
     ):
         super().__init__()
         self.encoder, self.sound, self.gain = encoder, sound, gain
+        self.masks = masks
         self.views: Sequence[Transform] = tuple(views)
         self.negatives = check_negatives(negatives)
         self.pictures_to = embedding(encoder.dim, dim)
@@ -56,18 +59,19 @@ class AVE(Method):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return ``loss`` in nats and ``accuracy``, chance 0.5; see `avssl.methods.sound.pairs.pairs_of`."""
-        pairs = pairs_of(batch, self.views, self.training)
+        pairs = pairs_of(batch, self.views, self.training, self.sound.spec.rate)
         pictures = self.embed_pictures(pairs.pictures)
-        sounds = self.embed_sounds(louder(pairs.sound, pairs.key, self.gain) if self.training else pairs.sound)
+        sound, alter = jittered(pairs, self.gain, self.masks) if self.training else (pairs.sound, None)
+        sounds = self.embed_sounds(sound, alter)
         return tell_apart(self.decide, pictures, sounds, pairs, self.negatives)
 
     def embed_pictures(self, pictures: Tensor) -> Tensor:
         """Return unit vectors ``(N, dim)`` of pictures ``(N, frames, 3, H, W)``."""
         return F.normalize(self.pictures_to(see(self.encoder, pictures)), dim=1)
 
-    def embed_sounds(self, sound: Tensor) -> Tensor:
+    def embed_sounds(self, sound: Tensor, alter: Callable[[Tensor], Tensor] | None = None) -> Tensor:
         """Return unit vectors ``(N, dim)`` of windows of sound ``(N, channels, samples)``."""
-        return F.normalize(self.sounds_to(self.sound(sound)), dim=1)
+        return F.normalize(self.sounds_to(self.sound(sound, alter)), dim=1)
 
     def decide(self, pictures: Tensor, sounds: Tensor) -> Tensor:
         """Return logits of embeddings, ``(N,)``, row by row."""
@@ -80,7 +84,7 @@ class AVE(Method):
 
     def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
         """Return the scores of `avssl.methods.sound.pairs.measure_pairs`."""
-        return measure_pairs(self.judge, batches, self.views)
+        return measure_pairs(self.judge, batches, self.views, self.sound.spec.rate)
 
 
 def embedding(inputs: int, dim: int) -> nn.Sequential:

@@ -4,7 +4,7 @@ Arandjelovic and Zisserman, "Objects that Sound", ECCV 2018, section 4. https://
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 import torch
@@ -14,8 +14,8 @@ from torch.nn import functional as F
 from avssl.data.transforms import Transform
 from avssl.methods.base import Batch, Method
 from avssl.methods.sound.ave import embedding
-from avssl.methods.sound.pairs import check_negatives, louder, measure_pairs, pairs_of, tell_apart
-from avssl.nets import Encoder, SoundEncoder
+from avssl.methods.sound.pairs import check_negatives, jittered, measure_pairs, pairs_of, tell_apart
+from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
 
 Pool = Literal["max", "logsumexp"]
 
@@ -34,6 +34,7 @@ class AVOL(Method):
         layer: the map; None for the last of the encoder's layers.
         views: transforms of the pictures, in order.
         gain: of the sound's jitter.
+        masks: strips of spectrograms hidden in training; None hides nothing.
         negatives: sounds of other recordings that each picture is compared with (the papers: 1).
         dim: length of the embeddings (section 4.1: 128).
         pool: ``"logsumexp"`` or ``"max"``.
@@ -51,6 +52,7 @@ class AVOL(Method):
         layer: str | None = None,
         views: Sequence[Transform] = (),
         gain: float = 0.1,
+        masks: SpectrogramMask | None = None,
         negatives: int = 1,
         dim: int = 128,
         pool: Pool = "logsumexp",
@@ -64,6 +66,7 @@ class AVOL(Method):
         if pool not in ("max", "logsumexp") or min(sharp) <= 0 or anneal < 1:
             raise ValueError(f"needs pool max or logsumexp, sharp > 0, anneal >= 1; got {pool}, {sharp}, {anneal}")
         self.encoder, self.sound, self.gain = encoder, sound, gain
+        self.masks = masks
         self.views: Sequence[Transform] = tuple(views)
         self.negatives = check_negatives(negatives)
         self.layer = layer or encoder.layers[-1]
@@ -77,9 +80,10 @@ class AVOL(Method):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return ``loss`` in nats and ``accuracy``, chance 0.5; see `avssl.methods.sound.pairs.pairs_of`."""
-        pairs = pairs_of(batch, self.views, self.training)
+        pairs = pairs_of(batch, self.views, self.training, self.sound.spec.rate)
         cells = self.embed_cells(pairs.pictures)
-        sounds = self.embed_sounds(louder(pairs.sound, pairs.key, self.gain) if self.training else pairs.sound)
+        sound, alter = jittered(pairs, self.gain, self.masks) if self.training else (pairs.sound, None)
+        sounds = self.embed_sounds(sound, alter)
         return tell_apart(self.decide, cells, sounds, pairs, self.negatives)
 
     def after_step(self, step: int) -> None:
@@ -94,9 +98,9 @@ class AVOL(Method):
         cells = F.normalize(cells, dim=1) if self.normalise else cells
         return cells.unflatten(0, (count, frames))
 
-    def embed_sounds(self, sound: Tensor) -> Tensor:
+    def embed_sounds(self, sound: Tensor, alter: Callable[[Tensor], Tensor] | None = None) -> Tensor:
         """Return vectors ``(N, dim)`` of windows of sound ``(N, channels, samples)``."""
-        found = self.sounds_to(self.sound(sound))
+        found = self.sounds_to(self.sound(sound, alter))
         return F.normalize(found, dim=1) if self.normalise else found
 
     def compare(self, cells: Tensor, sounds: Tensor) -> Tensor:
@@ -121,4 +125,4 @@ class AVOL(Method):
 
     def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
         """Return the scores of `avssl.methods.sound.pairs.measure_pairs`."""
-        return measure_pairs(self.judge, batches, self.views)
+        return measure_pairs(self.judge, batches, self.views, self.sound.spec.rate)

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from avssl.data.transforms import Transform
 from avssl.methods.base import Batch, Method
-from avssl.methods.sound.pairs import check_negatives, louder, measure_pairs, pairs_of, tell_apart
-from avssl.nets import Encoder, SoundEncoder
+from avssl.methods.sound.pairs import check_negatives, jittered, measure_pairs, pairs_of, tell_apart
+from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
 from avssl.nets.clips import see
 
 
@@ -26,6 +26,7 @@ class L3(Method):
         sound: sounds to vectors; the paper's is ``SoundTower(stride=1, spec=SpectrogramSpec.l3())``.
         views: transforms of the pictures, in order.
         gain: of the sound's jitter (section 3.2: 0.1).
+        masks: strips of spectrograms hidden in training; None hides nothing.
         negatives: sounds of other recordings that each picture is compared with (the papers: 1).
         hidden: width of the judging network (section 3: 128).
     """
@@ -36,20 +37,23 @@ class L3(Method):
         sound: SoundEncoder,
         views: Sequence[Transform] = (),
         gain: float = 0.1,
+        masks: SpectrogramMask | None = None,
         negatives: int = 1,
         hidden: int = 128,
     ):
         super().__init__()
         self.encoder, self.sound, self.gain = encoder, sound, gain
+        self.masks = masks
         self.views: Sequence[Transform] = tuple(views)
         self.negatives = check_negatives(negatives)
         self.fusion = nn.Sequential(nn.Linear(encoder.dim + sound.dim, hidden), nn.ReLU(), nn.Linear(hidden, 1))
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return ``loss`` in nats and ``accuracy``, chance 0.5; see `avssl.methods.sound.pairs.pairs_of`."""
-        pairs = pairs_of(batch, self.views, self.training)
+        pairs = pairs_of(batch, self.views, self.training, self.sound.spec.rate)
         pictures = see(self.encoder, pairs.pictures)
-        sounds = self.sound(louder(pairs.sound, pairs.key, self.gain) if self.training else pairs.sound)
+        sound, alter = jittered(pairs, self.gain, self.masks) if self.training else (pairs.sound, None)
+        sounds = self.sound(sound, alter)
         return tell_apart(self.fuse, pictures, sounds, pairs, self.negatives)
 
     def fuse(self, pictures: Tensor, sounds: Tensor) -> Tensor:
@@ -62,4 +66,4 @@ class L3(Method):
 
     def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
         """Return the scores of `avssl.methods.sound.pairs.measure_pairs`."""
-        return measure_pairs(self.judge, batches, self.views)
+        return measure_pairs(self.judge, batches, self.views, self.sound.spec.rate)

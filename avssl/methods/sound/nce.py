@@ -6,7 +6,7 @@ Misra, "Audio-Visual Instance Discrimination with Cross-Modal Agreement" (AVID),
 https://arxiv.org/abs/2004.12943, section 3.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 import torch
@@ -15,8 +15,8 @@ from torch.nn import functional as F
 
 from avssl.data.transforms import Draws, Transform
 from avssl.methods.base import Batch, Method
-from avssl.methods.sound.pairs import Pairs, louder, measure_pairs, pairs_of
-from avssl.nets import Encoder, SoundEncoder
+from avssl.methods.sound.pairs import Pairs, jittered, measure_pairs, pairs_of
+from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
 from avssl.nets.clips import see
 
 BANK_STREAM = -3  # last number of the key that noise is drawn by, so that it shares no chance with views
@@ -40,6 +40,7 @@ class CrossModalNCE(Method):
         sound: sounds to vectors.
         views: transforms of the pictures, in order.
         gain: of the sound's jitter.
+        masks: strips of spectrograms hidden in training; None hides nothing.
         dim: length of the embeddings (AVID, section 3.3: 128).
         hidden: width of the layer before (AVID: 512).
         temperature: similarities are divided by it (both: 0.07).
@@ -60,6 +61,7 @@ class CrossModalNCE(Method):
         sound: SoundEncoder,
         views: Sequence[Transform] = (),
         gain: float = 0.1,
+        masks: SpectrogramMask | None = None,
         dim: int = 128,
         hidden: int = 512,
         temperature: float = 0.07,
@@ -78,6 +80,7 @@ class CrossModalNCE(Method):
         if recordings is not None and recordings <= 1:
             raise ValueError(f"a bank of {recordings} recordings has nothing to tell them from")
         self.encoder, self.sound, self.gain, self.temperature = encoder, sound, gain, temperature
+        self.masks = masks
         self.views: Sequence[Transform] = tuple(views)
         self.negatives, self.noise, self.momentum = negatives, noise, momentum
         self.pictures_to = projector(encoder.dim, hidden, dim)
@@ -91,9 +94,10 @@ class CrossModalNCE(Method):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return ``loss`` in nats, and how often the own one is nearest among those of the batch, ``accuracy``."""
-        pairs = pairs_of(batch, self.views, self.training)
+        pairs = pairs_of(batch, self.views, self.training, self.sound.spec.rate)
         pictures = self.embed_pictures(pairs.pictures)
-        sounds = self.embed_sounds(louder(pairs.sound, pairs.key, self.gain) if self.training else pairs.sound)
+        sound, alter = jittered(pairs, self.gain, self.masks) if self.training else (pairs.sound, None)
+        sounds = self.embed_sounds(sound, alter)
         similar = pictures @ sounds.T
         losses, accuracy = within_batch(similar / self.temperature, pairs.video, pairs.heard)
         if self.negatives == "bank":
@@ -149,9 +153,9 @@ class CrossModalNCE(Method):
         """Return unit vectors ``(N, dim)`` of pictures ``(N, frames, 3, H, W)``."""
         return F.normalize(self.pictures_to(see(self.encoder, pictures)), dim=1)
 
-    def embed_sounds(self, sound: Tensor) -> Tensor:
+    def embed_sounds(self, sound: Tensor, alter: Callable[[Tensor], Tensor] | None = None) -> Tensor:
         """Return unit vectors ``(N, dim)`` of windows of sound ``(N, channels, samples)``."""
-        return F.normalize(self.sounds_to(self.sound(sound)), dim=1)
+        return F.normalize(self.sounds_to(self.sound(sound, alter)), dim=1)
 
     def judge(self, pictures: Tensor, sound: Tensor) -> Tensor:
         """Return cosines beyond the level half way between true and false pairs in training, over the temperature."""
@@ -160,7 +164,7 @@ class CrossModalNCE(Method):
 
     def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
         """Return the scores of `avssl.methods.sound.pairs.measure_pairs`."""
-        return measure_pairs(self.judge, batches, self.views)
+        return measure_pairs(self.judge, batches, self.views, self.sound.spec.rate)
 
 
 def projector(inputs: int, hidden: int, dim: int) -> nn.Sequential:

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from avssl.data.transforms import Draws, Transform
 from avssl.methods.base import Batch
+from avssl.nets import SpectrogramMask
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,7 @@ class Pairs:
         return len(self.sound)
 
 
-def pairs_of(batch: Batch, views: Sequence[Transform], train: bool) -> Pairs:
+def pairs_of(batch: Batch, views: Sequence[Transform], train: bool, rate: int | None = None) -> Pairs:
     """Return the pairs of a batch: each clip and its window of sound.
 
     Args:
@@ -49,13 +50,20 @@ def pairs_of(batch: Batch, views: Sequence[Transform], train: bool) -> Pairs:
             samples)``, ``key`` ``(videos, parts)``; optionally ``silent`` ``(videos, clips)`` and ``label``.
         views: transforms of the pictures, drawn for each clip.
         train: whether views are drawn, or the look of evaluation.
+        rate: samples a second that the sound encoder is made for; None does not ask.
 
     Raises:
-        ValueError: if the batch has no sound, or another number of windows than of clips.
+        ValueError: if the batch has no sound, sound of another rate, or another number of windows than of clips.
     """
     if "sound" not in batch:
         raise ValueError(
             "these data have no sound: choose it with the sampler (WithSound around another) and set sound_rate"
+        )
+    came = int(batch["sound_rate"][0]) if "sound_rate" in batch else rate
+    if rate is not None and came != rate:
+        raise ValueError(
+            f"the sound has {came} samples a second and the encoder's spectrogram is made for {rate}: set "
+            f"sound_rate={rate} on the data, or the rate of the SpectrogramSpec"
         )
     frames, sound = batch["frames"], batch["sound"]
     videos, clips = frames.shape[:2]
@@ -121,6 +129,18 @@ def louder(sound: Tensor, key: Tensor, gain: float) -> Tensor:
     return sound * draws.uniform(1, 1, low=1 - gain, high=1 + gain)
 
 
+def jittered(
+    pairs: Pairs, gain: float, masks: SpectrogramMask | None
+) -> tuple[Tensor, Callable[[Tensor], Tensor] | None]:
+    """Return windows of sound with a gain drawn for each, and what is to be done to their spectrograms in training."""
+    sound = louder(pairs.sound, pairs.key, gain)
+    if masks is None:
+        return sound, None
+    draws = Draws(torch.cat([pairs.key, torch.full_like(pairs.key[:, :1], -4)], 1))
+    chance = draws.uniform(masks.draws)
+    return sound, lambda spectrograms: masks(spectrograms, chance)
+
+
 def tell_apart(
     decide: Callable[[Tensor, Tensor], Tensor], pictures: Tensor, sounds: Tensor, pairs: Pairs, negatives: int = 1
 ) -> dict[str, Tensor]:
@@ -174,6 +194,7 @@ def measure_pairs(
     judge: Callable[[Tensor, Tensor], Tensor],
     batches: Iterable[Batch],
     views: Sequence[Transform],
+    rate: int | None = None,
 ) -> dict[str, float]:
     """Return how well pairs are told over a data set.
 
@@ -181,6 +202,7 @@ def measure_pairs(
         judge: logits of pictures and sounds, row by row.
         batches: as for training.
         views: the look of evaluation is taken.
+        rate: samples a second that the sound encoder is made for.
 
     Returns:
         ``loss`` in nats; ``accuracy`` and ``auc`` against sounds of other recordings, chance 0.5; where the data has
@@ -191,7 +213,7 @@ def measure_pairs(
 
     found: dict[str, list[Tensor]] = {}
     for batch in batches:
-        pairs = pairs_of(batch, views, train=False)
+        pairs = pairs_of(batch, views, train=False, rate=rate)
         partner = partners(pairs.key, pairs.video)
         true, false = judge(pairs.pictures, pairs.sound), judge(pairs.pictures, pairs.sound[partner])
         same = torch.ones_like(pairs.heard) if pairs.label is None else pairs.label == pairs.label[partner]

@@ -7,8 +7,8 @@ import torch
 from buzzing import SPEC, world
 
 from avssl.data.transforms import Flip
-from avssl.methods import AVE, AVOL, L3
-from avssl.nets import SmallSound, SmallVision
+from avssl.methods import AVE, AVOL, L3, CrossModalNCE
+from avssl.nets import SmallSound, SmallVision, SpectrogramMask
 
 METHODS = (L3, AVE, AVOL)
 
@@ -135,3 +135,13 @@ def test_settings_that_cannot_be_are_told():
         made(AVOL, layer="conv9")
     with pytest.raises(ValueError, match="pool max or logsumexp"):
         made(AVOL, pool="mean")
+
+
+@pytest.mark.parametrize("kind", [*METHODS, CrossModalNCE])
+def test_masks_hide_strips_in_training_alone_and_depend_on_keys(kind):
+    data, _ = world(4, 0)
+    losses = []
+    for masks in (None, SpectrogramMask(time=20, frequency=8), SpectrogramMask(time=20, frequency=8)):
+        method = made(kind, masks=masks)
+        losses.append((method.train()(data)["loss"].item(), made(kind, masks=masks).eval()(data)["loss"].item()))
+    assert losses[1] == losses[2] and losses[0][0] != losses[1][0] and losses[0][1] == losses[1][1]

@@ -75,6 +75,13 @@ def test_data_without_sound_say_what_to_do():
         pairs_of(made, (), train=True)
 
 
+def test_sound_of_another_rate_than_the_spectrograms_is_refused():
+    made = batch() | {"sound_rate": torch.tensor([8000] * 4)}
+    assert len(pairs_of(made, (), train=True, rate=8000)) == len(pairs_of(made, (), train=True))
+    with pytest.raises(ValueError, match="has 8000 samples a second and the encoder's spectrogram is made for 16000"):
+        pairs_of(made, (), train=True, rate=16000)
+
+
 def test_an_undecided_head_has_the_loss_log_2():
     zero = torch.zeros(6)
     told = verification(zero, zero, zero == 0, zero == 0)
