@@ -118,12 +118,13 @@ class Track:
             return wave, known
         self._approach(max(low, 0))
         while self._held is not None:
-            place, samples = self._held
-            first, last = max(place, low), min(place + samples.shape[1], high)
+            place, frame = self._held
+            first, last = max(place, low), min(place + frame.samples, high)
             if first < last:
+                samples = fold(frame, self._fold)  # only here: frames on the way are not looked into
                 wave[:, first - low : last - low] = samples[:, first - place : last - place]
                 known[first - low : last - low] = True
-            if place + samples.shape[1] >= high:
+            if place + frame.samples >= high:
                 break
             self._advance()
         self._check(low, high)
@@ -224,6 +225,7 @@ class Track:
         base = first.time_base or Fraction(1, first.sample_rate)
         self._tick = Fraction(base.numerator, base.denominator)
         self._anchor = (first.pts or 0) * self._tick
+        self._tick_seconds, self._anchor_seconds = float(self._tick), float(self._anchor)
         self.rate, self._recorded = first.sample_rate, len(first.layout.channels)
         self._layout = first.layout.name
         self.channels = self._fold or self._recorded
@@ -261,13 +263,17 @@ class Track:
             place = self._locate(frame)
             if place is not None:
                 self._next = place + frame.samples
-                self._held = place, fold(frame, self._fold)
+                self._held = place, frame
             return
 
     def _locate(self, frame: av.AudioFrame) -> int | None:
         """Return a codec frame's place; None after a seek that lost count."""
         if frame.pts is None:
             return self._next
+        if self._next is not None:
+            near = (frame.pts * self._tick_seconds - self._anchor_seconds) * self.rate - self._next
+            if abs(near) < DRIFT * self.rate / 2:  # the usual case, by fast numbers; what is less clear by exact ones
+                return self._next
         measured = (frame.pts * self._tick - self._anchor) * self.rate
         if self._next is not None:
             return self._next if abs(measured - self._next) <= DRIFT * self.rate else round(measured)
