@@ -15,7 +15,7 @@ import yaml
 from PIL import Image
 
 from avssl import config
-from avssl.config.reading import parse
+from avssl.config.reading import lay, parse
 from avssl.config.signatures import parameters
 from avssl.config.source import resolve
 
@@ -97,19 +97,31 @@ def commands():
 
 
 def called_by(tool):
-    """Return the dotted path of the function that a tool runs; None for a script without a config."""
+    """Return the dotted path of the function that a tool runs, None for a script without a config; and what else."""
     last = ast.parse(tool.read_text(encoding="utf-8")).body[-1]
     call = getattr(last.body[0], "value", None) if isinstance(last, ast.If) else None
     first = call.args[0] if isinstance(call, ast.Call) and call.args else None
-    return str(first.value) if isinstance(first, ast.Constant) else None
+    if not isinstance(first, ast.Constant):
+        return None, {}
+    named = {one.arg: one.value.value for one in call.keywords if isinstance(one.value, ast.Constant)}
+    return str(first.value), named
 
 
 @pytest.mark.parametrize("words", list(commands()))
 def test_every_command_is_accepted(words):
     tool = ROOT / words[0]
     assert tool.exists()
-    function = called_by(tool)
+    function, named = called_by(tool)
     if function is None or "--help" in words:
+        return
+    module, _, last = function.rpartition(".")
+    takes = parameters(resolve(module, last))
+    if "takes" in named:
+        several = config.command.is_sequence(takes[named["takes"]].hint)
+        settings = {}
+        for word in config.command.given(words[1:], named["takes"], several):
+            lay(settings, word)
+        config.plan(module, last, settings)
         return
     words = [words[0], *config.command.plain(words[1:])]
     own = ROOT / "configs" / f"{tool.stem}.yaml"
@@ -117,9 +129,11 @@ def test_every_command_is_accepted(words):
     if words[1:] and "=" not in words[1]:
         given = words.pop(1)
         source = source if given.startswith(("CONFIG", "runs/")) else ROOT / given
-    module, _, last = function.rpartition(".")
     overrides = [word for word in words[1:] if "my_nets." not in word]  # a class of the reader's
-    config.plan(module, last, config.read(source, overrides))
+    settings = config.read(source, overrides)
+    if named.get("borrowed"):  # another tool's config: what this one does not take of it is left out
+        settings = {key: value for key, value in settings.items() if key in takes}
+    config.plan(module, last, settings)
 
 
 def examples():

@@ -81,7 +81,13 @@ def test_the_datasets_folder_is_not_a_package():
     assert not list((ROOT / "datasets").rglob("__init__.py")) and not list((ROOT / "datasets").glob("*.py"))
 
 
-COMPARING = ("bench_reading", "bench_exactness", "bench_evaluation", "draw_")  # scripts that compare, or draw
+COMPARING = (
+    "bench_reading",
+    "bench_exactness",
+    "bench_evaluation",
+    "bench_av",
+    "draw_",
+)  # scripts that compare, or draw
 TOOLS = [path for path in sorted((ROOT / "tools").glob("*.py")) if not path.stem.startswith(COMPARING)]
 
 

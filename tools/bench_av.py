@@ -95,7 +95,8 @@ def took(work, device: str) -> float:
     return least
 
 
-if __name__ == "__main__":
+def compare() -> None:
+    """Compare on the demo band and on the recordings that were named."""
     torch.set_num_threads(1)
     one = Segments(count=1, pick="random")
     for world, side in (("band-easy", 48), ("band", 72)):
@@ -108,3 +109,7 @@ if __name__ == "__main__":
         loading(f"{count} recordings, 1 frame and 1 s", found, one, 1.0, 48000)
         loading(f"{count} recordings, 8 frames and 1 s each", found, Segments(count=8, pick="random"), 1.0, 16000)
     spectrograms()
+
+
+if __name__ == "__main__":
+    compare()
