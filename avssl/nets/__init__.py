@@ -9,9 +9,11 @@ if TYPE_CHECKING:
     from avssl.nets.heads import LinearHead, MLPHead, RelationHead
     from avssl.nets.masking import SpectrogramMask
     from avssl.nets.small import SmallNet
+    from avssl.nets.small_clips import SmallClips
     from avssl.nets.sound import LogMel, SoundEncoder
     from avssl.nets.spectrogram import Spectrogram, SpectrogramSpec
     from avssl.nets.torchvision import VGG16, AlexNet, ResNet
+    from avssl.nets.torchvision_video import VideoResNet
     from avssl.nets.towers import SmallSound, SmallVision, SoundTower, VisionTower
 
 WHERE = {  # public name -> the module that holds it, imported when the name is first used
@@ -23,6 +25,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "MLPHead": "avssl.nets.heads",
     "RelationHead": "avssl.nets.heads",
     "ResNet": "avssl.nets.torchvision",
+    "SmallClips": "avssl.nets.small_clips",
     "SmallNet": "avssl.nets.small",
     "SmallSound": "avssl.nets.towers",
     "SmallVision": "avssl.nets.towers",
@@ -32,6 +35,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "SpectrogramMask": "avssl.nets.masking",
     "SpectrogramSpec": "avssl.nets.spectrogram",
     "VGG16": "avssl.nets.torchvision",
+    "VideoResNet": "avssl.nets.torchvision_video",
     "VisionTower": "avssl.nets.towers",
 }
 
@@ -45,6 +49,7 @@ __all__ = [
     "MLPHead",
     "RelationHead",
     "ResNet",
+    "SmallClips",
     "SmallNet",
     "SmallSound",
     "SmallVision",
@@ -53,6 +58,7 @@ __all__ = [
     "Spectrogram",
     "SpectrogramMask",
     "SpectrogramSpec",
+    "VideoResNet",
     "VisionTower",
 ]
 

@@ -72,11 +72,16 @@ class SmallSound(SoundEncoder):
     Args:
         widths: channels of the convolutions.
         spec: the windows; None for 64 mel bands at 16 kHz, averaged to half in both directions.
+        moments: stretches of time whose maxima are put side by side, to say when, too; 1 takes one over all.
     """
 
-    def __init__(self, widths: Sequence[int] = SMALL, spec: SpectrogramSpec | None = None):
+    def __init__(self, widths: Sequence[int] = SMALL, spec: SpectrogramSpec | None = None, moments: int = 1):
+        if moments < 1:
+            raise ValueError(f"moments must be at least 1; got {moments}")
         layers = {f"conv{number}": f"block{number}" for number in range(1, 5)}
-        super().__init__(small(1, widths), widths[-1], layers, spec or SpectrogramSpec(shrink=2))
+        trunk = small(1, widths)
+        trunk.pool4 = nn.AdaptiveMaxPool2d((1, moments))
+        super().__init__(trunk, widths[-1] * moments, layers, spec or SpectrogramSpec(shrink=2))
 
 
 def papers(inputs: int, widths: Sequence[int], stride: int) -> nn.Sequential:

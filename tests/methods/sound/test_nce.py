@@ -8,7 +8,9 @@ from buzzing import SPEC, world
 from torch.nn import functional as F
 
 from avssl.methods import CrossModalNCE
-from avssl.methods.sound.nce import noise_contrast, within_batch
+from avssl.methods.sound.bank import noise_contrast, noise_entries
+from avssl.methods.sound.nce import both_ways, relations, within_batch
+from avssl.methods.sound.pairs import pairs_of
 from avssl.nets import SmallSound, SmallVision
 
 
@@ -18,18 +20,59 @@ def made(seed=0, **settings):
     return CrossModalNCE(*nets, **({"dim": 16, "hidden": 16} | settings))
 
 
-def test_the_contrast_within_a_batch_equals_a_slow_writing():
+def keys(videos, clips=1, seed=0):
+    return torch.tensor([[seed, 0, video, clip] for video in range(videos) for clip in range(clips)])
+
+
+@pytest.mark.parametrize("shift", ["ignored", "variant", "invariant"])
+@pytest.mark.parametrize("reversal", ["none", "variant", "invariant"])
+def test_the_contrast_within_a_batch_equals_a_slow_writing(shift, reversal):
     torch.manual_seed(0)
-    logits, video = torch.randn(6, 6), torch.tensor([0, 0, 1, 1, 2, 2])
-    heard = torch.tensor([True, True, True, False, True, True])
-    total, count = 0.0, 0
+    rows = [(video, clip, way) for way in range(1 if reversal == "none" else 2) for video in range(3) for clip in (0, 1)]
+    count = len(rows)
+    logits, heard = torch.randn(count, count), torch.arange(count) % 6 != 3
+    key, backwards = keys(3, 2).repeat(count // 6, 1), torch.tensor([way == 1 for _, _, way in rows])
+    total, terms = 0.0, 0
     for table in (logits.tolist(), logits.T.tolist()):
-        for row in range(6):
-            if heard[row]:
-                counted = [other for other in range(6) if heard[other] and (other == row or video[other] != video[row])]
-                total -= table[row][row] - math.log(sum(math.exp(table[row][other]) for other in counted))
-                count += 1
-    assert within_batch(logits, video, heard)[0].item() == pytest.approx(total / count, rel=1e-5)
+        for one, (video, clip, way) in enumerate(rows):
+            true, false = [], []
+            for other, (video2, clip2, way2) in enumerate(rows):
+                if not heard[one] or not heard[other]:
+                    continue
+                if video2 != video:
+                    false.append(other)
+                elif clip2 != clip and shift == "ignored":
+                    continue
+                elif (clip2 != clip and shift == "variant") or (way2 != way and reversal == "variant"):
+                    false.append(other)
+                else:
+                    true.append(other)
+            for each in true:
+                sums = sum(math.exp(table[one][other]) for other in true + false)
+                total -= (table[one][each] - math.log(sums)) / len(true)
+            terms += bool(true)
+    found = within_batch(logits, *relations(key, backwards, shift, reversal), heard)
+    assert found[0].item() == pytest.approx(total / terms, rel=1e-5)
+
+
+def test_what_is_nearest_counts_as_right_if_it_is_a_positive():
+    logits = torch.tensor([[1.0, 2.0, 0.0], [0.0, 3.0, 0.0], [0.0, 0.0, 1.0]])
+    positive, heard = torch.eye(3, dtype=torch.bool), torch.ones(3, dtype=torch.bool)
+    every = torch.ones(3, 3, dtype=torch.bool)
+    assert within_batch(logits, positive, every, heard)[1].item() == pytest.approx((2 / 3 + 1) / 2)
+    loss, right = within_batch(logits, positive, every, ~heard)
+    assert loss == 0 and right == 0
+
+
+def test_pairs_played_backwards_are_seen_and_heard_backwards():
+    batch, _ = world(2, 0)
+    batch["frames"] = torch.randint(0, 255, (2, 1, 3, 3, 8, 8), dtype=torch.uint8)
+    pairs = pairs_of(batch, (), train=False)
+    twice, backwards = both_ways(pairs)
+    assert backwards.tolist() == [False, False, True, True]
+    assert torch.equal(twice.pictures[2, 0], pairs.pictures[0, 2]) and twice.sound[2, 0, 0] == pairs.sound[0, 0, -1]
+    with pytest.raises(ValueError, match="a single frame has no direction of time"):
+        made(reversal="variant")(world(4, 0)[0])
 
 
 def test_noise_contrast_equals_a_slow_writing():
@@ -45,35 +88,43 @@ def test_noise_contrast_equals_a_slow_writing():
 
 def test_the_bank_follows_what_was_heard_and_keeps_the_rest():
     method = made(negatives="bank", recordings=8, noise=4, momentum=0.5)
-    before = method.sounds_bank.clone()
+    before = method.bank.sounds.clone()
     vectors = F.normalize(torch.randn(3, 16), dim=1)
-    method.store(torch.tensor([2, 2, 5]), vectors, vectors, torch.tensor([True, True, False]))
+    method.bank.store(torch.tensor([2, 2, 5]), vectors, vectors, torch.tensor([True, True, False]))
     expected = F.normalize(0.5 * before[2] + 0.5 * vectors[:2].mean(0), dim=0)
-    torch.testing.assert_close(method.sounds_bank[2], expected)
-    assert torch.equal(method.sounds_bank[[0, 1, 3, 4, 5, 6, 7]], before[[0, 1, 3, 4, 5, 6, 7]])
+    torch.testing.assert_close(method.bank.sounds[2], expected)
+    assert torch.equal(method.bank.sounds[[0, 1, 3, 4, 5, 6, 7]], before[[0, 1, 3, 4, 5, 6, 7]])
 
 
-def test_noise_never_holds_the_own_entry_and_depends_on_keys_alone():
-    method = made(negatives="bank", recordings=32, noise=64).train()
-    batch, _ = world(32, 0)
-    losses = []
-    for _ in range(2):
-        again = made(negatives="bank", recordings=32, noise=64).train()
-        losses.append(again(batch)["loss"].item())
-    assert losses[0] == losses[1]
-    with torch.no_grad():
-        method.sounds_bank.zero_()
-        method.sounds_bank[:, 0] = torch.arange(32.0)
-    seen = []
-    method.embed_pictures = lambda pictures: torch.ones(len(pictures), 16)  # reads the first number of each entry
-    original = torch.einsum
-    torch.einsum = lambda how, own, entries: seen.append(entries[..., 0].clone()) or original(how, own, entries)
-    try:
-        method.eval()(batch)
-    finally:
-        torch.einsum = original
-    own, noise = seen[0][:, :1], seen[0][:, 1:]
-    assert own.flatten().tolist() == list(range(32)) and (noise != own).all() and noise.unique().numel() == 32
+def test_noise_is_anything_but_what_is_excluded_with_equal_chance():
+    key = torch.tensor([[seed, 0, 3, 0] for seed in range(200)])
+    found = noise_entries(key, torch.tensor([[3, 0, 5]]).expand(200, 3), noise=60, entries=8)
+    counts = torch.bincount(found.flatten(), minlength=8)
+    assert (counts[[0, 3, 5]] == 0).all()
+    assert (counts[[1, 2, 4, 6, 7]] - 2400).abs().max() < 5 * 2400**0.5
+    assert torch.equal(found[7:8], noise_entries(key[7:8], torch.tensor([[5, 3, 0]]), noise=60, entries=8))
+    with pytest.raises(ValueError, match="a bank of 2 entries has no noise"):
+        noise_entries(key, torch.tensor([[0, 1]]).expand(200, 2), noise=1, entries=2)
+
+
+def test_the_loss_against_the_bank_equals_a_slow_writing():
+    method = made(negatives="bank", recordings=12, noise=5).train()
+    batch, _ = world(6, 0)
+    pairs = pairs_of(batch, (), train=True)
+    torch.manual_seed(0)
+    pictures, sounds = F.normalize(torch.randn(6, 16), dim=1), F.normalize(torch.randn(6, 16), dim=1)
+    banks, constants, total = (method.bank.sounds.clone(), method.bank.pictures.clone()), [], 0.0
+    noise = noise_entries(pairs.key, torch.arange(6)[:, None], 5, 12)
+    assert not (noise == torch.arange(6)[:, None]).any()
+    for own, bank in zip((pictures, sounds), banks, strict=True):
+        raw = [[math.exp(own[row] @ bank[entry] / 0.07) for entry in [row, *noise[row].tolist()]] for row in range(6)]
+        constants.append(sum(map(sum, raw)) / 36 * 12)
+        for values in raw:
+            odds = [value / constants[-1] / (value / constants[-1] + 5 / 12) for value in values]
+            total -= (math.log(odds[0]) + sum(math.log(1 - one) for one in odds[1:])) / 12
+    found = method.against(method.bank, pictures, sounds, pairs)
+    assert found.item() == pytest.approx(total, rel=1e-4)
+    assert method.constant.tolist() == pytest.approx(constants, rel=1e-4)
 
 
 @pytest.mark.parametrize("settings", [{}, {"negatives": "bank", "recordings": 64, "noise": 32}], ids=["batch", "bank"])
@@ -108,8 +159,10 @@ def test_the_bank_survives_a_checkpoint_and_its_settings_are_checked():
     method(world(8, 0)[0])
     again = made(seed=1, negatives="bank", recordings=8, noise=4)
     again.load_state_dict(method.state_dict())
-    assert torch.equal(again.sounds_bank, method.sounds_bank) and (again.constant > 0).all()
+    assert torch.equal(again.bank.sounds, method.bank.sounds) and (again.constant > 0).all()
     with pytest.raises(ValueError, match="needs recordings"):
         made(negatives="bank")
+    with pytest.raises(ValueError, match="shift and reversal are for negatives='batch'"):
+        made(negatives="bank", recordings=8, shift="variant")
     with pytest.raises(ValueError, match="recording number 7 and the bank 4 entries"):
         made(negatives="bank", recordings=4, noise=2)(world(8, 0)[0])

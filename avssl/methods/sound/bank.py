@@ -1,0 +1,115 @@
+"""A memory of what was seen and heard of each recording, and noise-contrastive estimation against it.
+
+Morgado, Vasconcelos and Misra, "Audio-Visual Instance Discrimination with Cross-Modal Agreement", CVPR 2021, section 3,
+https://arxiv.org/abs/2004.12943; after Wu et al., "Unsupervised Feature Learning via Non-Parametric Instance
+Discrimination", CVPR 2018, https://arxiv.org/abs/1805.01978.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from avssl.data.transforms import Draws
+from avssl.methods.sound.gathering import gathered
+
+NOISE_STREAM = -3  # last number of the key that noise is drawn by, so that it shares no chance with views
+
+
+class Bank(nn.Module):
+    """A running unit vector of each modality of each recording; part of checkpoints.
+
+    Several windows of a recording in a batch share its entry, which takes their mean.
+
+    Args:
+        recordings: how many the data has.
+        dim: length of the vectors.
+        momentum: share of an entry that is kept when its recording is seen.
+
+    Raises:
+        ValueError: if there is nothing to tell recordings from, or a momentum that cannot be.
+    """
+
+    pictures: Tensor
+    sounds: Tensor
+
+    def __init__(self, recordings: int, dim: int, momentum: float = 0.5):
+        super().__init__()
+        if recordings <= 1 or not 0 <= momentum < 1:
+            raise ValueError(f"a bank needs recordings > 1 and momentum in [0, 1); got {recordings} and {momentum}")
+        self.momentum = momentum
+        chance = torch.Generator().manual_seed(0)
+        for name in ("pictures", "sounds"):
+            self.register_buffer(name, F.normalize(torch.randn(recordings, dim, generator=chance), dim=1))
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def places(self, key: Tensor) -> Tensor:
+        """Return the entry of each row of keys ``(N, parts)``.
+
+        Raises:
+            ValueError: if the data has more recordings than the bank.
+        """
+        index = key[:, 2]
+        if int(index.max()) >= len(self):
+            raise ValueError(
+                f"the data has recording number {int(index.max())} and the bank {len(self)} entries; set recordings to "
+                "the number of recordings"
+            )
+        return index
+
+    @torch.no_grad()
+    def store(self, index: Tensor, pictures: Tensor, sounds: Tensor, heard: Tensor) -> None:
+        """Move entries towards the mean embedding of their recordings, over all processes.
+
+        Args:
+            index: entries, ``(N,)``.
+            pictures: unit vectors, ``(N, dim)``.
+            sounds: unit vectors, ``(N, dim)``.
+            heard: rows that count, ``(N,)``.
+        """
+        index, heard = gathered(index), gathered(heard)
+        for bank, found in ((self.pictures, gathered(pictures)), (self.sounds, gathered(sounds))):
+            entries, place = index[heard].unique(return_inverse=True)
+            sums = found.new_zeros(len(entries), found.shape[1]).float().index_add_(0, place, found[heard].float())
+            means = sums / torch.bincount(place, minlength=len(entries))[:, None]
+            bank[entries] = F.normalize(self.momentum * bank[entries] + (1 - self.momentum) * means, dim=1)
+
+
+def noise_entries(key: Tensor, excluded: Tensor, noise: int, entries: int) -> Tensor:
+    """Return entries of a bank for each row, drawn by its key, with equal chance for all that are not excluded.
+
+    Args:
+        key: names each row, int64 ``(N, parts)``.
+        excluded: entries that must not come, different ones in each row, ``(N, some)``.
+        noise: how many to draw.
+        entries: of the bank.
+
+    Returns:
+        int64 ``(N, noise)``; an entry may come twice.
+
+    Examples:
+        >>> noise_entries(torch.tensor([[0, 0, 7]]), torch.tensor([[0, 2]]), noise=100, entries=4).unique().tolist()
+        [1, 3]
+    """
+    left = entries - excluded.shape[1]
+    if left < 1:
+        raise ValueError(f"a bank of {entries} entries has no noise beside {excluded.shape[1]} that are excluded")
+    drawn = Draws(torch.cat([key, torch.full_like(key[:, :1], NOISE_STREAM)], 1)).integers(noise, low=0, high=left - 1)
+    passed = excluded.sort(1).values - torch.arange(excluded.shape[1], device=excluded.device)
+    return drawn + torch.searchsorted(passed.contiguous(), drawn, right=True)  # steps over what is excluded
+
+
+def noise_contrast(raw: Tensor, constant: Tensor, recordings: int, true: int = 1) -> Tensor:
+    """Return AVID's loss of each row (section 3.2), in nats: the mean over true entries, the sum over noise.
+
+    Args:
+        raw: exponentials of similarities with true entries (first) and with noise, ``(N, true + noise)``.
+        constant: what makes them a distribution over the bank.
+        recordings: entries of the bank; noise is uniform over them.
+        true: how many entries are true.
+    """
+    found, noise = raw / constant, (raw.shape[1] - true) / recordings
+    yes = found[:, :true] / (found[:, :true] + noise)
+    no = noise / (found[:, true:] + noise)
+    return -(yes.clamp(min=1e-12).log().mean(1) + no.clamp(min=1e-12).log().sum(1))

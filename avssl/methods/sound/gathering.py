@@ -1,0 +1,45 @@
+"""What all processes of a training hold, as one batch: a contrast over it is the contrast that one process would see.
+
+Each process computes the whole loss of the whole batch. Its gradient comes back summed over processes, and is averaged
+by the strategy (DDP), which leaves that of one process.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, distributed
+
+
+def gathered(rows: Tensor) -> Tensor:
+    """Return the rows of all processes in the order of the processes, ``(all rows, ...)``; gradients flow back.
+
+    Args:
+        rows: of this process, ``(N, ...)``; processes may hold different numbers of them. Alone, they are returned.
+    """
+    if not distributed.is_available() or not distributed.is_initialized() or distributed.get_world_size() == 1:
+        return rows
+    return Gather.apply(rows)  # pyright: ignore[reportReturnType]
+
+
+class Gather(torch.autograd.Function):
+    """All processes' rows; backwards, the sum of what all processes ask of the own ones."""
+
+    @staticmethod
+    def forward(context: Any, rows: Tensor) -> Tensor:
+        counts = [torch.zeros(1, dtype=torch.int64, device=rows.device) for _ in range(distributed.get_world_size())]
+        distributed.all_gather(counts, torch.tensor([len(rows)], device=rows.device))
+        sizes = [int(count) for count in counts]
+        plain = rows.detach().to(torch.uint8) if rows.dtype == torch.bool else rows.detach()
+        padded = plain.new_zeros(max(sizes), *rows.shape[1:])  # collectives need equal shapes
+        padded[: len(rows)] = plain
+        parts = [torch.empty_like(padded) for _ in sizes]
+        distributed.all_gather(parts, padded)
+        context.first = sum(sizes[: distributed.get_rank()])
+        context.count = len(rows)
+        return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)]).to(rows.dtype)
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> Tensor:
+        asked = gradients[0].contiguous().clone()
+        distributed.all_reduce(asked)
+        return asked[context.first : context.first + context.count]

@@ -1,0 +1,51 @@
+"""What several processes hold as one batch: the loss and the gradients are those of one process."""
+
+import torch
+from torch import distributed, multiprocessing
+from torch.nn import functional as F
+
+from avssl.methods.sound.gathering import gathered
+
+SIZES = (3, 5)  # rows of each process
+
+
+def rows():
+    chance = torch.Generator().manual_seed(0)
+    return torch.randn(2, sum(SIZES), 4, generator=chance), torch.randn(2, 4, 4, generator=chance)
+
+
+def contrast(pictures, sounds):
+    return F.cross_entropy(pictures @ sounds.T, torch.arange(len(pictures)))
+
+
+def one_of_two(rank, folder):
+    distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+    torch.set_num_threads(1)
+    (pictures, sounds), weights = rows()
+    weights.requires_grad_()
+    own = slice(0, SIZES[0]) if rank == 0 else slice(SIZES[0], None)
+    loss = contrast(gathered(pictures[own] @ weights[0]), gathered(sounds[own] @ weights[1]))
+    loss.backward()
+    distributed.all_reduce(weights.grad)
+    heard = gathered(torch.tensor([rank == 0] * SIZES[rank]))
+    found = {"loss": loss.detach(), "gradient": weights.grad / 2, "heard": heard}  # as DDP averages
+    torch.save(found, f"{folder}/{rank}.pt")
+    distributed.destroy_process_group()
+
+
+def test_two_processes_have_the_loss_and_the_gradient_of_one(tmp_path):
+    multiprocessing.spawn(one_of_two, (str(tmp_path),), nprocs=2)
+    (pictures, sounds), weights = rows()
+    weights.requires_grad_()
+    loss = contrast(pictures @ weights[0], sounds @ weights[1])
+    loss.backward()
+    for rank in (0, 1):
+        found = torch.load(tmp_path / f"{rank}.pt")
+        torch.testing.assert_close(found["loss"], loss.detach())
+        torch.testing.assert_close(found["gradient"], weights.grad)
+        assert found["heard"].tolist() == [True] * 3 + [False] * 5
+
+
+def test_alone_rows_are_themselves():
+    values = torch.randn(3, 2)
+    assert gathered(values) is values
