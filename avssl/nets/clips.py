@@ -28,6 +28,7 @@ def see(encoder: Encoder, pictures: Tensor) -> Tensor:
     """Return the features of clips ``(N, frames, 3, H, W)``, ``(N, dim)``: of the whole, or the mean over frames.
 
     Examples:
+        >>> import torch
         >>> from avssl.nets import SmallVision
         >>> see(SmallVision(), torch.rand(2, 3, 3, 48, 48)).shape
         torch.Size([2, 64])
