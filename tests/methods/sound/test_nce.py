@@ -28,7 +28,9 @@ def keys(videos, clips=1, seed=0):
 @pytest.mark.parametrize("reversal", ["none", "variant", "invariant"])
 def test_the_contrast_within_a_batch_equals_a_slow_writing(shift, reversal):
     torch.manual_seed(0)
-    rows = [(video, clip, way) for way in range(1 if reversal == "none" else 2) for video in range(3) for clip in (0, 1)]
+    rows = [
+        (video, clip, way) for way in range(1 if reversal == "none" else 2) for video in range(3) for clip in (0, 1)
+    ]
     count = len(rows)
     logits, heard = torch.randn(count, count), torch.arange(count) % 6 != 3
     key, backwards = keys(3, 2).repeat(count // 6, 1), torch.tensor([way == 1 for _, _, way in rows])
