@@ -75,8 +75,8 @@ def spectrograms() -> None:
         "key": key.to(device),
     }
     step = took(lambda: method(batch)["loss"].backward(), device)
-    front = took(lambda: method.sound.front(batch["sound"][:, 0]), device)
-    print(f"of a step of the small AVE-Net with 64 pairs the spectrogram takes {front / step:.0%}")
+    spectrum = took(lambda: method.sound.front(batch["sound"][:, 0]), device)
+    print(f"of a step of the small AVE-Net with 64 pairs the spectrogram takes {spectrum / step:.0%}")
     sound = torch.randn(4, 1, 48000, device=device)
     whole, part = took(lambda: tower(sound), device), took(lambda: tower.front(sound), device)
     print(f"of a pass of the paper's sound tower it takes {part / whole:.1%}")

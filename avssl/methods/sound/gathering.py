@@ -25,7 +25,7 @@ class Gather(torch.autograd.Function):
     """All processes' rows; backwards, the sum of what all processes ask of the own ones."""
 
     @staticmethod
-    def forward(context: Any, rows: Tensor) -> Tensor:
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
         counts = [torch.zeros(1, dtype=torch.int64, device=rows.device) for _ in range(distributed.get_world_size())]
         distributed.all_gather(counts, torch.tensor([len(rows)], device=rows.device))
         sizes = [int(count) for count in counts]
@@ -34,12 +34,12 @@ class Gather(torch.autograd.Function):
         padded[: len(rows)] = plain
         parts = [torch.empty_like(padded) for _ in sizes]
         distributed.all_gather(parts, padded)
-        context.first = sum(sizes[: distributed.get_rank()])
-        context.count = len(rows)
+        ctx.first = sum(sizes[: distributed.get_rank()])
+        ctx.count = len(rows)
         return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)]).to(rows.dtype)
 
     @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> Tensor:
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         asked = gradients[0].contiguous().clone()
         distributed.all_reduce(asked)
-        return asked[context.first : context.first + context.count]
+        return asked[ctx.first : ctx.first + ctx.count]
