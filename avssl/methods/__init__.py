@@ -8,19 +8,27 @@ if TYPE_CHECKING:
     from avssl.methods.order.shuffle_and_learn import ShuffleAndLearn
     from avssl.methods.sound.ave import AVE
     from avssl.methods.sound.avol import AVOL
+    from avssl.methods.sound.avts import AVTS
+    from avssl.methods.sound.cma import CMA
     from avssl.methods.sound.l3 import L3
     from avssl.methods.sound.nce import CrossModalNCE
+    from avssl.methods.sound.selavi import SeLaVi
+    from avssl.methods.sound.xdc import XDC
 
 WHERE = {  # public name -> the module that holds it, imported when the name is first used
     "AVE": "avssl.methods.sound.ave",
     "AVOL": "avssl.methods.sound.avol",
+    "AVTS": "avssl.methods.sound.avts",
+    "CMA": "avssl.methods.sound.cma",
     "CrossModalNCE": "avssl.methods.sound.nce",
     "L3": "avssl.methods.sound.l3",
     "Method": "avssl.methods.base",
+    "SeLaVi": "avssl.methods.sound.selavi",
     "ShuffleAndLearn": "avssl.methods.order.shuffle_and_learn",
+    "XDC": "avssl.methods.sound.xdc",
 }
 
-__all__ = ["AVE", "AVOL", "L3", "CrossModalNCE", "Method", "ShuffleAndLearn"]
+__all__ = ["AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "Method", "SeLaVi", "ShuffleAndLearn"]
 
 
 def __getattr__(name: str):

@@ -100,6 +100,26 @@ def noise_entries(key: Tensor, excluded: Tensor, noise: int, entries: int) -> Te
     return drawn + torch.searchsorted(passed.contiguous(), drawn, right=True)  # steps over what is excluded
 
 
+def told_apart(
+    own: Tensor, memory: Tensor, entries: Tensor, temperature: float, constant: Tensor, estimate: bool, true: int = 1
+) -> Tensor:
+    """Return the loss of telling embeddings' true entries from noise, a row each, of all processes, in nats.
+
+    Args:
+        own: unit vectors, ``(N, dim)``.
+        memory: of a modality, ``(recordings, dim)``.
+        entries: places in it, true ones first, ``(N, true + noise)``.
+        temperature: similarities are divided by it.
+        constant: what makes exponentials a distribution over the bank, one number; 0 where it is not known yet.
+        estimate: whether to fill it in from this batch then, as both papers do.
+        true: how many entries are true.
+    """
+    raw = (torch.einsum("nd,nkd->nk", own.float(), memory[entries]) / temperature).exp()
+    if estimate and constant == 0:
+        constant.fill_(gathered(raw.detach()).mean() * len(memory))
+    return gathered(noise_contrast(raw, constant.clamp(min=1e-12), len(memory), true))
+
+
 def noise_contrast(raw: Tensor, constant: Tensor, recordings: int, true: int = 1) -> Tensor:
     """Return AVID's loss of each row (section 3.2), in nats: the mean over true entries, the sum over noise.
 

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from avssl.data.transforms import Transform
 from avssl.methods.base import Batch, Method
-from avssl.methods.sound.bank import Bank, noise_contrast, noise_entries
+from avssl.methods.sound.bank import Bank, noise_entries, told_apart
 from avssl.methods.sound.gathering import gathered
 from avssl.methods.sound.pairs import Pairs, jittered, measure_pairs, pairs_of
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
@@ -121,16 +121,14 @@ class CrossModalNCE(Method):
         """Return the mean of both directions of the contrast with the bank, and take the embeddings into it."""
         index = bank.places(pairs.key)
         others = noise_entries(pairs.key, index[:, None], self.noise, len(bank))
-        entries, total = torch.cat([index[:, None], others], 1), []
-        for place, (own, memory) in enumerate(((pictures, bank.sounds), (sounds, bank.pictures))):
-            raw = (torch.einsum("nd,nkd->nk", own.float(), memory[entries]) / self.temperature).exp()
-            if self.training and self.constant[place] == 0:
-                self.constant[place] = gathered(raw.detach()).mean() * len(bank)
-            each = gathered(noise_contrast(raw, self.constant[place].clamp(min=1e-12), len(bank)))
-            total.append(each[gathered(pairs.heard)].mean())
+        entries, heard = torch.cat([index[:, None], others], 1), gathered(pairs.heard)
+        losses = []
+        for own, memory, constant in zip((pictures, sounds), (bank.sounds, bank.pictures), self.constant, strict=True):
+            each = told_apart(own, memory, entries, self.temperature, constant, self.training)
+            losses.append(each[heard].mean())
         if self.training:
             bank.store(index, pictures.detach(), sounds.detach(), pairs.heard)
-        return torch.stack(total).mean().nan_to_num()
+        return torch.stack(losses).mean().nan_to_num()
 
     def embed_pictures(self, pictures: Tensor) -> Tensor:
         """Return unit vectors ``(N, dim)`` of pictures ``(N, frames, 3, H, W)``."""

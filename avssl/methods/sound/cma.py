@@ -1,0 +1,188 @@
+"""CMA: recordings that look alike and sound alike are positives of each other, beside each picture's own sound.
+
+Morgado, Vasconcelos and Misra, "Audio-Visual Instance Discrimination with Cross-Modal Agreement", CVPR 2021, section 4.
+https://arxiv.org/abs/2004.12943
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from avssl.data.transforms import Transform
+from avssl.methods.base import Batch, Method
+from avssl.methods.sound.bank import Bank, noise_entries, told_apart
+from avssl.methods.sound.gathering import gathered
+from avssl.methods.sound.nce import halfway, projector, relations, within_batch
+from avssl.methods.sound.pairs import Pairs, jittered, measure_pairs, pairs_of
+from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
+from avssl.nets.clips import see
+
+ROWS = 1024  # of the bank that are compared with all of it at a time
+
+
+class CMA(Method):
+    """AVID's contrast across modalities, and within each modality a contrast with recordings that agree in both.
+
+    Two recordings agree as much as the lesser of their pictures' and their sounds' similarity in the bank. The ``top``
+    ones of each are its positives within a modality, and are never noise. They are looked for before epoch ``start``
+    and every ``refresh`` epochs from there; until then this is AVID.
+
+    Departures: one run goes from AVID to CMA (the paper starts from a finished AVID run); every positive counts in each
+    step, in place of a few drawn ones; several windows of a recording share its entry of the bank.
+
+    Args:
+        encoder: pictures or clips to vectors.
+        sound: sounds to vectors.
+        recordings: how many the data has.
+        views: transforms of the pictures, in order.
+        gain: of the sound's jitter.
+        masks: strips of spectrograms hidden in training; None hides nothing.
+        dim: length of the embeddings (section 3.3: 128).
+        hidden: width of the layer before.
+        temperature: similarities are divided by it (0.07).
+        noise: entries of the bank that each embedding is told from, across modalities (1,024).
+        within_noise: likewise within a modality (the authors' configs: 64).
+        within: weight of the contrast within modalities (the authors' configs: 1).
+        top: recordings that are taken to agree with each (32).
+        momentum: share of a bank's entry that is kept when it is seen (0.5).
+        start: epochs of AVID alone, at least 1.
+        refresh: epochs after which agreement is looked for anew.
+
+    Raises:
+        ValueError: if numbers cannot be.
+    """
+
+    level: Tensor
+    constant: Tensor
+    agreeing: Tensor
+    epochs: Tensor
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        sound: SoundEncoder,
+        recordings: int,
+        views: Sequence[Transform] = (),
+        gain: float = 0.1,
+        masks: SpectrogramMask | None = None,
+        dim: int = 128,
+        hidden: int = 512,
+        temperature: float = 0.07,
+        noise: int = 1024,
+        within_noise: int = 64,
+        within: float = 1.0,
+        top: int = 32,
+        momentum: float = 0.5,
+        start: int = 10,
+        refresh: int = 5,
+    ):
+        super().__init__()
+        if temperature <= 0 or within < 0 or min(noise, within_noise, top, start, refresh) < 1:
+            raise ValueError(
+                "needs temperature > 0, within >= 0 and noise, within_noise, top, start, refresh >= 1; got "
+                f"{temperature}, {within}, {noise}, {within_noise}, {top}, {start}, {refresh}"
+            )
+        if top + 1 >= recordings or within_noise > noise:
+            raise ValueError(
+                f"needs top < recordings - 1 and within_noise <= noise; got {top} and {recordings}, {within_noise} and "
+                f"{noise}"
+            )
+        self.encoder, self.sound, self.gain, self.masks = encoder, sound, gain, masks
+        self.views: Sequence[Transform] = tuple(views)
+        self.temperature, self.noise, self.within_noise = temperature, noise, within_noise
+        self.within, self.top, self.start, self.refresh = within, top, start, refresh
+        self.pictures_to = projector(encoder.dim, hidden, dim)
+        self.sounds_to = projector(sound.dim, hidden, dim)
+        self.bank = Bank(recordings, dim, momentum)
+        self.register_buffer("level", torch.tensor(0.0))  # a cosine half way between true pairs and false ones
+        self.register_buffer("constant", torch.zeros(2, 2))  # (across, within) x bank; 0 until it is known
+        self.register_buffer("agreeing", torch.full((recordings, top), -1))  # -1: not looked for yet
+        self.register_buffer("epochs", torch.zeros((), dtype=torch.int64))  # begun
+
+    def before_epoch(self, extract: Callable[[], Iterable[Batch]]) -> None:
+        """Look for agreement where it is due; the bank knows all recordings, so the data need not be read."""
+        passed = int(self.epochs)
+        if passed >= self.start and (passed - self.start) % self.refresh == 0:
+            self.agreeing.copy_(agreement(self.bank.pictures, self.bank.sounds, self.top))
+        self.epochs += 1
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Return ``loss`` in nats, its parts ``across`` and ``within``, and ``accuracy`` within the batch."""
+        pairs = pairs_of(batch, self.views, self.training, self.sound.spec.rate)
+        pictures = self.embed_pictures(pairs.pictures)
+        sound, alter = jittered(pairs, self.gain, self.masks) if self.training else (pairs.sound, None)
+        sounds = self.embed_sounds(sound, alter)
+        across, within = self.contrasts(pictures, sounds, pairs)
+        if self.training:
+            self.bank.store(pairs.key[:, 2], pictures.detach(), sounds.detach(), pairs.heard)
+        key, heard = gathered(pairs.key), gathered(pairs.heard)
+        similar = gathered(pictures.detach()) @ gathered(sounds.detach()).T
+        positive, counted = relations(key, torch.zeros_like(heard), "ignored", "none")
+        _, accuracy = within_batch(similar / self.temperature, positive, counted, heard)
+        if self.training:
+            self.level.lerp_(halfway(similar, positive, counted, heard, self.level), 0.05)
+        return {"loss": across + self.within * within, "across": across, "within": within, "accuracy": accuracy}
+
+    def contrasts(self, pictures: Tensor, sounds: Tensor, pairs: Pairs) -> tuple[Tensor, Tensor]:
+        """Return the contrast across modalities and the one within them, each the mean of both directions."""
+        index, bank = self.bank.places(pairs.key), self.bank
+        friends = self.agreeing[index]
+        known = bool((friends >= 0).all())
+        excluded = torch.cat([index[:, None], friends], 1) if known else index[:, None]
+        noise = noise_entries(pairs.key, excluded, self.noise, len(bank))
+        entries = torch.cat([index[:, None], noise], 1), torch.cat([friends, noise[:, : self.within_noise]], 1)
+        heard = gathered(pairs.heard)
+        across, within = [], []
+        for own, same, other, constant in zip(
+            (pictures, sounds), (bank.pictures, bank.sounds), (bank.sounds, bank.pictures), self.constant.T, strict=True
+        ):
+            each = told_apart(own, other, entries[0], self.temperature, constant[0], self.training)
+            across.append(each[heard].mean())
+            if known:
+                each = told_apart(own, same, entries[1], self.temperature, constant[1], self.training, true=self.top)
+                within.append(each[heard].mean())
+        nothing = pictures.sum() * 0
+        return torch.stack(across).mean().nan_to_num(), torch.stack(within or [nothing]).mean().nan_to_num()
+
+    def embed_pictures(self, pictures: Tensor) -> Tensor:
+        """Return unit vectors ``(N, dim)`` of pictures ``(N, frames, 3, H, W)``."""
+        return F.normalize(self.pictures_to(see(self.encoder, pictures)), dim=1)
+
+    def embed_sounds(self, sound: Tensor, alter: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+        """Return unit vectors ``(N, dim)`` of windows of sound ``(N, channels, samples)``."""
+        return F.normalize(self.sounds_to(self.sound(sound, alter)), dim=1)
+
+    def judge(self, pictures: Tensor, sound: Tensor) -> Tensor:
+        """Return cosines beyond the level half way between true and false pairs in training, over the temperature."""
+        cosines = (self.embed_pictures(pictures) * self.embed_sounds(sound)).sum(1)
+        return (cosines - self.level) / self.temperature
+
+    def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
+        """Return the scores of `avssl.methods.sound.pairs.measure_pairs`."""
+        return measure_pairs(self.judge, batches, self.views, self.sound.spec.rate)
+
+
+def agreement(pictures: Tensor, sounds: Tensor, top: int) -> Tensor:
+    """Return the recordings that agree most with each, best first, int64 ``(recordings, top)``.
+
+    Args:
+        pictures: unit vectors of each recording's pictures, ``(recordings, dim)``.
+        sounds: likewise of sounds.
+        top: how many; never the recording itself.
+
+    Examples:
+        >>> pictures = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
+        >>> sounds = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.8, 0.6], [1.0, 0.0]])
+        >>> agreement(pictures, sounds, top=1)[0].tolist()  # what looks the same sounds otherwise
+        [2]
+    """
+    found = []
+    for first in range(0, len(pictures), ROWS):
+        part = slice(first, first + ROWS)
+        agree = torch.minimum(pictures[part] @ pictures.T, sounds[part] @ sounds.T)
+        own = torch.arange(first, first + len(agree), device=agree.device)
+        agree.scatter_(1, own[:, None], -torch.inf)
+        found.append(agree.topk(top, 1).indices)
+    return torch.cat(found)

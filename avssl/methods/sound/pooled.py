@@ -1,0 +1,93 @@
+"""Features of whole recordings: one look at everything, for methods that cluster."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from avssl.data.transforms import Transform
+from avssl.methods.base import Batch
+from avssl.methods.sound.pairs import pairs_of
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Pooled:
+    """Recordings, a row each; only those of which something is heard.
+
+    Args:
+        index: place in the data set, ``(N,)``.
+        pictures: mean over the clips of what was made of the pictures, ``(N, dim)``.
+        sounds: likewise of the sounds, ``(N, dim)``.
+        label: classes, for measuring alone, -1 without, ``(N,)``.
+        silent: share of windows that were left out.
+    """
+
+    index: Tensor
+    pictures: Tensor
+    sounds: Tensor
+    label: Tensor
+    silent: float
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+@torch.no_grad()
+def pooled(
+    batches: Iterable[Batch],
+    see: Callable[[Tensor], Tensor],
+    hear: Callable[[Tensor], Tensor],
+    views: Sequence[Transform],
+    rate: int,
+) -> Pooled:
+    """Return features of recordings, the mean over those of their clips that are heard.
+
+    Args:
+        batches: each recording once; batches of which nothing could be read are passed over.
+        see: pictures ``(N, frames, 3, H, W)`` to rows.
+        hear: windows of sound ``(N, channels, samples)`` to rows.
+        views: of the pictures; the look of evaluation is taken.
+        rate: samples a second that the sound encoder is made for.
+
+    Raises:
+        ValueError: if nothing is heard at all.
+    """
+    parts: dict[str, list[Tensor]] = {}
+    for batch in batches:
+        if "frames" not in batch:
+            continue
+        key = batch["key"]
+        pairs = pairs_of(batch, views, False, rate)
+        videos = len(key)
+        heard = pairs.heard.view(videos, -1, 1)
+        found = {"index": key[:, 2], "label": batch.get("label", torch.full_like(key[:, 2], -1))}
+        for name, rows in (("pictures", see(pairs.pictures)), ("sounds", hear(pairs.sound))):
+            each = rows.float().view(videos, heard.shape[1], -1) * heard
+            found[name] = each.sum(1) / heard.sum(1).clamp(min=1)
+        kept = heard.any(1).flatten()
+        for name, rows in found.items():
+            parts.setdefault(name, []).append(rows[kept])
+        parts.setdefault("silent", []).append((~pairs.heard).float())
+    everything = {name: torch.cat(rows) for name, rows in parts.items()}
+    if not everything or not len(everything["index"]):
+        raise ValueError("there is nothing to cluster: every window of sound is silent or missing")
+    silent = everything.pop("silent").mean().item()
+    return Pooled(**everything, silent=silent)
+
+
+@contextmanager
+def looking(method: nn.Module, first: bool) -> Iterator[None]:
+    """Put a method into evaluation mode and back.
+
+    Args:
+        method: what looks at the data.
+        first: whether nothing was learned yet: then batch statistics stand in for the running ones, which say nothing.
+    """
+    training = method.training
+    method.train(first)
+    try:
+        yield
+    finally:
+        method.train(training)

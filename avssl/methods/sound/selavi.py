@@ -1,0 +1,157 @@
+"""SeLaVi: pictures and sounds learn to name the same labels, which optimal transport draws from what both say.
+
+Asano, Patrick, Rupprecht and Vedaldi, "Labelling unlabelled videos from scratch with multi-modal self-supervision",
+NeurIPS 2020. https://arxiv.org/abs/2006.13662
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from avssl.data.transforms import Transform
+from avssl.methods.base import Batch, Method
+from avssl.methods.sound.pairs import jittered, measure_pairs, pairs_of
+from avssl.methods.sound.pooled import Pooled, looking, pooled
+from avssl.methods.sound.transport import shares, transport
+from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
+from avssl.nets.clips import see
+
+
+class SeLaVi(Method):
+    """Several clusterings, each with a layer on both encoders; a label is what both modalities together find likely.
+
+    Before the first epoch and every ``refresh`` epochs all data are looked at. The log-probabilities of pictures and of
+    sounds are added (section 3.2: the modalities are transformations to which labels are invariant) and transport
+    spreads recordings over clusters whose sizes are drawn about even (section 3.3). At first, while both are random,
+    the clusters of each sound layer are put in the order that agrees best with the pictures' (section 3.3, alignment).
+
+    Departures: all clusterings see the same pairs (section 3.4 gives some of them pairs of unlike pieces); a
+    recording's probabilities are those of its features' mean over windows; the layers that name labels are linear.
+    Every process of a training looks at all of the data.
+
+    Args:
+        encoder: pictures or clips to vectors.
+        sound: sounds to vectors.
+        recordings: how many the data has.
+        clusters: how many (the paper: as many as classes, 309 on VGGSound).
+        views: transforms of the pictures, in order.
+        gain: of the sound's jitter.
+        masks: strips of spectrograms hidden in training; None hides nothing.
+        heads: clusterings (the paper: 10).
+        sharpness: of the transport (SeLa: 20).
+        spread: standard deviation of clusters' sizes over their mean (the authors' code: 0.1); 0 makes them even.
+        refresh: epochs after which labels are drawn anew.
+
+    Raises:
+        ValueError: if numbers cannot be.
+    """
+
+    known: Tensor
+    epochs: Tensor
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        sound: SoundEncoder,
+        recordings: int,
+        clusters: int = 64,
+        views: Sequence[Transform] = (),
+        gain: float = 0.1,
+        masks: SpectrogramMask | None = None,
+        heads: int = 10,
+        sharpness: float = 20.0,
+        spread: float = 0.1,
+        refresh: int = 1,
+    ):
+        super().__init__()
+        if min(heads, refresh) < 1 or clusters < 2 or sharpness <= 0 or spread < 0 or recordings < clusters:
+            raise ValueError(
+                "needs heads and refresh >= 1, clusters >= 2, recordings >= clusters, sharpness > 0 and spread >= 0; "
+                f"got {heads}, {refresh}, {clusters}, {recordings}, {sharpness}, {spread}"
+            )
+        self.encoder, self.sound, self.gain, self.masks = encoder, sound, gain, masks
+        self.views: Sequence[Transform] = tuple(views)
+        self.heads, self.clusters = heads, clusters
+        self.sharpness, self.spread, self.refresh = sharpness, spread, refresh
+        self.pictures_to = nn.Linear(encoder.dim, heads * clusters)
+        self.sounds_to = nn.Linear(sound.dim, heads * clusters)
+        self.register_buffer("known", torch.full((heads, recordings), -1))  # labels; -1: none
+        self.register_buffer("epochs", torch.zeros((), dtype=torch.int64))  # begun
+
+    def before_epoch(self, extract: Callable[[], Iterable[Batch]]) -> None:
+        """Look at all data and draw labels, where that is due."""
+        passed = int(self.epochs)
+        if passed % self.refresh == 0:
+            with looking(self, first=passed == 0):
+                found = pooled(extract(), self.see, self.sound, self.views, self.sound.spec.rate)
+            if len(found) < self.clusters:
+                raise ValueError(f"{len(found)} recordings that are heard cannot make {self.clusters} clusters")
+            if passed == 0:
+                self.align(found)
+            self.known.fill_(-1)
+            self.known[:, found.index] = self.labels_of(found)
+        self.epochs += 1
+
+    @torch.no_grad()
+    def align(self, found: Pooled) -> None:
+        """Put the clusters of each sound layer into the order in which they agree best with the pictures' clusters."""
+        from scipy.optimize import linear_sum_assignment  # slow to import
+
+        seen, heard = (self.by_head(layer(rows)) for layer, rows in self.streams(found.pictures, found.sounds))
+        order = []
+        for head, (one, other) in enumerate(zip(seen.softmax(2), heard.softmax(2), strict=True)):
+            gain = (one - one.mean(0)).T @ (other - other.mean(0))
+            order.append(torch.from_numpy(linear_sum_assignment(gain.cpu(), maximize=True)[1]) + head * self.clusters)
+        rows = torch.cat(order).to(self.sounds_to.weight.device)
+        self.sounds_to.weight.copy_(self.sounds_to.weight[rows])
+        self.sounds_to.bias.copy_(self.sounds_to.bias[rows])
+
+    @torch.no_grad()
+    def labels_of(self, found: Pooled) -> Tensor:
+        """Return labels of recordings, int64 ``(heads, recordings)``."""
+        seen, heard = (self.by_head(layer(rows)) for layer, rows in self.streams(found.pictures, found.sounds))
+        likely = seen.log_softmax(2) + heard.log_softmax(2)
+        labels = []
+        for head, table in enumerate(likely):
+            sizes = shares(self.clusters, self.spread, torch.tensor([[head]]))
+            columns = sizes.argsort()[table.exp().sum(0).argsort().argsort().cpu()]  # the likeliest is to be largest
+            labels.append(transport(table, sizes[columns], self.sharpness).argmax(1))
+        return torch.stack(labels)
+
+    def streams(self, pictures: Tensor, sounds: Tensor) -> tuple[tuple[nn.Linear, Tensor], tuple[nn.Linear, Tensor]]:
+        """Return each stream's layer and features."""
+        return (self.pictures_to, pictures), (self.sounds_to, sounds)
+
+    def by_head(self, logits: Tensor) -> Tensor:
+        """Return logits ``(N, heads * clusters)`` as ``(heads, N, clusters)``."""
+        return logits.float().unflatten(1, (self.heads, self.clusters)).transpose(0, 1)
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Return ``loss`` in nats (log of the number of clusters when undecided), and ``accuracy`` of both namings."""
+        pairs = pairs_of(batch, self.views, self.training, self.sound.spec.rate)
+        sound, alter = jittered(pairs, self.gain, self.masks) if self.training else (pairs.sound, None)
+        truth = self.known[:, pairs.key[:, 2]].masked_fill(~pairs.heard, -1)
+        losses, right = [], []
+        for layer, rows in self.streams(self.see(pairs.pictures), self.sound(sound, alter)):
+            logits, count = self.by_head(layer(rows)), (truth >= 0).sum().clamp(min=1)
+            each = F.cross_entropy(logits.flatten(0, 1), truth.flatten(), reduction="sum", ignore_index=-1)
+            losses.append(each / count)
+            right.append(((logits.argmax(2) == truth) & (truth >= 0)).sum() / count)
+        return {"loss": torch.stack(losses).mean(), "accuracy": torch.stack(right).mean()}
+
+    def see(self, pictures: Tensor) -> Tensor:
+        """Return features of pictures ``(N, frames, 3, H, W)``, ``(N, dim)``."""
+        return see(self.encoder, pictures)
+
+    def judge(self, pictures: Tensor, sound: Tensor) -> Tensor:
+        """Return how much likelier than by chance both modalities name one label, in nats, a mean over heads."""
+        seen, heard = (self.by_head(layer(rows)) for layer, rows in self.streams(self.see(pictures), self.sound(sound)))
+        agree = (seen.log_softmax(2) + heard.log_softmax(2)).logsumexp(2)
+        return agree.mean(0) + torch.tensor(float(self.clusters)).log()
+
+    @torch.no_grad()
+    def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
+        """Return the scores of `avssl.methods.sound.pairs.measure_pairs`."""
+        return measure_pairs(self.judge, batches, self.views, self.sound.spec.rate)
