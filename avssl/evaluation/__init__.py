@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from avssl.evaluation.sound.correspondence import Correspondence
     from avssl.evaluation.sound.crossmodal import CrossModal
     from avssl.evaluation.sound.localisation import Localisation
+    from avssl.evaluation.sound.offsets import Offsets
 
 WHERE = {  # public name -> the module that holds it, imported when the name is first used
     "Attention": "avssl.evaluation.attention.evaluator",
@@ -33,6 +34,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "Localisation": "avssl.evaluation.sound.localisation",
     "MethodEvaluator": "avssl.evaluation.base",
     "Normals": "avssl.evaluation.dense.normals",
+    "Offsets": "avssl.evaluation.sound.offsets",
     "Probes": "avssl.evaluation.probes.evaluator",
     "Retrieval": "avssl.evaluation.retrieval.evaluator",
     "Scores": "avssl.evaluation.base",
@@ -54,6 +56,7 @@ __all__ = [
     "Localisation",
     "MethodEvaluator",
     "Normals",
+    "Offsets",
     "Probes",
     "Retrieval",
     "Scores",

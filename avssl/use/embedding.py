@@ -141,7 +141,7 @@ def computed(path: Path, stream: Stream, method: Taught, every: float) -> np.nda
                 return np.zeros((0, 1))
             return heard(video, moments(*timeline.sound, every), method)
         times = moments(float(timeline.times[0]), float(timeline.end), every)
-        return joined(times, lambda part: embed_pictures(shown(frames_at(video, part), method)))
+        return joined(times, lambda part: embed_pictures(shown(frames_at(video, part, method.within), method)))
 
 
 def heard(source: Any, times: np.ndarray, method: Taught) -> np.ndarray:

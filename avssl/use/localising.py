@@ -118,7 +118,7 @@ def drawn(small, large, taught: Taught, times: np.ndarray, strength: float) -> n
     sound, share = sounds_at(small, times, taught.seconds, taught.rate)
     assert isinstance(taught.method, Locates)
     maps = (
-        taught.method.locate(ready(frames_at(small, times), taught.device), sound.to(taught.device))
+        taught.method.locate(ready(frames_at(small, times, taught.within), taught.device), sound.to(taught.device))
         .float()
         .sigmoid()
         .cpu()

@@ -17,8 +17,11 @@ from avssl.methods.sound.base import Embeds, Judges, Locates
 from avssl.methods.sound.pairs import viewed
 from avssl.nets.clips import ClipEncoder
 from avssl.sampling import Clips
+from avssl.sampling.stride import Stride
 from avssl.training.checkpoint import LAST, peek
 from avssl.training.export import load_method
+
+ALONE = np.zeros(1)  # a single frame, at the moment itself
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -29,6 +32,7 @@ class Taught:
         method: in evaluation mode.
         size: of the frames, as `avssl.media.open_video` takes it.
         seconds: length of a window of sound.
+        within: when the frames of a clip are on screen, in seconds from its middle; ``[0]`` for a single frame.
         folder: of the run.
         device: where the method runs.
     """
@@ -36,6 +40,7 @@ class Taught:
     method: Method
     size: Any
     seconds: float
+    within: np.ndarray
     folder: Path
     device: str
 
@@ -63,13 +68,14 @@ def taught(run: str | Path | None, runs: str | Path, kind: type, does: str, devi
     method = load_method(folder)
     if not isinstance(method, kind):
         raise ConfigError(f"run: {type(method).__name__} of {folder} cannot {does}; name one that can, run=FOLDER")
-    if isinstance(method.encoder, ClipEncoder):
-        raise ConfigError(f"run: {folder} looks at clips of several frames; these tools look at single ones")
     data = peek(folder / LAST)["settings"]["data"]
+    sampler = data.get("sampler", {})
+    within = within_of(sampler, folder) if isinstance(method.encoder, ClipEncoder) else np.zeros(1)
     return Taught(
         method=method.to(device),
         size=sized(data.get("size")),
-        seconds=seconds_of(data.get("sampler", {}), folder),
+        seconds=seconds_of(sampler) or lasting(within, folder),
+        within=within,
         folder=folder,
         device=device,
     )
@@ -79,13 +85,38 @@ def sized(size: Any) -> Any:
     return tuple(size) if isinstance(size, list) else size
 
 
-def seconds_of(sampler: Mapping[str, Any], folder: Path) -> float:
-    """Return the length of windows that a sampler's settings name."""
-    while isinstance(sampler, dict):
+def seconds_of(sampler: Mapping[str, Any]) -> float | None:
+    """Return the length of windows that a sampler's settings name, or None if it is that of the clips."""
+    while sampler:
         if sampler.get("seconds"):
             return float(sampler["seconds"])
         sampler = sampler.get("sampler", {})  # pyright: ignore[reportAssignmentType]
-    raise ConfigError(f"run: the sampler of {folder} names no length of sound windows (seconds); train with one")
+    return None
+
+
+def lasting(within: np.ndarray, folder: Path) -> float:
+    """Return the seconds that a clip of several frames lasts."""
+    if len(within) < 2:
+        raise ConfigError(f"run: the sampler of {folder} names no length of sound windows (seconds); train with one")
+    return float((within[-1] - within[0]) * len(within) / (len(within) - 1))
+
+
+def within_of(sampler: Mapping[str, Any], folder: Path) -> np.ndarray:
+    """Return when the frames of a sampler's clips are on screen, in seconds from the middle of the clip.
+
+    Raises:
+        ConfigError: if the clips are not said in time.
+    """
+    while isinstance(sampler, dict) and "sampler" in sampler:
+        sampler = sampler["sampler"]
+    count = sampler.get("frames") or sampler.get("frames_per_segment") or 1
+    stride = Stride.parse(sampler.get("stride", "frames(1)"))
+    if not stride.by_time:
+        raise ConfigError(
+            f"run: the clips of {folder} are counted in frames, whose length in time differs between recordings; train "
+            "with a stride in time, as fps(12.5)"
+        )
+    return (np.arange(int(count)) - count / 2) * stride.duration  # a frame stays on screen for a step
 
 
 def open_whole(path: str | Path, size: Any = None) -> Reader:
@@ -116,10 +147,11 @@ def centres(video: Reader, every: float) -> np.ndarray:
     return first + (np.arange(count) + 0.5) * min(every, last - first)
 
 
-def frames_at(video: Reader, times: np.ndarray) -> Tensor:
-    """Return the frames on screen at moments, uint8 ``(N, 1, 3, H, W)``."""
-    index = np.searchsorted(video.timeline.times, times, side="right").clip(1) - 1
-    clips = Clips(index=index[:, None], times=times[:, None], valid=np.ones((len(index), 1), bool))
+def frames_at(video: Reader, times: np.ndarray, within: np.ndarray = ALONE) -> Tensor:
+    """Return the frames on screen at moments, or clips around them, uint8 ``(N, frames, 3, H, W)``."""
+    moments = times[:, None] + within
+    index = np.searchsorted(video.timeline.times, moments + 1e-6, side="right").clip(1) - 1
+    clips = Clips(index=index, times=moments, valid=np.ones(index.shape, bool))
     return video.read(clips).data
 
 

@@ -59,6 +59,10 @@ def score_sync(
     offsets = np.arange(-round(reach / step), round(reach / step) + 1) * step
     with open_whole(video, method.size) as opened:
         times = centres(opened, every)
+        whole = (times + method.within[0] >= opened.timeline.times[0]) & (
+            times + method.within[-1] < opened.timeline.end
+        )
+        times = times[whole] if whole.any() else times
         times = times[np.linspace(0, len(times) - 1, min(most, len(times))).round().astype(int)]
         scores = scores_at(opened, method, times, offsets)
     if np.isnan(scores).all():
@@ -97,7 +101,7 @@ def scores_at(video, taught: Taught, times: np.ndarray, offsets: np.ndarray) -> 
         times: moments of the frames, in seconds.
         offsets: of the sound, in seconds.
     """
-    frames = frames_at(video, times)
+    frames = frames_at(video, times, taught.within)
     scores = np.full((len(times), len(offsets)), np.nan)
     for column, offset in enumerate(offsets):
         sound, share = sounds_at(video, times + offset, taught.seconds, taught.rate)

@@ -15,6 +15,7 @@ from avssl.evaluation.runs import find_run
 from avssl.media import open_video
 from avssl.use.embedding import embed
 from avssl.use.localising import localise
+from avssl.use.moments import frames_at, lasting, within_of
 from avssl.use.sync import curve_of, score_sync
 
 NETS = {
@@ -61,6 +62,18 @@ def runs(band, tmp_path_factory):
             workers=0,
             accelerator="cpu",
         )
+    clips = sampler | {"sampler": {"name": "Segments", "count": 2, "frames_per_segment": 4, "stride": "fps(12.5)"}}
+    nets = {"encoder": {"name": "SmallClips", "widths": [4, 4, 8, 8]}, "sound": NETS["sound"]}
+    train(
+        data=config.make(data | {"sampler": clips | {"seconds": None}}, "avssl.data.Dataset"),
+        method=config.make({"name": "AVTS", **nets}, "avssl.methods.Method"),
+        optim=config.make({"name": "AdamW", "lr": 1e-3}, "avssl.training.Optim"),
+        out=folder / "AVTS",
+        steps=2,
+        batch_size=2,
+        workers=0,
+        accelerator="cpu",
+    )
     return folder
 
 
@@ -115,6 +128,21 @@ def test_a_recording_is_scored_along_time_and_by_offset(band, runs, tmp_path, ca
     lines = (tmp_path / "00000_sync.csv").read_text().splitlines()
     assert lines[0] == "time,-0.400,-0.200,+0.000,+0.200,+0.400" and len(lines) == 1 + 15
     assert (tmp_path / "00000_sync.png").stat().st_size > 5000
+
+
+def test_a_method_of_clips_sees_and_hears_what_its_sampler_gave_it(band, runs, tmp_path):
+    inner = {"name": "UniformClips", "count": 3, "frames": 4, "stride": "fps(12.5)"}
+    sampler = config.make({"name": "WithSound", "sampler": inner}, "avssl.sampling.Sampler")
+    within = within_of({"name": "WithSound", "sampler": inner}, tmp_path)
+    with open_video(recording(band)) as video:
+        clips = sampler(video.timeline)
+        middles = clips.sound.mean(1)
+        assert torch.equal(frames_at(video, middles, within), video.read(clips).data)
+    assert lasting(within, tmp_path) == pytest.approx(np.diff(clips.sound).mean())
+    found = score_sync(video=recording(band), out=tmp_path, run=runs / "AVTS", reach=0.2, step=0.2, device="cpu")
+    assert abs(found["offset"]) <= 0.2
+    with pytest.raises(ConfigError, match="train with a stride in time"):
+        within_of({"frames": 4, "stride": "frames(2)"}, tmp_path)
 
 
 def test_the_curve_counts_moments_that_have_every_offset():

@@ -78,7 +78,9 @@ class Correspondence(MethodEvaluator):
         rows["sound only"] = [judged(method, heard, partner, device, frames=grey)]
         rows["picture only"] = [judged(method, heard, partner, device, sound=noise.expand_as(heard.sound))]
         rows["shuffled pairs"] = [judged(method, heard, partner, device, sound=shuffled)]
-        made = (calibrated(fresh(self.seed + one), heard, device) for one in range(self.initialisations))
+        made = (
+            calibrated(fresh(self.seed + one), heard.frames, heard.sound, device) for one in range(self.initialisations)
+        )
         rows[RANDOM] = [judged(one, heard, partner, device) for one in made]
         same = (heard.label == heard.label[partner]).numpy() if (heard.label >= 0).all() else None
         return self.scores(rows, heard, same, threshold, method)

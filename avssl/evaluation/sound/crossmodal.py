@@ -69,7 +69,9 @@ class CrossModal(MethodEvaluator):
         if (heard.label < 0).any():
             raise ConfigError("evaluator.data: recordings without a class, which says what is right; name classes")
         rows: dict[str, list[Both]] = {TRAINED: [embed(method, heard, device)]}
-        made = (calibrated(fresh(self.seed + one), heard, device) for one in range(self.initialisations))
+        made = (
+            calibrated(fresh(self.seed + one), heard.frames, heard.sound, device) for one in range(self.initialisations)
+        )
         rows[RANDOM] = [embed(one, heard, device) for one in made]
         plain = baselines(heard, method.sound.spec)
         numbers: dict[str, float] = {}

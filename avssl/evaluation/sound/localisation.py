@@ -78,7 +78,7 @@ class Localisation(MethodEvaluator):
         }
         rows[RANDOM] = []
         for number in range(self.initialisations):
-            one = calibrated(fresh(self.seed + number), heard, device)
+            one = calibrated(fresh(self.seed + number), heard.frames, heard.sound, device)
             rows[RANDOM].append(judge(maps_of(one, heard, heard.sound, device), sources, level))
         rows |= {name: [found] for name, found in blind_rows(heard, sources).items()}
         order = ("random point", "whole picture", "centre", RANDOM, SHUFFLED, "best half", TRAINED)
