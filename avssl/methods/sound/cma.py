@@ -5,6 +5,7 @@ https://arxiv.org/abs/2004.12943
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -30,7 +31,10 @@ class CMA(Method):
     and every ``refresh`` epochs from there; until then this is AVID.
 
     Departures: one run goes from AVID to CMA (the paper starts from a finished AVID run); every positive counts in each
-    step, in place of a few drawn ones; several windows of a recording share its entry of the bank.
+    step, in place of a few drawn ones; several windows of a recording share its entry of the bank. With
+    ``across="batch"`` the contrast across modalities is InfoNCE among the pairs of the batch, those that agree left
+    out, and the bank serves for agreement and within modalities alone: a bank follows an encoder by epochs, and in a
+    run of few epochs nothing is learned against it.
 
     Args:
         encoder: pictures or clips to vectors.
@@ -41,6 +45,7 @@ class CMA(Method):
         masks: strips of spectrograms hidden in training; None hides nothing.
         dim: length of the embeddings (section 3.3: 128).
         hidden: width of the layer before.
+        across: whether pictures and sounds are told from those of the bank (AVID) or of the batch.
         temperature: similarities are divided by it (0.07).
         noise: entries of the bank that each embedding is told from, across modalities (1,024).
         within_noise: likewise within a modality (the authors' configs: 64).
@@ -69,6 +74,7 @@ class CMA(Method):
         masks: SpectrogramMask | None = None,
         dim: int = 128,
         hidden: int = 512,
+        across: Literal["bank", "batch"] = "bank",
         temperature: float = 0.07,
         noise: int = 1024,
         within_noise: int = 64,
@@ -91,6 +97,7 @@ class CMA(Method):
             )
         self.encoder, self.sound, self.gain, self.masks = encoder, sound, gain, masks
         self.views: Sequence[Transform] = tuple(views)
+        self.across: Literal["bank", "batch"] = across
         self.temperature, self.noise, self.within_noise = temperature, noise, within_noise
         self.within, self.top, self.start, self.refresh = within, top, start, refresh
         self.pictures_to = projector(encoder.dim, hidden, dim)
@@ -118,15 +125,21 @@ class CMA(Method):
         if self.training:
             self.bank.store(pairs.key[:, 2], pictures.detach(), sounds.detach(), pairs.heard)
         key, heard = gathered(pairs.key), gathered(pairs.heard)
-        similar = gathered(pictures.detach()) @ gathered(sounds.detach()).T
+        similar = gathered(pictures) @ gathered(sounds).T
         positive, counted = relations(key, torch.zeros_like(heard), "ignored", "none")
-        _, accuracy = within_batch(similar / self.temperature, positive, counted, heard)
+        told, accuracy = within_batch(similar / self.temperature, positive, counted & ~self.agree(key[:, 2]), heard)
         if self.training:
-            self.level.lerp_(halfway(similar, positive, counted, heard, self.level), 0.05)
+            self.level.lerp_(halfway(similar.detach(), positive, counted, heard, self.level), 0.05)
+        across = told if self.across == "batch" else across
         return {"loss": across + self.within * within, "across": across, "within": within, "accuracy": accuracy}
 
+    def agree(self, index: Tensor) -> Tensor:
+        """Return which of some recordings agree with which, either way, bool ``(N, N)``."""
+        either = (self.agreeing[index][:, None] == index[None, :, None]).any(2)
+        return either | either.T
+
     def contrasts(self, pictures: Tensor, sounds: Tensor, pairs: Pairs) -> tuple[Tensor, Tensor]:
-        """Return the contrast across modalities and the one within them, each the mean of both directions."""
+        """Return the contrasts with the bank, across modalities and within, each the mean of both directions."""
         index, bank = self.bank.places(pairs.key), self.bank
         friends = self.agreeing[index]
         known = bool((friends >= 0).all())
@@ -138,13 +151,15 @@ class CMA(Method):
         for own, same, other, constant in zip(
             (pictures, sounds), (bank.pictures, bank.sounds), (bank.sounds, bank.pictures), self.constant.T, strict=True
         ):
-            each = told_apart(own, other, entries[0], self.temperature, constant[0], self.training)
-            across.append(each[heard].mean())
+            if self.across == "bank":
+                each = told_apart(own, other, entries[0], self.temperature, constant[0], self.training)
+                across.append(each[heard].mean())
             if known:
                 each = told_apart(own, same, entries[1], self.temperature, constant[1], self.training, true=self.top)
                 within.append(each[heard].mean())
-        nothing = pictures.sum() * 0
-        return torch.stack(across).mean().nan_to_num(), torch.stack(within or [nothing]).mean().nan_to_num()
+        nothing = [pictures.sum() * 0]  # of what is not asked, or of sounds that cannot be heard
+        across, within = (torch.stack(parts or nothing).mean().nan_to_num() for parts in (across, within))
+        return across, within
 
     def embed_pictures(self, pictures: Tensor) -> Tensor:
         """Return unit vectors ``(N, dim)`` of pictures ``(N, frames, 3, H, W)``."""

@@ -138,8 +138,9 @@ def test_recordings_of_all_clusters_weigh_the_same():
         (XDC, {"clusters": 4, "components": 4, "refresh": 2, "labels": "joint"}),
         (SeLaVi, {"clusters": 2, "heads": 2, "spread": 0.0}),
         (CMA, {"dim": 16, "hidden": 16, "noise": 32, "within_noise": 16, "top": 4, "start": 2, "refresh": 2}),
+        (CMA, {"dim": 16, "hidden": 16, "across": "batch", "noise": 16, "within_noise": 16, "top": 4, "start": 2}),
     ],
-    ids=["xdc", "cdc", "selavi", "cma"],
+    ids=["xdc", "cdc", "selavi", "cma", "cma-batch"],
 )
 def test_what_belongs_together_is_learned_and_no_cue_stays_at_chance(kind, settings):
     held_out = {cue: [world(64, 1000 + one, cue)[0] for one in range(3)] for cue in (True, False)}
@@ -224,3 +225,23 @@ def test_agreeing_recordings_are_positives_within_and_never_noise():
     method.before_epoch(list)
     assert torch.equal(method.agreeing, agreement(method.bank.pictures, method.bank.sounds, 4))
     assert method(batches()[0])["within"].item() > 0
+
+
+def test_within_the_batch_pairs_that_agree_are_not_told_apart():
+    method = made(CMA, dim=8, hidden=8, across="batch", noise=50, within_noise=50, top=1, start=1).eval()
+    batch = batches()[0]
+    index = batch["key"][:, 2]
+    before = method(batch)["across"].item()
+    method.agreeing[:, 0] = index.roll(-1)[:1]  # everything agrees with one recording of the batch
+    place = int((index == index.roll(-1)[0]).nonzero()[0])
+    expected = torch.zeros(len(index), len(index), dtype=torch.bool)
+    expected[:, place] = expected[place] = True
+    assert torch.equal(method.agree(index), expected)
+    method.agreeing[:, 0] = -1
+    method.agreeing[index[0], 0] = index[1]
+    pictures = method.embed_pictures(batch["frames"][:, 0].float() / 255)
+    table = pictures @ method.embed_sounds(batch["sound"][:, 0]).T / method.temperature
+    table[0, 1] = table[1, 0] = float("-inf")
+    expected = -(table.log_softmax(1).diagonal().mean() + table.log_softmax(0).diagonal().mean()) / 2
+    assert method(batch)["across"].item() == pytest.approx(expected.item(), rel=1e-4)
+    assert before > expected.item()
