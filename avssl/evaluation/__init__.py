@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from avssl.evaluation.probes.finetune import FineTune
     from avssl.evaluation.retrieval.evaluator import Retrieval
     from avssl.evaluation.running import evaluate, evaluate_method
+    from avssl.evaluation.sound.classes import Classes
     from avssl.evaluation.sound.correspondence import Correspondence
     from avssl.evaluation.sound.crossmodal import CrossModal
     from avssl.evaluation.sound.localisation import Localisation
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 WHERE = {  # public name -> the module that holds it, imported when the name is first used
     "Attention": "avssl.evaluation.attention.evaluator",
+    "Classes": "avssl.evaluation.sound.classes",
     "Correspondence": "avssl.evaluation.sound.correspondence",
     "CrossModal": "avssl.evaluation.sound.crossmodal",
     "Detection": "avssl.evaluation.dense.detection",
@@ -45,6 +47,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
 
 __all__ = [
     "Attention",
+    "Classes",
     "Correspondence",
     "CrossModal",
     "Detection",
