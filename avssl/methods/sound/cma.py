@@ -33,8 +33,8 @@ class CMA(Method):
     Departures: one run goes from AVID to CMA (the paper starts from a finished AVID run); every positive counts in each
     step, in place of a few drawn ones; several windows of a recording share its entry of the bank. With
     ``across="batch"`` the contrast across modalities is InfoNCE among the pairs of the batch, those that agree left
-    out, and the bank serves for agreement and within modalities alone: a bank follows an encoder by epochs, and in a
-    run of few epochs nothing is learned against it.
+    out, and the bank serves for agreement and within modalities alone: a bank follows its encoders by epochs, and
+    short runs have few of them.
 
     Args:
         encoder: pictures or clips to vectors.
