@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from avssl.evaluation.sound.crossmodal import CrossModal
     from avssl.evaluation.sound.localisation import Localisation
     from avssl.evaluation.sound.offsets import Offsets
+    from avssl.evaluation.sound.probe import SoundProbe
 
 WHERE = {  # public name -> the module that holds it, imported when the name is first used
     "Attention": "avssl.evaluation.attention.evaluator",
@@ -41,6 +42,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "Retrieval": "avssl.evaluation.retrieval.evaluator",
     "Scores": "avssl.evaluation.base",
     "Segmentation": "avssl.evaluation.dense.segmentation",
+    "SoundProbe": "avssl.evaluation.sound.probe",
     "evaluate": "avssl.evaluation.running",
     "evaluate_method": "avssl.evaluation.running",
 }
@@ -64,6 +66,7 @@ __all__ = [
     "Retrieval",
     "Scores",
     "Segmentation",
+    "SoundProbe",
     "evaluate",
     "evaluate_method",
 ]

@@ -1,0 +1,221 @@
+"""Probing an encoder of sounds: which classes a linear machine reads from windows of sound, in folds or train and test.
+
+Arandjelovic and Zisserman, "Look, Listen and Learn", ICCV 2017, section 4.2, https://arxiv.org/abs/1705.08168: a linear
+machine, one against the rest, on standardised features of overlapping windows of one second; the scores of a recording
+are the mean over its windows.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from avssl.config import ConfigError, describe
+from avssl.data import Dataset
+from avssl.evaluation.base import FreshMethod, MethodEvaluator, Scores
+from avssl.evaluation.extraction import Asked, Extracted, extract
+from avssl.evaluation.features import OUTPUT
+from avssl.evaluation.kept import Kept
+from avssl.evaluation.looks import Recipe
+from avssl.evaluation.probes.base import Labels, Probe, standardised
+from avssl.evaluation.probes.judging import Judge, check_split, labels_of
+from avssl.evaluation.probes.svm import SVM
+from avssl.evaluation.rows import RANDOM, TRAINED
+from avssl.evaluation.sound.crossmodal import LOGMEL
+from avssl.methods import Method
+from avssl.methods.sound.base import Embeds, Judges
+from avssl.nets import LogMel, SoundEncoder
+
+CHANCE = "chance"
+POOL = 512  # windows at most that give random rows their batch statistics
+
+
+class SoundProbe(MethodEvaluator):
+    """Reads classes from the sound encoder of a method, window by window; a recording's scores are their mean.
+
+    Rows: the commonest class of training, random initialisations with the batch statistics of the data, mean and
+    deviation of log-mel bands, and the trained encoder. Departures from section 4.2: the layer is the encoder's output
+    (after pooling over the whole map) unless another is named, layers of maps are averaged and not max-pooled, rows are
+    brought to length 1 after standardising, and the machine's cost is 1, which the paper does not state.
+
+    Args:
+        train: labelled sounds to learn from; None with ``folds``.
+        test: labelled sounds to judge; None with ``folds``.
+        folds: data sets of which each is the test once while the others are learned from (ESC-50's protocol).
+        layer: of the encoder, ``"output"`` or one of its layers.
+        probe: what reads the features; None for `SVM` with a cost of 1.
+        initialisations: random ones to compare with.
+        seed: of random initialisations and fits.
+        workers: processes that read ahead.
+        quiet: show no progress.
+    """
+
+    name = "eval_sound_probe"
+
+    def __init__(
+        self,
+        train: Dataset | None = None,
+        test: Dataset | None = None,
+        folds: Sequence[Dataset] = (),
+        layer: str = OUTPUT,
+        probe: Probe | None = None,
+        initialisations: int = 3,
+        seed: int = 0,
+        workers: int = 0,
+        quiet: bool = False,
+    ):
+        if bool(folds) == (train is not None or test is not None) or len(folds) == 1:
+            raise ValueError("give train and test, or at least two folds")
+        sides = list(folds) or [side for side in (train, test) if side is not None]
+        if len(sides) < 2:
+            raise ValueError("give both train and test")
+        if initialisations < 1:
+            raise ValueError(f"initialisations must be at least 1; got {initialisations}")
+        self.sides, self.folded, self.layer = sides, bool(folds), layer
+        self.probe = probe or SVM(costs=(1.0,))
+        self.initialisations, self.seed, self.workers, self.quiet = initialisations, seed, workers, quiet
+
+    def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
+        sound = encoder_of(method)
+        for side in self.sides:
+            if (rate := getattr(side, "rate", sound.spec.rate)) != sound.spec.rate:
+                raise ConfigError(
+                    f"evaluator: sounds come at {rate} Hz, the encoder hears {sound.spec.rate} Hz; set rate to that"
+                )
+        pool = pool_of(self.sides[0])
+        encoders = {f"{RANDOM} {one}": calibrated(encoder_of(fresh(self.seed + one)), pool, device)
+                    for one in range(self.initialisations)}  # fmt: skip
+        asked = {name: Asked(one, (self.layer,)) for name, one in encoders.items()}
+        asked |= {LOGMEL: Asked(LogMel(sound.spec)), TRAINED: Asked(sound, (self.layer,))}
+        recipe, kept = Recipe(unit="clip", stream="sound"), Kept(folder)
+        sides = [
+            extract(asked, side, recipe, kept, device, f"side {number}", workers=self.workers, quiet=self.quiet)
+            for number, side in enumerate(self.sides)
+        ]
+        splits = [([one for one in range(len(sides)) if one != test], test) for test in range(len(sides))]
+        found = self.read(sides, splits if self.folded else [([0], 1)], list(asked))
+        rows = {row: np.array([one for name, one in found.items() if name.partition(" ")[0] == row]).mean(0)
+                for row in (CHANCE, RANDOM, LOGMEL, TRAINED)}  # fmt: skip
+        return self.told(rows, sides, type(method).__name__)
+
+    def read(
+        self, sides: list[Extracted], splits: list[tuple[list[int], int]], names: list[str]
+    ) -> dict[str, list[float]]:
+        """Return the accuracy on recordings of each test side, by name of the features; and of chance."""
+        labels = [labels_of(side.rows, f"side {number}") for number, side in enumerate(sides)]
+        if any(one.one is None for one in labels):
+            raise ConfigError("evaluator: recordings with several labels; the probe of sounds asks for one class each")
+        classes = max((one.classes for one in labels), key=len)
+        ones = [one.one for one in labels if one.one is not None]
+        found: dict[str, list[float]] = {name: [] for name in (CHANCE, *names)}
+        for learned, test in splits:
+            for one in learned:  # each against the test: a group on both sides is learned by heart
+                check_groups(sides[one], sides[test])
+            known = Labels(np.concatenate([ones[one] for one in learned]), None, classes)
+            first, place = np.unique(sides[test].rows.item, return_index=True, return_inverse=True)[1:]
+            judge = Judge(Labels(ones[test][first], None, classes))
+            if len(learned) == 1:
+                check_split(sides[learned[0]].rows, sides[test].rows, known, labels[test], shared=False)
+            found[CHANCE].append(judge.chance(known)["accuracy"])
+            for name in names:
+                layer = OUTPUT if name == LOGMEL else self.layer
+                train = np.concatenate([sides[one].features[name][layer] for one in learned])
+                ready = standardised(train, sides[test].features[name][layer])
+                scores = self.probe(ready[0], known, ready[1], self.seed)
+                found[name].append(judge.measure(averaged(scores, place))["accuracy"])
+        return found
+
+    def told(self, rows: dict[str, np.ndarray], sides: list[Extracted], method: str) -> Scores:
+        """Return the table: mean and deviation over folds of each row, and every fold beside them."""
+        count = len(rows[TRAINED])
+        table = []
+        for row, values in rows.items():
+            line = {"row": row, "accuracy": f"{100 * values.mean():.1f}"}
+            if count > 1:
+                line |= {"±": f"{100 * values.std(ddof=1):.1f}"}
+                line |= {f"fold {number}": f"{100 * value:.1f}" for number, value in enumerate(values, start=1)}
+            table.append(line)
+        failures = [failure for side in sides for failure in side.rows.failures]
+        notes = ["Accuracy on recordings in %; ±: deviation over folds."] if count > 1 else ["Accuracy in %."]
+        if failures:
+            notes.append(f"{len(failures)} recordings could not be read, such as {failures[0]}.")
+        return Scores(
+            title="Classes of sounds by a linear probe of the encoder of sounds, in %",
+            numbers={f"{row}/accuracy": float(values.mean()) for row, values in rows.items()}
+            | ({f"{row}/deviation": float(values.std(ddof=1)) for row, values in rows.items()} if count > 1 else {}),
+            protocol={
+                "sides": [describe(side) for side in self.sides],
+                "recordings": [len(np.unique(side.rows.item)) for side in sides],
+                "windows": [len(side.rows) for side in sides],
+                "judged": f"{count} folds, each the test once" if self.folded else "the test, learned from train",
+                "features": f"{self.layer} of the encoder of sounds, standardised; scores averaged over windows",
+                "probe": f"{self.probe.name} {self.probe.settings()}",
+                "random": f"{self.initialisations} initialisations, batch statistics of the first side",
+                "method": method,
+                "seed": self.seed,
+            },
+            table=tuple(table),
+            notes=tuple(notes),
+        )
+
+
+def encoder_of(method: Method) -> SoundEncoder:
+    """Return the encoder of sounds of a method.
+
+    Raises:
+        ConfigError: if it does not hear.
+    """
+    if not isinstance(method, Judges | Embeds):
+        raise ConfigError(f"{type(method).__name__} does not hear; ask AVE, XDC or another method of sound")
+    return method.sound
+
+
+def averaged(scores: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Return the mean of the rows of each recording.
+
+    Examples:
+        >>> averaged(np.array([[1.0], [3.0], [5.0]]), np.array([0, 0, 1])).tolist()
+        [[2.0], [5.0]]
+    """
+    sums = np.zeros((place.max() + 1, scores.shape[1]))
+    np.add.at(sums, place, scores)
+    return sums / np.bincount(place)[:, None]
+
+
+def check_groups(train: Extracted, test: Extracted) -> None:
+    """Refuse recordings of one group on both sides.
+
+    Raises:
+        ConfigError: naming one.
+    """
+    both = sorted(set(train.rows.group.tolist()) & set(test.rows.group.tolist()))
+    if both:
+        raise ConfigError(f"evaluator: {len(both)} groups are in training and in test, such as {both[0]!r}; split them")
+
+
+def pool_of(data: Dataset) -> Tensor:
+    """Return windows of sound spread over a data set, ``(windows, channels, samples)``, `POOL` at most."""
+    found: list[Tensor] = []
+    for index in np.linspace(0, len(data) - 1, min(len(data), POOL)).round().astype(int).tolist():
+        item = data[index]
+        if "failure" not in item and "sound" in item:
+            windows = item["sound"]
+            found.append(windows[len(windows) // 2][None])
+    if not found:
+        raise ConfigError("evaluator: no recording can be heard; the probe of sounds needs sounds")
+    return torch.cat(found)
+
+
+@torch.no_grad()
+def calibrated(sound: SoundEncoder, pool: Tensor, device: str) -> SoundEncoder:
+    """Give a random encoder's batch normalisation the statistics of sounds; return it in evaluation mode."""
+    sound.to(device).train()
+    for module in sound.modules():
+        if isinstance(module, _BatchNorm):
+            module.reset_running_stats()
+            module.momentum = None  # a plain mean over the passes
+    sound(pool.to(device))
+    return sound.eval()
