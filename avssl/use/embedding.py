@@ -74,7 +74,7 @@ def embed(
     paths = sorted(found(files))
     for path in track(paths, "files", console=Console(stderr=True), transient=True):
         try:
-            for piece in pieces(path, method, every, kept, about):
+            for piece in list(pieces(path, method, every, kept, about)):  # all of a file, or nothing
                 vectors.append(piece.vectors)
                 half = (method.seconds if piece.stream == "sound" else 0.0) / 2
                 names = {"path": str(path), "stream": piece.stream}

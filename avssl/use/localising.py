@@ -1,11 +1,13 @@
 """Draw over every frame of a recording where its sound comes from, and keep the sound as it is."""
 
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 
 import av
 import numpy as np
 import torch
+from av.error import FFmpegError
 from rich.console import Console
 from rich.progress import track
 from torch.nn import functional as F
@@ -49,7 +51,8 @@ def localise(
         The file.
 
     Raises:
-        ConfigError: if the recording has no sound, the run's method has no maps, or ``out`` is the recording itself.
+        ConfigError: if the recording has no sound, the run's method has no maps, ``out`` is the recording itself, or a
+            file of its kind cannot hold the sound.
         MediaError: if the recording cannot be read.
     """
     if not 0 < strength <= 1:
@@ -60,8 +63,10 @@ def localise(
         raise ConfigError(f"out: {out} should end in .mp4, .mkv or .mov")
     method = taught(run, runs, Locates, "say where the sound comes from", chosen(device))
     out.parent.mkdir(parents=True, exist_ok=True)
+    named = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}[out.suffix.lower()]
     with open_whole(video, method.size) as small, open_video(video) as large, whole(out) as part:
-        named = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}[out.suffix.lower()]
+        with av.open(str(video)) as source:
+            check_holds(named, source, out)
         with av.open(str(part), "w", format=named) as container, av.open(str(video)) as source:
             heard = source.streams.audio[0]
             sound = container.add_stream_from_template(heard)
@@ -88,6 +93,27 @@ def started(container, height: int, width: int):
     stream.width, stream.height, stream.pix_fmt = width - width % 2, height - height % 2, "yuv420p"
     stream.time_base = stream.codec_context.time_base = CLOCK
     return stream
+
+
+def check_holds(named: str, source, out: Path) -> None:
+    """Try, in memory, whether a file of a kind can hold a recording's sound as it is: its head and a packet.
+
+    Raises:
+        ConfigError: if it cannot.
+    """
+    heard = source.streams.audio[0]
+    try:
+        with av.open(BytesIO(), "w", format=named) as trial:
+            stream = trial.add_stream_from_template(heard)
+            packet = next(packet for packet in source.demux(heard) if packet.dts is not None)
+            packet.stream = stream
+            trial.mux(packet)
+    except FFmpegError as error:
+        codec = heard.codec_context
+        raise ConfigError(
+            f"out: {out} cannot hold the recording's sound as it is ({codec.name}, {codec.layout.nb_channels} "
+            "channels); write an .mkv instead"
+        ) from error
 
 
 def copy_of(source, heard, container, sound):

@@ -133,15 +133,19 @@ def open_whole(path: str | Path, size: Any = None) -> Reader:
     return video
 
 
-def centres(video: Reader, every: float) -> np.ndarray:
-    """Return moments in seconds, every so often, while both picture and sound last."""
+def centres(video: Reader, every: float, name: str | Path = "the recording") -> np.ndarray:
+    """Return moments in seconds, every so often, while both picture and sound last.
+
+    Raises:
+        ConfigError: if they never do; ``name`` says in which recording.
+    """
     timeline = video.timeline
     sound = timeline.sound or (timeline.times[0], timeline.end)
     first, last = max(float(timeline.times[0]), sound[0]), min(float(timeline.end), sound[1])
     if last <= first:
         raise ConfigError(
-            f"picture ({timeline.times[0]:.3f} to {timeline.end:.3f} s) and sound ({sound[0]:.3f} to {sound[1]:.3f} s) "
-            "have no moment in common"
+            f"{name}: picture ({timeline.times[0]:.3f} to {timeline.end:.3f} s) and sound ({sound[0]:.3f} to "
+            f"{sound[1]:.3f} s) have no moment in common"
         )
     count = max(1, int((last - first) / every))
     return first + (np.arange(count) + 0.5) * min(every, last - first)

@@ -58,7 +58,7 @@ def score_sync(
     method = taught(run, runs, Judges, "tell whether sound and picture belong together", chosen(device))
     offsets = np.arange(-round(reach / step), round(reach / step) + 1) * step
     with open_whole(video, method.size) as opened:
-        times = centres(opened, every)
+        times = centres(opened, every, video)
         whole = (times + method.within[0] >= opened.timeline.times[0]) & (
             times + method.within[-1] < opened.timeline.end
         )
