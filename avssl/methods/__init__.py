@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from avssl.methods.base import Method
     from avssl.methods.order.shuffle_and_learn import ShuffleAndLearn
+    from avssl.methods.pretext.relative_position import RelativePosition
+    from avssl.methods.pretext.rotation import Rotation
     from avssl.methods.sound.ave import AVE
     from avssl.methods.sound.avol import AVOL
     from avssl.methods.sound.avts import AVTS
@@ -23,12 +25,27 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "CrossModalNCE": "avssl.methods.sound.nce",
     "L3": "avssl.methods.sound.l3",
     "Method": "avssl.methods.base",
+    "RelativePosition": "avssl.methods.pretext.relative_position",
+    "Rotation": "avssl.methods.pretext.rotation",
     "SeLaVi": "avssl.methods.sound.selavi",
     "ShuffleAndLearn": "avssl.methods.order.shuffle_and_learn",
     "XDC": "avssl.methods.sound.xdc",
 }
 
-__all__ = ["AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "Method", "SeLaVi", "ShuffleAndLearn"]
+__all__ = [
+    "AVE",
+    "AVOL",
+    "AVTS",
+    "CMA",
+    "L3",
+    "XDC",
+    "CrossModalNCE",
+    "Method",
+    "RelativePosition",
+    "Rotation",
+    "SeLaVi",
+    "ShuffleAndLearn",
+]
 
 
 def __getattr__(name: str):

@@ -1,0 +1,1 @@
+"""Tasks that a single picture sets by itself."""
