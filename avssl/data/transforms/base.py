@@ -1,6 +1,7 @@
 """The contract of transforms."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Literal
 
 from torch import Tensor
@@ -26,6 +27,13 @@ class Transform(Recorded, ABC):
         Returns:
             Frames of the same shape, or with another height and width.
         """
+
+
+def through(views: Sequence[Transform], frames: Tensor, draws: Draws, train: bool) -> Tensor:
+    """Return frames ``(tuples, frames, 3, H, W)`` as views show them, one after the other."""
+    for view in views:
+        frames = view(frames, draws, train=train)
+    return frames
 
 
 def check_chance(chance: float) -> float:

@@ -49,6 +49,17 @@ class Draws:
         return (self.uniform(*shape) * (high - low + 1)).long().clamp(max=high - low) + low
 
 
+def numbered(key: Tensor, count: int) -> Tensor:
+    """Return keys for ``count`` parts of each sample, ``(samples, count, parts + 1)``: the sample's, and a number.
+
+    Examples:
+        >>> numbered(torch.tensor([[0, 3, 17]]), 2).tolist()
+        [[[0, 3, 17, 0], [0, 3, 17, 1]]]
+    """
+    number = torch.arange(count, device=key.device).repeat(len(key), 1)
+    return torch.cat([key[:, None].expand(-1, count, -1), number[..., None]], 2)
+
+
 def mix(state: Tensor) -> Tensor:
     state = (state ^ shift(state, 30)) * FIRST
     state = (state ^ shift(state, 27)) * SECOND

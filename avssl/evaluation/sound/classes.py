@@ -22,6 +22,7 @@ from avssl.evaluation.rows import PIXELS, RANDOM, TRAINED, Pixels
 from avssl.evaluation.sound.clips import Heard, listen, over
 from avssl.evaluation.sound.crossmodal import LOGMEL, Both
 from avssl.evaluation.sound.fresh import calibrated
+from avssl.evaluation.sound.probe import encoder_of
 from avssl.methods import Method
 from avssl.methods.sound.base import Embeds, Judges
 from avssl.methods.sound.pairs import viewed
@@ -69,10 +70,8 @@ class Classes(MethodEvaluator):
         self.clusters, self.initialisations, self.seed = clusters, initialisations, seed
 
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
-        if not isinstance(method, Judges | Embeds):
-            raise ConfigError(f"{type(method).__name__} does not hear; ask AVE, XDC or another method of sound")
-        rate = method.sound.spec.rate
-        sides = [listen(data, self.items, workers=self.workers, rate=rate) for data in (self.train, self.test)]
+        spec = encoder_of(method).spec
+        sides = [listen(data, self.items, workers=self.workers, rate=spec.rate) for data in (self.train, self.test)]
         if min(int(side.label.min()) for side in sides) < 0:
             raise ConfigError("evaluator: recordings without a class; classes are what is asked for, name them")
         classes = tuple(map(str, range(max(int(side.label.max()) for side in sides) + 1)))
@@ -82,7 +81,7 @@ class Classes(MethodEvaluator):
         for one in range(self.initialisations):
             made = calibrated(fresh(self.seed + one), sides[0].frames, sides[0].sound, device)
             rows[RANDOM].append([features(made, side, device) for side in sides])
-        plain = [untaught(side, method.sound.spec) for side in sides]
+        plain = [untaught(side, spec) for side in sides]
         numbers: dict[str, float] = {}
         table = []
         for sense, without in SENSES.items():

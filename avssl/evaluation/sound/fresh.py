@@ -1,7 +1,7 @@
 """Methods with initial weights, as rows to compare with."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from avssl.methods import Method
@@ -24,11 +24,7 @@ def calibrated(method: Method, frames: Tensor, sound: Tensor, device: str = "cpu
     """
     assert isinstance(method, Judges | Embeds)
     method.to(device)
-    norms = [module for module in method.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
-    method.train()
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # a plain mean over the passes
+    forget(method)
     rows = torch.linspace(0, len(frames) - 1, min(most, len(frames))).long()
     key = torch.zeros(len(rows), 1, dtype=torch.int64, device=device)
     pictures = viewed(frames[rows].to(device).float() / 255, key, method.views)
@@ -39,3 +35,12 @@ def calibrated(method: Method, frames: Tensor, sound: Tensor, device: str = "cpu
         method.embed_pictures(pictures)
         method.embed_sounds(windows)
     return method.eval()
+
+
+def forget(module: nn.Module) -> None:
+    """Let batch normalisation take new statistics, a plain mean over the passes to come; set training mode."""
+    module.train()
+    for norm in module.modules():
+        if isinstance(norm, _BatchNorm) and norm.track_running_stats:
+            norm.reset_running_stats()
+            norm.momentum = None

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
@@ -25,6 +24,7 @@ from avssl.evaluation.probes.judging import Judge, check_split, labels_of
 from avssl.evaluation.probes.svm import SVM
 from avssl.evaluation.rows import RANDOM, TRAINED
 from avssl.evaluation.sound.crossmodal import LOGMEL
+from avssl.evaluation.sound.fresh import forget
 from avssl.methods import Method
 from avssl.methods.sound.base import Embeds, Judges
 from avssl.nets import LogMel, SoundEncoder
@@ -212,10 +212,6 @@ def pool_of(data: Dataset) -> Tensor:
 @torch.no_grad()
 def calibrated(sound: SoundEncoder, pool: Tensor, device: str) -> SoundEncoder:
     """Give a random encoder's batch normalisation the statistics of sounds; return it in evaluation mode."""
-    sound.to(device).train()
-    for module in sound.modules():
-        if isinstance(module, _BatchNorm):
-            module.reset_running_stats()
-            module.momentum = None  # a plain mean over the passes
+    forget(sound.to(device))
     sound(pool.to(device))
     return sound.eval()

@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from avssl.data.transforms import Draws, Transform
+from avssl.data.transforms.base import through
+from avssl.data.transforms.draws import numbered
 from avssl.methods.base import Batch, Method
 from avssl.nets import Encoder, LinearHead, MLPHead, RelationHead
 
@@ -116,9 +118,7 @@ class ShuffleAndLearn(Method):
         kept = self.unambiguous(plain)
         if "valid" in batch:
             kept = kept & batch["valid"].flatten(0, 1).all(1, keepdim=True)
-        views, draws = plain, Draws(key)
-        for view in self.views:
-            views = view(views, draws, train=self.training)
+        views = through(self.views, plain, Draws(key), self.training)
         features = self.encoder(views.flatten(0, 1)).unflatten(0, (len(frames), 5))
         triplets = features[:, TRIPLETS]  # (tuples, 6, 3, dim)
         scores = self.head(triplets.flatten(0, 1)).unflatten(0, (len(frames), len(TRIPLETS)))
@@ -201,10 +201,7 @@ def tuples_of(batch: Batch) -> tuple[Tensor, Tensor]:
             f"ShuffleAndLearn needs tuples of 5 frames, (videos, tuples, 5, 3, H, W); got {tuple(frames.shape)}; "
             "sample with OrderedFrames"
         )
-    count = frames.shape[1]
-    number = torch.arange(count, device=key.device).repeat(len(key), 1)
-    keys = torch.cat([key[:, None].expand(-1, count, -1), number[..., None]], 2)
-    return frames.flatten(0, 1), keys.flatten(0, 1)
+    return frames.flatten(0, 1), numbered(key, frames.shape[1]).flatten(0, 1)
 
 
 def pixel_closeness(frames: Tensor) -> Tensor:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from avssl.data.transforms import Draws, Transform
+from avssl.data.transforms.base import through
+from avssl.data.transforms.draws import numbered
 from avssl.methods.base import Batch
 
 
@@ -26,9 +27,7 @@ def pictures_of(batch: Batch) -> tuple[Tensor, Tensor]:
     frames, key = batch["frames"], batch["key"]
     if frames.ndim != 6 or frames.shape[3] != 3:
         raise ValueError(f"pictures come as frames (items, clips, frames, 3, H, W); got {tuple(frames.shape)}")
-    count = frames.shape[1] * frames.shape[2]
-    number = torch.arange(count, device=key.device).repeat(len(key), 1)
-    keys = torch.cat([key[:, None].expand(-1, count, -1), number[..., None]], 2).flatten(0, 1)
+    keys = numbered(key, frames.shape[1] * frames.shape[2]).flatten(0, 1)
     pictures = frames.flatten(0, 2)
     if "valid" in batch:
         pictures, keys = pictures[batch["valid"].flatten()], keys[batch["valid"].flatten()]
@@ -37,7 +36,4 @@ def pictures_of(batch: Batch) -> tuple[Tensor, Tensor]:
 
 def seen(pictures: Tensor, draws: Draws, views: Sequence[Transform], train: bool) -> Tensor:
     """Return pictures ``(pictures, 3, H, W)`` as the views show them."""
-    shown = pictures[:, None]
-    for view in views:
-        shown = view(shown, draws, train=train)
-    return shown[:, 0]
+    return through(views, pictures[:, None], draws, train)[:, 0]

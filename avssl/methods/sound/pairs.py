@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from avssl.data.transforms import Draws, Transform
+from avssl.data.transforms.base import through
 from avssl.methods.base import Batch
 from avssl.nets import SpectrogramMask
 
@@ -82,10 +83,7 @@ def pairs_of(batch: Batch, views: Sequence[Transform], train: bool, rate: int | 
 
 def viewed(pictures: Tensor, key: Tensor, views: Sequence[Transform], train: bool = False) -> Tensor:
     """Return pictures in [0, 1], ``(N, frames, 3, H, W)``, after views drawn by key, or as evaluation sees them."""
-    draws = Draws(key)
-    for view in views:
-        pictures = view(pictures, draws, train=train)
-    return pictures
+    return through(views, pictures, Draws(key), train)
 
 
 def partners(key: Tensor, video: Tensor, places: int = 1) -> Tensor:
