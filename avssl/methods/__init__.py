@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from avssl.methods.base import Method
     from avssl.methods.order.shuffle_and_learn import ShuffleAndLearn
+    from avssl.methods.pretext.jigsaw import Jigsaw
+    from avssl.methods.pretext.jigsaw_plus_plus import JigsawPlusPlus
     from avssl.methods.pretext.relative_position import RelativePosition
     from avssl.methods.pretext.rotation import Rotation
     from avssl.methods.sound.ave import AVE
@@ -23,6 +25,8 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "AVTS": "avssl.methods.sound.avts",
     "CMA": "avssl.methods.sound.cma",
     "CrossModalNCE": "avssl.methods.sound.nce",
+    "Jigsaw": "avssl.methods.pretext.jigsaw",
+    "JigsawPlusPlus": "avssl.methods.pretext.jigsaw_plus_plus",
     "L3": "avssl.methods.sound.l3",
     "Method": "avssl.methods.base",
     "RelativePosition": "avssl.methods.pretext.relative_position",
@@ -40,6 +44,8 @@ __all__ = [
     "L3",
     "XDC",
     "CrossModalNCE",
+    "Jigsaw",
+    "JigsawPlusPlus",
     "Method",
     "RelativePosition",
     "Rotation",

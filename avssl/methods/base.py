@@ -41,6 +41,10 @@ class Method(Recorded, nn.Module, ABC):
                 totals[name] = totals.get(name, 0.0) + value.item() * count
         return {name: total / items for name, total in totals.items()}
 
+    def facts(self) -> list[str]:
+        """Return lines that a run shows once, before its first step: what was chosen or counted for the task."""
+        return []
+
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return the parameters in groups, each with the settings that depart from the optimiser's."""
         return [{"params": [parameter for parameter in self.parameters() if parameter.requires_grad]}]

@@ -132,6 +132,8 @@ def train(
     drawn = batch_size * accumulate * fabric.world_size  # items a step, over all processes
 
     with run, StopSignals() as signals, ExitStack() as ends:
+        for fact in method.facts():
+            run.progress.say(fact)
         if not run.resumed:
             run.judge(measure())
         feed = ends.enter_context(closing(Feed(fabric, data, start=state["step"] * drawn, **drawing)))
