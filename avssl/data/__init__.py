@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from avssl.data.base import DataError, Dataset
     from avssl.data.batches import collate
     from avssl.data.endless import Endless
+    from avssl.data.idx import IdxPictures
     from avssl.data.persons import Persons
     from avssl.data.pictures import Pictures
     from avssl.data.recordings import Recording, find_recordings
@@ -18,6 +19,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "DataError": "avssl.data.base",
     "Dataset": "avssl.data.base",
     "Endless": "avssl.data.endless",
+    "IdxPictures": "avssl.data.idx",
     "Persons": "avssl.data.persons",
     "Pictures": "avssl.data.pictures",
     "Recording": "avssl.data.recordings",
@@ -32,6 +34,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "Endless",
+    "IdxPictures",
     "Persons",
     "Pictures",
     "Recording",
