@@ -24,7 +24,10 @@ class Method(Recorded, nn.Module, ABC):
 
     @abstractmethod
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Return scalars to log; the one called ``loss`` is minimised."""
+        """Return scalars to log; the one called ``loss`` is minimised.
+
+        A method with an adversary also returns ``adversary_loss``. Each must reach its own parameters alone.
+        """
 
     @torch.no_grad()
     def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
@@ -46,7 +49,10 @@ class Method(Recorded, nn.Module, ABC):
         return []
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return the parameters in groups, each with the settings that depart from the optimiser's."""
+        """Return the parameters in groups, each with the settings that depart from the optimiser's.
+
+        ``"adversary": True`` marks a group of an adversary's, which an optimiser of its own moves.
+        """
         return [{"params": [parameter for parameter in self.parameters() if parameter.requires_grad]}]
 
     def after_step(self, step: int) -> None:

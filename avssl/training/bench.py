@@ -86,7 +86,7 @@ def bench_training(
         module, optimizer = fabric.setup(case.method, SGD(lr=1e-4)(case.method.parameter_groups()))
 
         def take_step(batch: Batch, module=module, optimizer=optimizer) -> None:
-            update(fabric, module, optimizer, [batch], 0, None)
+            update(fabric, module, [optimizer], [batch], 0, None)
 
         with closing(Feed(fabric, case.data, case.batch_size, 0, 0, workers, prefetch)) as feed:
             batch = feed.take(1)[0]

@@ -13,7 +13,10 @@ from lightning_fabric import Fabric
 from avssl.training.errors import TrainingError
 
 LAST, BEST = "last.ckpt", "best.ckpt"
-BINDING = ("method", "data", "optim", "schedule", "seed", "batch_size", "accumulate", "clip", "ema", "precision")
+BINDING = (
+    *("method", "data", "optim", "adversary", "schedule", "seed"),
+    *("batch_size", "accumulate", "clip", "ema", "precision"),
+)
 
 
 def save(fabric: Fabric, folder: Path, state: dict[str, Any], name: str = LAST, keep: int = 1) -> None:

@@ -18,7 +18,7 @@ from avssl.training.average import Average
 from avssl.training.errors import TrainingError
 from avssl.training.feed import Feed, images, look
 from avssl.training.measuring import Measures
-from avssl.training.optim import Optim, set_rates
+from avssl.training.optim import Optim, optimizers, set_rates
 from avssl.training.run import Run
 from avssl.training.schedule import Schedule
 from avssl.training.seeding import seed_torch
@@ -34,6 +34,7 @@ def train(
     method: Method,
     data: Dataset,
     optim: Optim,
+    adversary: Optim | None = None,
     steps: Count,
     batch_size: Count,
     out: Path,
@@ -67,6 +68,7 @@ def train(
         method: what to learn.
         data: what to learn from.
         optim: how to step.
+        adversary: how a method's adversary steps, where it has one, beside it; by the same schedule.
         steps: optimiser steps to take in all.
         batch_size: items a batch and process.
         out: folder of the run; see the documentation of runs for what it holds.
@@ -74,7 +76,7 @@ def train(
         held_out: what to measure on beside the training data.
         seed: fixes the order of items and all that is drawn during training.
         accumulate: batches whose gradients make one step.
-        clip: greatest norm of the gradient; None leaves it.
+        clip: greatest norm of the gradient (of the adversary's too, by itself); None leaves it.
         ema: share of a running average of the weights that each step keeps; measured and exported in place of them.
         measure_every: steps between measures; the random start and the end are measured too.
         measure_items: items of each data set to measure on, spread evenly over it.
@@ -103,18 +105,19 @@ def train(
         Stopped: after Ctrl-C or SIGTERM, when everything is saved.
     """
     settings = config.describe(dict(locals()))
-    fabric = launch(accelerator, devices, shared_by(strategy, ema), precision)
+    stepping = optimizers(method.parameter_groups(), optim, adversary, type(method).__name__)
+    fabric = launch(accelerator, devices, shared_by(strategy, ema, adversary, precision), precision)
     if channels_last:
         method.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     if compile:
         method.encoder.compile()  # in place, so that the names of the weights stay as they are
-    module, optimizer = fabric.setup(method, optim(method.parameter_groups()))
+    module, *stepping = fabric.setup(method, *stepping)
     module.mark_forward_method("measure")
     average = None if ema is None else Average(method, ema)
     state: dict[str, Any] = {
         "step": 0,
         "method": module,
-        "optimizer": optimizer,
+        **dict(zip(("optimizer", "adversary"), stepping, strict=False)),
         "average": average,
         "scaler": fabric.strategy.precision,
         "settings": settings,
@@ -153,11 +156,14 @@ def train(
                 method.before_epoch(lambda epoch=epoch: look(fabric, data, epoch, None, **loading))
 
             begun = time.perf_counter()
-            lr = set_rates(optimizer, schedule, step - 1, steps)
+            rates = {
+                name: set_rates(optimizer, schedule, step - 1, steps)
+                for name, optimizer in zip(("lr", "adversary_lr"), stepping, strict=False)
+            }
             seed_torch(seed, step, fabric.global_rank)  # dropout and the like: the same after any interruption
             scalars: dict[str, float] = {}
             if usable:
-                scalars = update(fabric, module, optimizer, usable, step, clip)
+                scalars = update(fabric, module, stepping, usable, step, clip)
                 method.after_step(step)
                 if average is not None:
                     average.update(method, step)
@@ -166,7 +172,7 @@ def train(
             state["step"] = step
             run.pace.lap(waited, time.perf_counter() - begun, sum(map(images, usable)) * fabric.world_size)
 
-            run.count(step, scalars, lr, log=due(step, log_every, steps))
+            run.count(step, scalars, rates, log=due(step, log_every, steps))
             if due(step, measure_every, steps):
                 run.judge(measure())
             if due(step, save_every, steps):
@@ -197,10 +203,21 @@ def launch(
     return fabric
 
 
-def shared_by(strategy: str, ema: float | None) -> str | FSDPStrategy:
-    """Return Fabric's strategy: FSDP writes whole checkpoints, as the others do."""
+def shared_by(strategy: str, ema: float | None, adversary: Optim | None, precision: str) -> str | FSDPStrategy:
+    """Return Fabric's strategy: FSDP writes whole checkpoints, as the others do.
+
+    Raises:
+        TrainingError: for settings that do not go together.
+    """
+    if adversary is not None and precision == "16-mixed":
+        raise TrainingError(
+            "precision=16-mixed scales one loss for one optimiser, and an adversary brings a second; use "
+            "precision=bf16-mixed"
+        )
     if strategy != "fsdp":
         return strategy
     if ema is not None:
         raise TrainingError("ema needs whole weights in each process, which fsdp does not keep; use ddp, or no ema")
+    if adversary is not None:
+        raise TrainingError("adversary needs whole weights where its judgement is held still; use ddp instead of fsdp")
     return FSDPStrategy(state_dict_type="full")

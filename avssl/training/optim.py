@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from avssl.config import NotNegative, Positive, Share
+from avssl.training.errors import TrainingError
 from avssl.training.lars import LayerwiseSGD
 from avssl.training.schedule import Schedule
 
@@ -17,8 +18,8 @@ class Optim(ABC):
     """Makes an optimiser.
 
     Parameters of one dimension (biases, gains of norms) are never decayed, unless their group says so itself.
-    A group may depart from the settings: ``{"params": [...], "lr": 0.1}``. Adversaries too are groups: each loss
-    reaches only its own parameters, and all step together.
+    A group may depart from the settings: ``{"params": [...], "lr": 0.1}``. Groups of an adversary are marked by
+    ``"adversary": True`` and get an optimiser of their own; both step together.
     """
 
     @abstractmethod
@@ -91,6 +92,35 @@ class LARS(Optim):
         for part in parts:
             part.setdefault("adapt", part["params"][0].ndim > 1)
         return started(LayerwiseSGD(parts, lr=self.lr, momentum=self.momentum, trust=self.trust))
+
+
+def optimizers(
+    groups: Groups, optim: Optim, adversary: Optim | None, learner: str = "the method"
+) -> list[torch.optim.Optimizer]:
+    """Return the optimiser of a method's own groups and, if it has an adversary, that of the adversary's.
+
+    Args:
+        groups: all of the method's; the adversary's are marked by ``"adversary": True``.
+        optim: of its own groups.
+        adversary: of the adversary's.
+        learner: the method's name, for messages.
+
+    Raises:
+        TrainingError: if there is an adversary without settings, or settings without an adversary.
+    """
+    marked = [group for group in groups if group.get("adversary")]
+    if marked and adversary is None:
+        raise TrainingError(
+            f"{learner} trains an adversary, which needs an optimiser of its own; set adversary beside optim, such as "
+            "adversary={name: AdamW, lr: 2e-4}"
+        )
+    if adversary is not None and not marked:
+        raise TrainingError(f"adversary: {learner} has no adversary to train; take this setting out")
+    plain = [
+        [{name: value for name, value in group.items() if name != "adversary"} for group in part]
+        for part in ([group for group in groups if not group.get("adversary")], marked)
+    ]
+    return [optim(plain[0])] if adversary is None else [optim(plain[0]), adversary(plain[1])]
 
 
 def split(groups: Groups, weight_decay: float) -> Groups:

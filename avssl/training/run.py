@@ -73,14 +73,14 @@ class Run:
         self.progress.stop()
         self.journal.close()
 
-    def count(self, step: int, scalars: dict[str, float], lr: float, log: bool) -> None:
-        """Take in what a step gave; write a record of the means since the last one if ``log``."""
+    def count(self, step: int, scalars: dict[str, float], rates: dict[str, float], log: bool) -> None:
+        """Take in what a step gave and its learning rates; write a record of the means since the last if ``log``."""
         self.tally.add(scalars)
         rate, wait = self.pace.rates()
         self.progress.show(step, scalars, rate, wait, log)
         if log:
             times = {"images_per_second": rate, "waiting": wait}
-            self.journal.write(step, self.tally.take() | {"lr": lr} | times)
+            self.journal.write(step, self.tally.take() | rates | times)
             self.pace.restart()
 
     def fail(self, failures: list[dict[str, str]], step: int | None = None) -> None:

@@ -10,6 +10,9 @@ from lightning_fabric import Fabric
 from avssl.training.errors import TrainingError
 from avssl.training.feed import Batch, is_empty
 
+ADVERSARY = "adversary_loss"  # what a method calls the loss of its adversary, which `loss` must not move
+NORMS = ("gradient_norm", "adversary_gradient_norm")  # before clipping, of the method and of its adversary
+
 
 def agree(fabric: Fabric, asked: int, batches: Sequence[Batch]) -> tuple[int, list[Batch]]:
     """Return what every process will do alike: which signal to stop for (0: none), and the batches to use.
@@ -26,21 +29,24 @@ def agree(fabric: Fabric, asked: int, batches: Sequence[Batch]) -> tuple[int, li
 
 
 def update(
-    fabric: Fabric, module: Any, optimizer: Any, batches: Sequence[Batch], step: int, clip: float | None
+    fabric: Fabric, module: Any, optimizers: Sequence[Any], batches: Sequence[Batch], step: int, clip: float | None
 ) -> dict[str, float]:
     """Take one step on the mean gradient of the batches.
+
+    One backward pass serves both optimisers of a method with an adversary: ``loss`` reaches the method's own
+    parameters alone, ``adversary_loss`` the adversary's alone, so their sum gives each its own gradient.
 
     Args:
         fabric: scales, synchronises and clips.
         module: the method, as Fabric set it up.
-        optimizer: likewise.
+        optimizers: likewise; the adversary's, if there is one, is the second.
         batches: at least one, none empty.
         step: for messages, counted from 1.
-        clip: greatest norm of the gradient; None leaves it as it is.
+        clip: greatest norm of each optimiser's gradient; None leaves it as it is.
 
     Returns:
         The mean of the method's scalars, and ``gradient_norm`` before clipping (left out where 16-mixed overflowed
-        and its scaler dropped the step).
+        and its scaler dropped the step); ``adversary_gradient_norm`` beside it where there is an adversary.
 
     Raises:
         TrainingError: for a loss or gradient that is not finite; the weights are then still those of the last step.
@@ -49,34 +55,39 @@ def update(
     for number, batch in enumerate(batches, 1):
         with fabric.no_backward_sync(module, enabled=number < len(batches)):
             losses = module(batch)
-            fabric.backward(losses["loss"] / len(batches))
+            total = losses["loss"] + losses[ADVERSARY] if len(optimizers) > 1 else losses["loss"]
+            fabric.backward(total / len(batches))
         for name, value in losses.items():
             scalars.setdefault(name, []).append(value.detach().float())
-    norm = fabric.clip_gradients(module, optimizer, max_norm=clip or math.inf, error_if_nonfinite=False)
-    assert norm is not None
-    names = [*scalars, "gradient_norm"]
-    means = [torch.stack(values).mean() for values in scalars.values()]
+    names, means = list(scalars), [torch.stack(values).mean() for values in scalars.values()]
+    for name, optimizer in zip(NORMS, optimizers, strict=False):
+        norm = fabric.clip_gradients(module, optimizer, max_norm=clip or math.inf, error_if_nonfinite=False)
+        assert norm is not None
+        names.append(name)
+        means.append(norm.detach().float())
     # One transfer a step: a bad loss is caught before it reaches the weights, and waiting is measured honestly.
-    values = dict(zip(names, torch.stack([*means, norm.detach().float()]).tolist(), strict=True))
+    values = dict(zip(names, torch.stack(means).tolist(), strict=True))
     bad = nonfinite(values, getattr(fabric.strategy.precision, "scaler", None))
     if bad:
         raise TrainingError(complaint(bad, values[bad], batches, step))
-    optimizer.step()
-    optimizer.zero_grad()
-    return {name: value for name, value in values.items() if name != "gradient_norm" or math.isfinite(value)}
+    for optimizer in optimizers:
+        optimizer.step()
+        optimizer.zero_grad()
+    return {name: value for name, value in values.items() if name not in NORMS or math.isfinite(value)}
 
 
 def nonfinite(values: dict[str, float], scaler: Any) -> str | None:
-    """Return ``"loss"`` or ``"gradient_norm"``, whichever must not reach the weights, or None.
+    """Return the name of a loss or of a gradient's norm that must not reach the weights, or None.
 
     Scaled gradients (16-mixed) may overflow: the scaler then drops the step and halves its scale. Below a scale of 1
     it is not the scaling that overflows.
     """
-    if not math.isfinite(values["loss"]):
-        return "loss"
-    if math.isfinite(values["gradient_norm"]) or (scaler is not None and scaler.get_scale() >= 1):
+    for name in ("loss", ADVERSARY):
+        if not math.isfinite(values.get(name, 0.0)):
+            return name
+    if scaler is not None and scaler.get_scale() >= 1:
         return None
-    return "gradient_norm"
+    return next((name for name in NORMS if not math.isfinite(values.get(name, 0.0))), None)
 
 
 def complaint(what: str, value: float, batches: Sequence[Batch], step: int) -> str:

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from avssl.data import Dataset
 from avssl.methods import Method
 from avssl.nets import Encoder, SmallNet
+from avssl.nets.discriminator import held_still
 from avssl.sampling import rng_for
 from avssl.training import AdamW, OneCycle, train
 
@@ -107,3 +108,28 @@ def run_until_killed(out, last, **settings):
 
     Toy.after_step = after_step
     run(out, steps=11, **settings)
+
+
+class Rivals(Method):
+    """The toy beside an adversary, which guesses from its features; the queue and the rest as there."""
+
+    def __init__(self, encoder: Encoder):
+        super().__init__()
+        self.encoder, self.head = encoder, nn.Linear(encoder.dim, 1)
+        self.judge = nn.Sequential(nn.Linear(encoder.dim, 4, bias=False), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 1))
+
+    def forward(self, batch):
+        frames = batch["frames"].flatten(0, 2).float() / 255
+        features = F.dropout(self.encoder(frames), 0.2, self.training)
+        wanted = batch["target"].repeat_interleave(frames.shape[0] // len(batch["target"]))
+        loss = F.mse_loss(self.head(features).squeeze(1), wanted) - 0.01 * held_still(self.judge, features).mean()
+        return {"loss": loss, "adversary_loss": F.mse_loss(self.judge(features.detach()).squeeze(1), wanted)}
+
+    def parameter_groups(self):
+        judge = list(self.judge.parameters())
+        return [{"params": [*self.encoder.parameters(), *self.head.parameters()]}, {"params": judge, "adversary": True}]
+
+
+def rivals():
+    torch.manual_seed(0)
+    return Rivals(SmallNet(dim=8, width=2))
