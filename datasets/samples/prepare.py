@@ -52,6 +52,7 @@ class Video:
     seconds: float
     label: str
     use: str
+    sound: bool = False
 
     @property
     def path(self) -> str:
@@ -219,7 +220,8 @@ def write_manifest(archives: list[Archive], root: Path) -> list[dict[str, str]]:
                 for split, start, end in parts_of(video):
                     whole = start == 0 and end == video.seconds
                     times = ("", "") if whole else (f"{start:.3f}", f"{end:.3f}")
-                    rows.append(about | {"split": split, "start": times[0], "end": times[1]})
+                    splits = f"{split} sound_{split}" if video.sound else split  # a row may be of several splits
+                    rows.append(about | {"split": splits, "start": times[0], "end": times[1]})
     part = root / "manifest.csv.part"
     with open(part, "w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
