@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from avssl.methods.pretext.jigsaw_plus_plus import JigsawPlusPlus
     from avssl.methods.pretext.relative_position import RelativePosition
     from avssl.methods.pretext.rotation import Rotation
+    from avssl.methods.pretext.rotation_decoupling import RotationDecoupling
     from avssl.methods.sound.ave import AVE
     from avssl.methods.sound.avol import AVOL
     from avssl.methods.sound.avts import AVTS
@@ -31,6 +32,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "Method": "avssl.methods.base",
     "RelativePosition": "avssl.methods.pretext.relative_position",
     "Rotation": "avssl.methods.pretext.rotation",
+    "RotationDecoupling": "avssl.methods.pretext.rotation_decoupling",
     "SeLaVi": "avssl.methods.sound.selavi",
     "ShuffleAndLearn": "avssl.methods.order.shuffle_and_learn",
     "XDC": "avssl.methods.sound.xdc",
@@ -49,6 +51,7 @@ __all__ = [
     "Method",
     "RelativePosition",
     "Rotation",
+    "RotationDecoupling",
     "SeLaVi",
     "ShuffleAndLearn",
 ]

@@ -50,13 +50,7 @@ class Bank(nn.Module):
         Raises:
             ValueError: if the data has more recordings than the bank.
         """
-        index = key[:, 2]
-        if int(index.max()) >= len(self):
-            raise ValueError(
-                f"the data has recording number {int(index.max())} and the bank {len(self)} entries; set recordings to "
-                "the number of recordings"
-            )
-        return index
+        return places(key, len(self), "recordings")
 
     @torch.no_grad()
     def store(self, index: Tensor, pictures: Tensor, sounds: Tensor, heard: Tensor) -> None:
@@ -70,10 +64,31 @@ class Bank(nn.Module):
         """
         index, heard = gathered(index), gathered(heard)
         for bank, found in ((self.pictures, gathered(pictures)), (self.sounds, gathered(sounds))):
-            entries, place = index[heard].unique(return_inverse=True)
-            sums = found.new_zeros(len(entries), found.shape[1]).float().index_add_(0, place, found[heard].float())
-            means = sums / torch.bincount(place, minlength=len(entries))[:, None]
-            bank[entries] = F.normalize(self.momentum * bank[entries] + (1 - self.momentum) * means, dim=1)
+            move(bank, index[heard], found[heard], self.momentum)
+
+
+def places(key: Tensor, entries: int, things: str) -> Tensor:
+    """Return the entry of a bank for each row of keys ``(N, parts)``: the number of its item.
+
+    Raises:
+        ValueError: if the data has more items than the bank; ``things`` is what they and the setting are called.
+    """
+    index = key[:, 2]
+    if int(index.max()) >= entries:
+        raise ValueError(
+            f"the data has {things[:-1]} number {int(index.max())} and the bank {entries} entries; set {things} to the "
+            f"number of {things}"
+        )
+    return index
+
+
+@torch.no_grad()
+def move(bank: Tensor, index: Tensor, rows: Tensor, momentum: float) -> None:
+    """Move entries ``(entries, dim)`` of a bank towards the mean of their rows ``(N, dim)``, in place."""
+    entries, place = index.unique(return_inverse=True)
+    sums = rows.new_zeros(len(entries), rows.shape[1]).float().index_add_(0, place, rows.float())
+    means = sums / torch.bincount(place, minlength=len(entries))[:, None]
+    bank[entries] = F.normalize(momentum * bank[entries] + (1 - momentum) * means, dim=1)
 
 
 def noise_entries(key: Tensor, excluded: Tensor, noise: int, entries: int) -> Tensor:

@@ -1,0 +1,179 @@
+"""Rotation feature decoupling: half of the features tell the turn, the other half the picture, whatever the turn.
+
+Feng, Xu and Tao, "Self-Supervised Representation Learning by Rotation Feature Decoupling", CVPR 2019, section 3.
+https://openaccess.thecvf.com/content_CVPR_2019/html/Feng_Self-Supervised_Representation_Learning_by_Rotation_Feature_Decoupling_CVPR_2019_paper.html
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from avssl.data.transforms import Draws, Transform
+from avssl.methods.base import Batch, Method
+from avssl.methods.pretext.pictures import pictures_of, seen
+from avssl.methods.pretext.rotation import QUARTERS, turns
+from avssl.methods.sound.bank import move, noise_entries, places, told_apart
+from avssl.methods.sound.gathering import gathered
+from avssl.nets import Encoder
+
+
+class RotationDecoupling(Method):
+    """Rotation from the first half of the features, and what no turn changes in the second.
+
+    The first half predicts the turn. A turned copy that looks as upright as any picture carries a false label, so it
+    counts less: positive-unlabelled learning, where upright pictures are positive and turned ones are unlabelled. The
+    second half is drawn to its mean over the four turns, and these means are told apart across pictures, against a bank
+    of them.
+
+    Departures: one run in place of two. The paper takes the chance that a copy is upright from a network that was
+    trained before; here a linear layer of its own on the first half judges it, which learns without weights and sends
+    no gradient back. What it judges is the density of upright pictures over that of turned ones, at most 1: the
+    greatest chance that positive-unlabelled learning allows. Frames of a video share an entry of the bank. Held-out
+    pictures have no entry: in evaluation ``loss`` leaves that part out.
+
+    Args:
+        encoder: maps pictures to ``(N, encoder.dim)`` features, an even number.
+        pictures: how many items the data has: pictures, or videos.
+        views: transforms of the pictures before they are turned, in order; the four copies share one view.
+        gamma: the chance that a copy is upright is raised to it (the authors' code: 2).
+        start: steps in which all copies count alike (the authors' code: the first 210 of 245 epochs).
+        alike: weight of drawing the second half together (the authors' code: 1).
+        apart: weight of telling pictures apart (the authors' code: 1).
+        dim: length of the vectors in the bank (the authors' code: 128).
+        temperature: similarities are divided by it (the authors' code: 0.07).
+        noise: entries that each picture is told from (the authors' code: 4,096).
+        momentum: share of an entry that is kept when its picture is seen (the authors' code: 0.5).
+
+    Raises:
+        ValueError: if numbers cannot be.
+
+    Examples:
+        >>> from avssl.nets import SmallNet
+        >>> method = RotationDecoupling(SmallNet(dim=16, width=4), pictures=100, noise=8)
+        >>> batch = {"frames": torch.zeros(4, 1, 1, 3, 32, 32, dtype=torch.uint8), "key": torch.zeros(4, 3).long()}
+        >>> sorted(method(batch))
+        ['accuracy', 'alike', 'apart', 'loss', 'recall', 'rotation', 'weight']
+    """
+
+    bank: Tensor
+    constant: Tensor
+    steps: Tensor
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        pictures: int,
+        views: Sequence[Transform] = (),
+        gamma: float = 2.0,
+        start: int = 0,
+        alike: float = 1.0,
+        apart: float = 1.0,
+        dim: int = 128,
+        temperature: float = 0.07,
+        noise: int = 4096,
+        momentum: float = 0.5,
+    ):
+        super().__init__()
+        if encoder.dim % 2:
+            raise ValueError(f"features are split in two halves, and encoder.dim is {encoder.dim}; set an even number")
+        if min(gamma, temperature) <= 0 or min(start, alike, apart) < 0 or min(dim, noise) < 1 or pictures < 2:
+            raise ValueError(
+                "needs gamma and temperature > 0, start, alike and apart >= 0, dim and noise >= 1 and pictures >= 2; "
+                f"got {gamma=}, {temperature=}, {start=}, {alike=}, {apart=}, {dim=}, {noise=}, {pictures=}"
+            )
+        if not 0 <= momentum < 1:
+            raise ValueError(f"needs momentum in [0, 1); got {momentum}")
+        self.encoder, self.views = encoder, tuple(views)
+        self.gamma, self.start, self.alike, self.apart = gamma, start, alike, apart
+        self.temperature, self.noise, self.momentum = temperature, noise, momentum
+        half = encoder.dim // 2
+        self.head = nn.Linear(half, QUARTERS)
+        self.judge = nn.Linear(half, QUARTERS)
+        self.project = nn.Linear(half, dim)
+        chance = torch.Generator().manual_seed(0)
+        self.register_buffer("bank", F.normalize(torch.randn(pictures, dim, generator=chance), dim=1))
+        self.register_buffer("constant", torch.zeros(()))  # of the bank's distribution; 0 until it is known
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Judge every picture in all four turns, and tell it from others.
+
+        Args:
+            batch: pictures, as `avssl.methods.pretext.pictures.pictures_of` takes them.
+
+        Returns:
+            ``loss``; its parts ``rotation`` (cross-entropy in nats, weighted in training: log 4 = 1.386 undecided),
+            ``alike`` (mean square) and, in training, ``apart`` (nats); ``accuracy`` of turns, chance 0.25; ``weight``,
+            the mean weight of turned copies as they are judged now; ``recall``, the share of copies whose nearest in
+            the batch by the second half is of the same picture, chance 3 / (copies - 1).
+
+        Raises:
+            ValueError: if pictures are not square, or more than the bank has entries.
+        """
+        pictures, key = pictures_of(batch)
+        turned, unturned = self.halves(turns(seen(pictures, Draws(key), self.views, self.training)))
+        truth = torch.arange(QUARTERS, device=turned.device).repeat(len(pictures))
+        scores, judged = self.head(turned).float(), self.judge(turned.detach()).float()
+        weights = turn_weights(judged.detach(), self.gamma)
+        each = F.cross_entropy(scores, truth, reduction="none")
+        weighted = self.training and int(self.steps) >= self.start
+        rotation = (each * weights if weighted else each).mean()
+        copies = unturned.float().unflatten(0, (-1, QUARTERS))
+        means = copies.mean(1)
+        alike = (copies - means[:, None]).square().mean()
+        loss = rotation + self.alike * alike
+        found = {"rotation": rotation, "alike": alike, "accuracy": (scores.argmax(1) == truth).float().mean()}
+        found |= {"weight": weights.view(-1, QUARTERS)[:, 1:].mean(), "recall": recall(copies)}
+        if self.training:
+            found["apart"] = self.told(means, key)
+            loss = loss + self.apart * found["apart"] + F.cross_entropy(judged, truth)
+        return {"loss": loss} | found
+
+    def halves(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what tells the turn and what does not, of pictures ``(N, 3, H, W)``, each ``(N, encoder.dim / 2)``."""
+        turned, unturned = self.encoder(pictures).chunk(2, 1)
+        return turned, unturned
+
+    def told(self, means: Tensor, key: Tensor) -> Tensor:
+        """Return the loss of telling pictures ``(N, dim / 2)`` from others of the bank, which takes them up."""
+        index = places(key, len(self.bank), "pictures")
+        own = F.normalize(self.project(means), dim=1)
+        entries = torch.cat([index[:, None], noise_entries(key, index[:, None], self.noise, len(self.bank))], 1)
+        loss = told_apart(own, self.bank, entries, self.temperature, self.constant, self.training).mean()
+        move(self.bank, gathered(index), gathered(own.detach()), self.momentum)
+        return loss
+
+    def after_step(self, step: int) -> None:
+        """Count, to know when weights begin."""
+        self.steps.fill_(step)
+
+
+def turn_weights(scores: Tensor, gamma: float) -> Tensor:
+    """Return how much each copy counts, ``(N * 4,)``: 1 upright, ``1 - upright ** gamma`` turned (section 3.2).
+
+    Args:
+        scores: of turns, four rows a picture, ``(N * 4, 4)``. Turns are equally frequent, so that the odds of upright
+            are a third of the density of upright pictures over that of turned ones; ``upright`` is that density
+            ratio, at most 1.
+        gamma: how little a doubt takes off.
+
+    Examples:
+        >>> undecided, sure = torch.zeros(1, 4), torch.tensor([[0.0, 9.0, 0.0, 0.0]])
+        >>> turn_weights(torch.cat([sure, undecided, sure, sure]), gamma=2.0).round(decimals=2)
+        tensor([1., 0., 1., 1.])
+    """
+    likely = scores.log_softmax(1)
+    ratio = likely[:, 0] - likely[:, 1:].logsumexp(1) + torch.tensor(QUARTERS - 1.0).log()
+    weights = 1 - ratio.clamp(max=0).exp() ** gamma
+    return weights.view(-1, QUARTERS).index_fill(1, torch.tensor([0], device=scores.device), 1.0).flatten()
+
+
+@torch.no_grad()
+def recall(copies: Tensor) -> Tensor:
+    """Return the share of copies ``(N, 4, dim)`` whose nearest other one in the batch is of the same picture."""
+    flat = copies.flatten(0, 1)
+    far = torch.cdist(flat, flat).fill_diagonal_(torch.inf)
+    own = torch.arange(len(flat), device=flat.device) // copies.shape[1]
+    return (own[far.argmin(1)] == own).float().mean()
