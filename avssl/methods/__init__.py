@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from avssl.methods.base import Method
     from avssl.methods.order.shuffle_and_learn import ShuffleAndLearn
+    from avssl.methods.pretext.context_encoder import ContextEncoder
     from avssl.methods.pretext.jigsaw import Jigsaw
     from avssl.methods.pretext.jigsaw_plus_plus import JigsawPlusPlus
     from avssl.methods.pretext.relative_position import RelativePosition
     from avssl.methods.pretext.rotation import Rotation
     from avssl.methods.pretext.rotation_decoupling import RotationDecoupling
+    from avssl.methods.several import SeveralTasks
     from avssl.methods.sound.ave import AVE
     from avssl.methods.sound.avol import AVOL
     from avssl.methods.sound.avts import AVTS
@@ -25,6 +27,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "AVOL": "avssl.methods.sound.avol",
     "AVTS": "avssl.methods.sound.avts",
     "CMA": "avssl.methods.sound.cma",
+    "ContextEncoder": "avssl.methods.pretext.context_encoder",
     "CrossModalNCE": "avssl.methods.sound.nce",
     "Jigsaw": "avssl.methods.pretext.jigsaw",
     "JigsawPlusPlus": "avssl.methods.pretext.jigsaw_plus_plus",
@@ -34,6 +37,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "Rotation": "avssl.methods.pretext.rotation",
     "RotationDecoupling": "avssl.methods.pretext.rotation_decoupling",
     "SeLaVi": "avssl.methods.sound.selavi",
+    "SeveralTasks": "avssl.methods.several",
     "ShuffleAndLearn": "avssl.methods.order.shuffle_and_learn",
     "XDC": "avssl.methods.sound.xdc",
 }
@@ -45,6 +49,7 @@ __all__ = [
     "CMA",
     "L3",
     "XDC",
+    "ContextEncoder",
     "CrossModalNCE",
     "Jigsaw",
     "JigsawPlusPlus",
@@ -53,6 +58,7 @@ __all__ = [
     "Rotation",
     "RotationDecoupling",
     "SeLaVi",
+    "SeveralTasks",
     "ShuffleAndLearn",
 ]
 

@@ -18,9 +18,11 @@ class Method(Recorded, nn.Module, ABC):
 
     Attributes:
         encoder: the part worth keeping when training ends.
+        partial: whether steps leave parameters out, as where heads take turns; processes then do not wait for them.
     """
 
     encoder: Encoder
+    partial: bool = False
 
     @abstractmethod
     def forward(self, batch: Batch) -> dict[str, Tensor]:

@@ -106,6 +106,7 @@ def train(
     """
     settings = config.describe(dict(locals()))
     stepping = optimizers(method.parameter_groups(), optim, adversary, type(method).__name__)
+    strategy = patient(strategy, devices) if method.partial else strategy
     fabric = launch(accelerator, devices, shared_by(strategy, ema, adversary, precision), precision)
     if channels_last:
         method.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
@@ -201,6 +202,12 @@ def launch(
         raise TrainingError(f"{chosen} does not work here: {' '.join(str(error).split())}") from error
     fabric.launch()
     return fabric
+
+
+def patient(strategy: str, devices: int | Literal["auto"]) -> str:
+    """Return Fabric's strategy for steps that give some parameters no gradient, which DDP would wait for in vain."""
+    several = (torch.cuda.device_count() if devices == "auto" else devices) > 1
+    return "ddp_find_unused_parameters_true" if strategy == "ddp" or (strategy == "auto" and several) else strategy
 
 
 def shared_by(strategy: str, ema: float | None, adversary: Optim | None, precision: str) -> str | FSDPStrategy:
