@@ -64,14 +64,15 @@ def permutation_set(count: int, choice: Choice = "apart", seed: int = 0) -> NDAr
 def following(least: NDArray[np.int8], total: NDArray[np.int32], choice: Choice) -> int:
     """Return the candidate that comes next; of equals the first."""
     if choice == "apart":
-        return int(np.where(least == least.max(), total, -1).argmax())
-    free = least > 0
+        farthest = np.flatnonzero(least == least.max())
+        return int(farthest[total[farthest].argmax()])
+    free = np.flatnonzero(least)
+    means = total[free]
     if choice == "max":
-        return int(np.where(free, total, -1).argmax())
+        return int(free[means.argmax()])
     if choice == "min":
-        return int(np.where(free, total, total.max() + 1).argmin())
-    ranked = np.sort(total[free])
-    return int((free & (total == ranked[len(ranked) // 2])).argmax())
+        return int(free[means.argmin()])
+    return int(free[(means == np.partition(means, len(means) // 2)[len(means) // 2]).argmax()])
 
 
 @lru_cache(maxsize=2)
