@@ -10,7 +10,7 @@ from avssl.data.base import Dataset, Key, split_key
 from avssl.data.recordings import PICTURES, find_recordings
 from avssl.media.base import Size
 from avssl.media.errors import MediaError
-from avssl.media.pictures import read_picture
+from avssl.media.pictures import BLACK, Fit, Ground, read_picture
 
 
 class Pictures(Dataset):
@@ -20,7 +20,14 @@ class Pictures(Dataset):
         source: a folder of class folders, a flat folder, or a CSV or Parquet manifest, see `find_recordings`.
         split: keep only this split of a manifest (or this sub-folder of a folder).
         size: None as they are, a number for the short side, (height, width) for a fixed size, in pixels.
+        fit: how pictures of another shape come to a fixed size: ``"stretch"``; ``"cover"``, their middle fills all and
+            the rest is cut off; or ``"contain"``, all of them before ``ground``.
+        ground: red, green and blue, 0 to 255, behind transparent parts and beside pictures that are contained.
+        least: a picture whose shorter side has fewer pixels is a bad one, not an enlarged one.
         on_bad: a picture that cannot be read raises (``"error"``) or is left out and told (``"skip"``).
+
+    Whatever the file holds becomes RGB of 8 bits: CMYK, grey, palettes, 16 bits (scaled, not cut off), the orientation
+    of a camera's EXIF is applied, and of an animation the first frame is taken.
 
     Raises:
         ValueError: if the source holds no picture.
@@ -31,10 +38,19 @@ class Pictures(Dataset):
         source: str | Path,
         split: str | None = None,
         size: Size = None,
+        fit: Fit = "stretch",
+        ground: Ground = BLACK,
+        least: int = 1,
         on_bad: Literal["error", "skip"] = "error",
     ):
+        if fit != "stretch" and not isinstance(size, tuple | list):
+            raise ValueError(f"fit={fit} needs a fixed size, [height, width]; got size={size}")
+        if any(not 0 <= value <= 255 for value in ground):
+            raise ValueError(f"ground is red, green and blue from 0 to 255; got {list(ground)}")
         self.recordings, self.classes = find_recordings(source, split, PICTURES)
-        self.size, self.on_bad = size, on_bad
+        self.size, self.on_bad, self.least = size, on_bad, least
+        self.fit: Fit = fit
+        self.ground: Ground = ground
 
     def __len__(self) -> int:
         return len(self.recordings)
@@ -53,7 +69,7 @@ class Pictures(Dataset):
         epoch, index = split_key(key, len(self))
         recording = self.recordings[index]
         try:
-            pixels = read_picture(recording.path, self.size)
+            pixels = read_picture(recording.path, self.size, self.fit, self.ground, self.least)
         except MediaError as error:
             if self.on_bad == "skip":
                 return {"failure": {"path": str(recording.path), "error": str(error)}}

@@ -70,7 +70,7 @@ def find_recordings(
         name = source.removeprefix(CACHED)
         source = cache_folder(name)
         if not any((source / manifest).exists() for manifest in MANIFESTS):
-            raise ValueError(f"{source} has no manifest; make it with: python datasets/{name}/prepare.py")
+            raise ValueError(f"{source} has no manifest; make it with: python datasets/{name.split('/')[0]}/prepare.py")
     source = Path(source).expanduser()
     for manifest in MANIFESTS:
         if source.is_dir() and (source / manifest).exists():

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -18,6 +19,9 @@ from avssl.media.source import Origin
 RATE = 25  # pictures a second where nobody says otherwise
 SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 ANIMATED = {"GIF", "WEBP", "PNG"}
+BLACK = (0, 0, 0)  # behind what is transparent, where nobody says otherwise
+Fit = Literal["stretch", "cover", "contain"]
+Ground = tuple[int, int, int]
 SHORTEST = 10  # ms; browsers show frames that claim this or less for 100 ms, and animations are made for browsers
 
 
@@ -137,33 +141,61 @@ class Pictures(Backend):
         resize_area(pixels, slot)
 
 
-def read_picture(path: str | Path, size: Size = None) -> np.ndarray:
+def read_picture(
+    path: str | Path, size: Size = None, fit: Fit = "stretch", ground: Ground = BLACK, least: int = 1
+) -> np.ndarray:
     """Read one picture file without the machinery of recordings; of an animation, the first frame.
 
     Args:
         path: the file.
         size: None as it is, the short side, or (height, width), in pixels; resized by area.
+        fit: how it comes to (height, width) where its shape is another: ``"stretch"``, ``"cover"`` (its middle fills
+            all, the rest is cut off) or ``"contain"`` (all of it, before ``ground``).
+        ground: red, green and blue of what lies behind transparent parts and beside a picture that is contained.
+        least: pixels that its shorter side must have.
 
     Returns:
         uint8 RGB ``(height, width, 3)``.
 
     Raises:
         OpenError: if it is no picture, or not there.
-        DecodeError: if its pixels cannot be read.
+        DecodeError: if its pixels cannot be read, or it is too small.
     """
     name = str(path)
     if not Path(path).is_file():
         raise OpenError("there is no such picture", source=name, backend="pictures")
     with _image(open(path, "rb"), name) as image, _telling(name, DecodeError):
-        pixels = rgb(image)
-    height, width = pixels.shape[:2]
-    slot = np.empty((*output_size(height, width, size), 3), np.uint8)
-    resize_area(pixels, slot)
+        pixels = rgb(image, ground)
+    if min(pixels.shape[:2]) < least:
+        told = f"the picture is {pixels.shape[1]}x{pixels.shape[0]}, and the shorter side must have {least} px"
+        raise DecodeError(told, source=name, backend="pictures")
+    slot = np.empty((*output_size(*pixels.shape[:2], size), 3), np.uint8)
+    if fit == "contain" and isinstance(size, tuple | list):
+        slot[...] = ground
+        resize_area(pixels, shown := np.empty((*_within(pixels, slot), 3), np.uint8))
+        _middle(slot, *shown.shape[:2])[...] = shown
+    elif fit == "cover" and isinstance(size, tuple | list):
+        resize_area(_middle(pixels, *_within(slot, pixels)), slot)
+    else:
+        resize_area(pixels, slot)
     return slot
 
 
-def rgb(image: Image.Image) -> np.ndarray:
-    """Return a picture of any mode as it is meant to be seen, uint8 RGB ``(height, width, 3)``."""
+def _within(pixels: np.ndarray, limits: np.ndarray) -> tuple[int, int]:
+    """Return the largest height and width of the shape of ``pixels`` that fit into ``limits``."""
+    (height, width), (most_rows, most_columns) = pixels.shape[:2], limits.shape[:2]
+    scale = min(most_rows / height, most_columns / width)
+    return max(1, min(most_rows, round(height * scale))), max(1, min(most_columns, round(width * scale)))
+
+
+def _middle(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return a view of the middle of a picture."""
+    top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
+    return pixels[top : top + height, left : left + width]
+
+
+def rgb(image: Image.Image, ground: Ground = BLACK) -> np.ndarray:
+    """Return a picture of any mode as it is meant to be seen before ``ground``, uint8 RGB ``(height, width, 3)``."""
     turned = orientation(image) > 1
     image.load()
     if turned:
@@ -177,7 +209,7 @@ def rgb(image: Image.Image) -> np.ndarray:
         raise ValueError("floating point grey values have no known white; save it with 8 or 16 bits")
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (*ground, 255)), image)
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
