@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from avssl.data.batches import collate
     from avssl.data.endless import Endless
     from avssl.data.idx import IdxPictures
+    from avssl.data.noise import Noise
     from avssl.data.persons import Persons
     from avssl.data.pictures import Pictures
     from avssl.data.recordings import Recording, find_recordings
@@ -20,6 +21,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "Dataset": "avssl.data.base",
     "Endless": "avssl.data.endless",
     "IdxPictures": "avssl.data.idx",
+    "Noise": "avssl.data.noise",
     "Persons": "avssl.data.persons",
     "Pictures": "avssl.data.pictures",
     "Recording": "avssl.data.recordings",
@@ -35,6 +37,7 @@ __all__ = [
     "Dataset",
     "Endless",
     "IdxPictures",
+    "Noise",
     "Persons",
     "Pictures",
     "Recording",

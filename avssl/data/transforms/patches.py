@@ -69,6 +69,22 @@ def drop_colour(patches: Tensor, draws: Draws) -> Tensor:
     return patches.where(channels == kept, noise)
 
 
+def level(patches: Tensor) -> Tensor:
+    """Take off each channel of patches ``(..., H, W)`` the plane that fits it best, and give all the same deviation.
+
+    The mean becomes 0.5 and the deviation 0.25. Light that falls off is no plane, but nearly one across a patch.
+    """
+    flat = patches - patches.mean((-2, -1), keepdim=True)
+    for axis in (-2, -1):
+        side = patches.shape[axis]
+        along = torch.linspace(-1, 1, side, device=patches.device) if side > 1 else patches.new_zeros(1)
+        along = along[:, None] if axis == -2 else along
+        slope = (flat * along).mean((-2, -1), keepdim=True) / along.square().mean().clamp(min=1e-6)
+        flat = flat - slope * along
+    deviation = flat.square().mean((-2, -1), keepdim=True).sqrt()
+    return 0.5 + 0.25 * flat / deviation.clamp(min=1 / 255)  # what varies by less than a grey level is not blown up
+
+
 def coarsen(patches: Tensor, draws: Draws, chance: float, least: int = 10) -> Tensor:
     """Shrink some patches ``(N, members, 3, H, W)`` strongly and bring them back to size (section 3.1).
 

@@ -5,15 +5,16 @@ https://arxiv.org/abs/1505.05192
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from avssl.data.transforms import Draws, Transform
-from avssl.data.transforms.patches import SIDE, coarsen, drop_colour, grid_patches, project_colour
+from avssl.data.transforms.patches import SIDE, coarsen, drop_colour, grid_patches, level, project_colour
 from avssl.methods.base import Batch, Method
+from avssl.methods.pretext.guards import Guard
 from avssl.methods.pretext.pictures import pictures_of, seen
 from avssl.nets import Encoder, MLPHead
 
@@ -38,6 +39,8 @@ class RelativePosition(Method):
         jitter: a patch lies at most so many pixels off its cell (the paper's: 7; section 3.1).
         colour: ``"project"`` takes out the axis from green to magenta, ``"drop"`` all but one channel, ``"keep"`` none.
         centred: take the mean colour off each patch (section 3.1).
+        levelled: take its slope off each patch too, and give all patches the same contrast; beyond the paper, for
+            pictures that are darker towards their corners.
         coarse: share of patches that are shrunk to as little as 10 x 10 pixels and back.
         hidden: width of the head's hidden layer.
         views: transforms of the pictures before patches are cut, in order.
@@ -53,6 +56,20 @@ class RelativePosition(Method):
         ['accuracy', 'loss']
     """
 
+    guards: ClassVar = (
+        Guard(name="gap, jitter", cue="Texture", off={"gap": 0, "jitter": 0}, on={}),
+        Guard(name="gap, jitter", cue="Lines", off={"gap": 0, "jitter": 0}, on={}),
+        Guard(name="colour", cue="Aberration", off={"colour": "keep"}, on={"colour": "drop"}),
+        Guard(name="centred", cue="Light", off={"centred": False}, on={"centred": True}),
+        Guard(
+            name="centred, levelled",
+            cue="Vignette",
+            off={"centred": False, "levelled": False},
+            on={"centred": True, "levelled": True},
+        ),
+    )
+    chance: ClassVar = 1 / len(AROUND)
+
     def __init__(
         self,
         encoder: Encoder,
@@ -61,6 +78,7 @@ class RelativePosition(Method):
         jitter: int = 7,
         colour: Literal["project", "drop", "keep"] = "project",
         centred: bool = True,
+        levelled: bool = False,
         coarse: float = 0.0,
         hidden: int = 256,
         views: Sequence[Transform] = (),
@@ -72,7 +90,8 @@ class RelativePosition(Method):
                 f"got {patch=}, {gap=}, {jitter=}, {coarse=}"
             )
         self.encoder, self.patch, self.gap, self.jitter = encoder, patch, gap, jitter
-        self.colour, self.centred, self.coarse, self.views = colour, centred, coarse, tuple(views)
+        self.colour, self.centred, self.levelled = colour, centred, levelled
+        self.coarse, self.views = coarse, tuple(views)
         self.head = MLPHead(encoder.dim, 2, classes=len(AROUND), hidden=hidden)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
@@ -104,4 +123,6 @@ class RelativePosition(Method):
             patches = drop_colour(patches, draws)
         if self.centred:  # grey stands for the mean, as pictures in [0, 1] have no zero mean
             patches = patches - patches.mean((-2, -1), keepdim=True) + 0.5
+        if self.levelled:
+            patches = level(patches)
         return coarsen(patches, draws, self.coarse)

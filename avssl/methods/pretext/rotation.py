@@ -5,6 +5,7 @@ https://arxiv.org/abs/1803.07728
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +38,9 @@ class Rotation(Method):
         >>> sorted(method(batch))
         ['accuracy', 'loss']
     """
+
+    guards: ClassVar = ()
+    chance: ClassVar = 1 / QUARTERS
 
     def __init__(self, encoder: Encoder, views: Sequence[Transform] = ()):
         super().__init__()
