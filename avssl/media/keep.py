@@ -3,9 +3,11 @@
 import json
 import warnings
 import zlib
+from collections.abc import Mapping
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,68 +29,65 @@ _ARRAYS = {
 }
 
 
-def _place(name: str, stream: str | int) -> Path:
-    import av
-
-    return cache_folder("scans", name[:2]) / f"{name[2:]}-{stream}-{VERSION}-{av.__version__}.scan"
-
-
 def fetch(name: str, stream: str | int) -> Index | None:
     """Return the scan kept under a fingerprint, or None if there is none or it is broken."""
-    try:
-        data = _place(name, stream).read_bytes()
-    except OSError:  # not there, or not to be reached: then keeping the new one says so
-        return None
-    return unpack(data)
+    data = fetch_bytes(name, f"{stream}-{VERSION}", "scan")
+    return None if data is None else unpack(data)
 
 
 def keep(name: str, stream: str | int, index: Index) -> None:
     """Keep a scan; a folder that cannot be written is said once and costs a scan at every opening."""
+    keep_bytes(name, f"{stream}-{VERSION}", "scan", pack(index))
+
+
+def fetch_bytes(name: str, which: str, kind: str) -> bytes | None:
+    """Return what is kept under a recording's fingerprint, or None."""
     try:
-        with whole(_place(name, stream)) as part:
-            part.write_bytes(pack(index))
+        return _place(name, which, kind).read_bytes()
+    except OSError:  # not there, or not to be reached: then keeping the new one says so
+        return None
+
+
+def keep_bytes(name: str, which: str, kind: str, data: bytes) -> None:
+    """Keep bytes under a recording's fingerprint, or warn that they cannot be kept."""
+    try:
+        with whole(_place(name, which, kind)) as part:
+            part.write_bytes(data)
     except OSError as error:
-        warnings.warn(f"the scan cannot be kept ({error}); set AVSSL_CACHE to a folder with room", stacklevel=4)
+        warnings.warn(f"the scan cannot be kept ({error}); set AVSSL_CACHE to a folder with room", stacklevel=5)
+
+
+def _place(name: str, which: str, kind: str) -> Path:
+    import av
+
+    return cache_folder("scans", name[:2]) / f"{name[2:]}-{which}-{av.__version__}.{kind}"
 
 
 def pack(index: Index) -> bytes:
-    """Return an index as bytes: a checksum, then a header (JSON) and compressed differences of the arrays."""
+    """Return an index as bytes."""
     arrays = {name: getattr(index, name) for name in _ARRAYS}
     info = asdict(index.info) | {"pixel_aspect": str(index.info.pixel_aspect)}
     coding = None if index.coding is None else asdict(index.coding) | {"extradata": index.coding.extradata.hex()}
-    header = json.dumps(
-        {
-            "mode": index.mode,
-            "discarded": index.discarded,
-            "reordered": index.reordered,
-            "damaged": index.damaged,
-            "strict": index.strict,
-            "time_base": str(index.time_base),
-            "notes": index.notes,
-            "info": info,
-            "coding": coding,
-            "lengths": {name: len(array) for name, array in arrays.items()},
-        }
-    ).encode()
-    body = zlib.compress(b"".join(_shrink(array) for array in arrays.values()), 1)
-    whole = len(header).to_bytes(4, "little") + header + body
-    return zlib.crc32(whole).to_bytes(4, "little") + whole
+    header = {
+        "mode": index.mode,
+        "discarded": index.discarded,
+        "reordered": index.reordered,
+        "damaged": index.damaged,
+        "strict": index.strict,
+        "time_base": str(index.time_base),
+        "notes": index.notes,
+        "info": info,
+        "coding": coding,
+    }
+    return bundle(header, arrays)
 
 
 def unpack(data: bytes) -> Index | None:
     """Return the index, or None if the bytes are not a whole one."""
-    if len(data) < 8 or zlib.crc32(memoryview(data)[4:]) != int.from_bytes(data[:4], "little"):
+    opened = unbundle(data, _ARRAYS)
+    if opened is None:
         return None
-    size = int.from_bytes(data[4:8], "little")
-    header = json.loads(data[8 : 8 + size])
-    body = zlib.decompress(memoryview(data)[8 + size :])
-    arrays, place = {}, 0
-    for name, kind in _ARRAYS.items():
-        stored = np.dtype(np.bool_ if kind is np.bool_ else np.int64)
-        count = header["lengths"][name]
-        part = np.frombuffer(body, stored, count, place)
-        arrays[name] = part.copy() if kind is np.bool_ else np.cumsum(part).astype(kind)
-        place += count * stored.itemsize
+    header, arrays = opened
     info, coding = header["info"], header["coding"]
     info["pixel_aspect"] = Fraction(info["pixel_aspect"])
     info["sound"] = None if info["sound"] is None else SoundInfo(**info["sound"])
@@ -106,6 +105,32 @@ def unpack(data: bytes) -> Index | None:
         info=VideoInfo(**info),
         notes=tuple(header["notes"]),
     )
+
+
+def bundle(header: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Return a header and arrays as bytes: a checksum, then the header (JSON), then compressed differences."""
+    lengths = {name: len(array) for name, array in arrays.items()}
+    head = json.dumps(header | {"lengths": lengths}).encode()
+    body = zlib.compress(b"".join(_shrink(array) for array in arrays.values()), 1)
+    rest = len(head).to_bytes(4, "little") + head + body
+    return zlib.crc32(rest).to_bytes(4, "little") + rest
+
+
+def unbundle(data: bytes, kinds: Mapping[str, type]) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
+    """Return what was bundled, the arrays in the order and of the kinds given; None if the bytes are not whole."""
+    if len(data) < 8 or zlib.crc32(memoryview(data)[4:]) != int.from_bytes(data[:4], "little"):
+        return None
+    size = int.from_bytes(data[4:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    body = zlib.decompress(memoryview(data)[8 + size :])
+    arrays, place = {}, 0
+    for name, kind in kinds.items():
+        stored = np.dtype(np.bool_ if kind is np.bool_ else np.int64)
+        count = header["lengths"][name]
+        part = np.frombuffer(body, stored, count, place)
+        arrays[name] = part.copy() if kind is np.bool_ else np.cumsum(part).astype(kind)
+        place += count * stored.itemsize
+    return header, arrays
 
 
 def _shrink(array: np.ndarray) -> bytes:

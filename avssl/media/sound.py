@@ -8,6 +8,9 @@ import torch
 
 from avssl.media.base import Deadline, Sound, SoundInfo
 from avssl.media.errors import OpenError
+from avssl.media.ledger import Unfit
+from avssl.media.listing import ledger_of
+from avssl.media.packets import Packets
 from avssl.media.scan import scan
 from avssl.media.source import Origin, Source
 from avssl.media.track import OnError, Track, check_on_error
@@ -59,16 +62,29 @@ def read_sound(
     windows, count = check_windows(windows, rate)
     if channels not in (None, 1, 2):
         raise ValueError(f"channels must be 1 (mean), 2 (stereo) or None (as recorded); got {channels!r}")
+    deadline = deadline or Deadline(None)
+    ledger = ledger_of(origin, info.stream, deadline)
+    if not ledger.reason:
+        try:
+            with Packets(origin, ledger, channels=channels, zero=zero, deadline=deadline) as packets:
+                return _heard(packets, windows, count, rate)
+        except Unfit:
+            pass  # damage, most likely: through the container it is told, or masked
     with Track(origin, stream=info.stream, channels=channels, zero=zero, on_error=on_error, deadline=deadline) as track:
-        starts = [track.place(Fraction(start)) for start in windows[:, 0].tolist()]
-        data = np.zeros((len(windows), track.channels, count), np.float32)
-        valid = np.zeros((len(windows), count), bool)
-        for low, high, members in _union(starts, count, track.rate, rate):
-            wave, known = track.read(low, high)
-            for window in members:
-                nearest = _nearest(starts[window] - low, track.rate, rate, count)
-                valid[window] = known[nearest]
-                data[window] = interpolate(wave, starts[window] - low, track.rate, rate, count) * valid[window]
+        return _heard(track, windows, count, rate)
+
+
+def _heard(track: Track | Packets, windows: np.ndarray, count: int, rate: int) -> Sound:
+    """Return the windows, each stretch that they share read once."""
+    starts = [track.place(Fraction(start)) for start in windows[:, 0].tolist()]
+    data = np.zeros((len(windows), track.channels, count), np.float32)
+    valid = np.zeros((len(windows), count), bool)
+    for low, high, members in _union(starts, count, track.rate, rate):
+        wave, known = track.read(low, high)
+        for window in members:
+            nearest = _nearest(starts[window] - low, track.rate, rate, count)
+            valid[window] = known[nearest]
+            data[window] = interpolate(wave, starts[window] - low, track.rate, rate, count) * valid[window]
     return Sound(data=torch.from_numpy(data), valid=torch.from_numpy(valid), rate=rate)
 
 

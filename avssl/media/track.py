@@ -26,7 +26,9 @@ from avssl.media.waveform import fold
 
 RUN_UP = 0.3  # seconds decoded before what is wanted after a seek: Opus asks for 0.08, MP3 at 32 kbit/s for 0.2
 NEAR = 2.0  # seconds; over a shorter gap decoding on is cheaper than seeking
-DRIFT = 0.008  # seconds by which times may leave the count of samples before that is a gap; codec frames are longer
+# Seconds by which times may leave the count of samples before that is a gap: what recorders write on the fly wavers by
+# 10 ms. No more than most of a codec frame, for where one is missing the times are off by a whole one.
+DRIFT, WAVER, MOST = 0.008, 0.0125, 0.6
 BACK_OFF = (0.0, 2.0, 10.0)  # seconds further back that a seek is tried when it lands late
 SEEKABLE = {"mov", "mp4", "matroska", "webm", "mpegts", "avi", "flv", "wav", "flac", "mp3", "aac"}  # Ogg's seeks lie
 # Frames of one length, so that counting holds where times are rounded. Vorbis and WMA change theirs.
@@ -41,12 +43,42 @@ def check_on_error(on_error: OnError) -> OnError:
     return on_error
 
 
+def drift(frame: int, rate: int) -> float:
+    """Return by how many samples times may leave the count before that is a gap, for codec frames of a length.
+
+    Examples:
+        >>> drift(960, 48000), drift(480, 48000), drift(2048, 48000)
+        (576.0, 384.0, 600.0)
+    """
+    return min(max(DRIFT * rate, MOST * frame), WAVER * rate)
+
+
 class _Damage(NamedTuple):
     """What could not be decoded, from which sample on, and whether all that follows is lost."""
 
     place: int
     message: str
     final: bool = False
+
+
+class Head(NamedTuple):
+    """What the head of a stream says: where its row of samples starts in the container's time, and its frames.
+
+    Args:
+        anchor: when the first sample sounds, in seconds of the container's time.
+        rate: recorded samples a second.
+        channels: as recorded.
+        layout: of the channels, in FFmpeg's words.
+        first: samples of the first codec frame that is heard, without what is trimmed away at its front.
+        usual: samples of the second.
+    """
+
+    anchor: Fraction
+    rate: int
+    channels: int
+    layout: str
+    first: int
+    usual: int
 
 
 class Track:
@@ -160,6 +192,10 @@ class Track:
             start=float(self.start),
             end=float(self.start + Fraction(end, self.rate)),
         )
+
+    def head(self) -> Head:
+        """Return what decoding the head told."""
+        return Head(self._anchor, self.rate, self._recorded, self._layout, *self._grid)
 
     def end(self) -> int:
         """Return how many samples the track spans, by decoding its tail."""
@@ -276,7 +312,8 @@ class Track:
                 return self._next
         measured = (frame.pts * self._tick - self._anchor) * self.rate
         if self._next is not None:
-            return self._next if abs(measured - self._next) <= DRIFT * self.rate else round(measured)
+            allowed = drift(self._grid[1], self.rate)
+            return self._next if abs(measured - self._next) <= allowed else round(measured)
         blur = self._tick * self.rate  # times are rounded to the tick: here, at the anchor, and after trimming
         if blur < 0.5 or blur == 1:
             return round(measured)

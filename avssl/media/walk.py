@@ -225,17 +225,11 @@ class _Pass:
     def _offset(self, packet: Packet, data: memoryview) -> int | None:
         """Return where the packet's very bytes lie in the file; None ends the search for all."""
         assert self.file is not None
-        if packet.pos is not None and packet.pos >= 0 and not _carries_settings(packet):
-            self.file.seek(packet.pos)
-            near = self.file.read(packet.size + _NEAR)
-            shift = near.find(data[:16], 0, _NEAR + 16)
-            while shift >= 0 and near[shift : shift + packet.size] != data:
-                shift = near.find(data[:16], shift + 1, _NEAR + 16)
-            if shift >= 0:
-                return packet.pos + shift
-        self.file.close()
-        self.file = None
-        return None
+        offset = whereabouts(self.file, packet, data)
+        if offset is None:
+            self.file.close()
+            self.file = None
+        return offset
 
     def _hear(self, packet: Packet) -> None:
         base = rational(self.sound.time_base)
@@ -273,6 +267,18 @@ class _Pass:
         limit = self.found.rows[key].pts
         shown = None if frame.pts is None else self.found.rows[frame.pts].pts
         return limit is None or shown is None or shown >= limit
+
+
+def whereabouts(file: IO[bytes], packet: Packet, data: memoryview) -> int | None:
+    """Return where in the file the packet's very bytes lie, compared one by one; None where they do not."""
+    if packet.pos is None or packet.pos < 0 or _carries_settings(packet):
+        return None
+    file.seek(packet.pos)
+    near = file.read(packet.size + _NEAR)
+    shift = near.find(data[:16], 0, _NEAR + 16)
+    while shift >= 0 and near[shift : shift + packet.size] != data:
+        shift = near.find(data[:16], shift + 1, _NEAR + 16)
+    return packet.pos + shift if shift >= 0 else None
 
 
 def _carries_settings(packet: Packet) -> bool:

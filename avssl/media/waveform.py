@@ -1,7 +1,7 @@
 """Waveforms at any instant: band-limited interpolation (Smith and Gossett 1984) phase-exact in any window."""
 
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 
 import av
 import numpy as np
@@ -96,6 +96,7 @@ def _cut(signal: np.ndarray, low: int, high: int) -> np.ndarray:
     return out
 
 
+@lru_cache(maxsize=16)  # windows that start on frames mostly have few phases; half a megabyte each at the most
 def _weights(part: float, step: Fraction, wanted: range, margin: int) -> tuple[int, np.ndarray]:
     """Return how recorded samples make up wanted ones, float32 ``(recorded, wanted)``, and which recorded is first."""
     moved = np.arange(wanted.start, wanted.stop) * step.numerator
@@ -127,8 +128,8 @@ def samples_of(frame: av.AudioFrame) -> np.ndarray:
     """Return a decoded frame of any sample format as float32 ``(channels, samples)``, full scale at 1."""
     kind, channels = KINDS[frame.format.name.removesuffix("p")], len(frame.layout.channels)
     if frame.format.is_planar:  # by hand, because PyAV's own conversion reads past the planes of eight channels
-        planes = [memoryview(frame.planes[place]) for place in range(channels)]
-        raw = np.stack([np.frombuffer(plane, kind, frame.samples) for plane in planes])
+        planes = frame.planes
+        raw = np.stack([np.frombuffer(memoryview(planes[place]), kind, frame.samples) for place in range(channels)])
     else:
         raw = np.frombuffer(memoryview(frame.planes[0]), kind, frame.samples * channels).reshape(-1, channels).T
     if raw.dtype.kind == "f":
@@ -136,6 +137,17 @@ def samples_of(frame: av.AudioFrame) -> np.ndarray:
     if raw.dtype.kind == "u":
         return (raw.astype(np.float32) - 128) / 128
     return (raw / 2.0 ** (8 * raw.itemsize - 1)).astype(np.float32)
+
+
+def pour(frame: av.AudioFrame, first: int, out: np.ndarray) -> None:
+    """Write a decoded frame's samples from ``first`` on into ``out``, float32 ``(channels, samples)``, as recorded."""
+    count = out.shape[1]
+    if frame.format.name == "fltp":  # what most decoders give: no copy on the way
+        planes = frame.planes  # PyAV may list more than there are channels
+        for place, row in enumerate(out):
+            row[:] = np.frombuffer(memoryview(planes[place]), np.float32, count, 4 * first)
+    else:
+        out[:] = samples_of(frame)[:, first : first + count]
 
 
 def fold(frame: av.AudioFrame, channels: int | None) -> np.ndarray:
@@ -151,7 +163,16 @@ def fold(frame: av.AudioFrame, channels: int | None) -> np.ndarray:
                 "use channels=1 (mean) or channels=None (as recorded)"
             ) from error
         return np.concatenate([samples_of(part) for part in parts], axis=1)
-    samples = samples_of(frame)
-    if channels is None or recorded == channels:
+    return mix(samples_of(frame), channels)
+
+
+def mix(samples: np.ndarray, channels: int | None) -> np.ndarray:
+    """Return ``(channels, samples)`` with 1 channel (the mean), 2 (one channel twice; not of more than two) or as is.
+
+    Examples:
+        >>> mix(np.array([[1.0, 0.0], [0.0, 0.0]]), 1).tolist()
+        [[0.5, 0.0]]
+    """
+    if channels is None or len(samples) == channels:
         return samples
     return samples.mean(axis=0, keepdims=True) if channels == 1 else samples.repeat(2, axis=0)

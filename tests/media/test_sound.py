@@ -237,7 +237,7 @@ def test_overlapping_windows_are_decoded_once(tone, monkeypatch):
     fold, seek = tracks.fold, Track._seek
     monkeypatch.setattr(tracks, "fold", lambda frame, channels: decoded.append(frame.samples) or fold(frame, channels))
     monkeypatch.setattr(Track, "_seek", lambda track, target: seeks.append(target) or seek(track, target))
-    sound = open_sound(tone["aac.mp4"])
+    sound = open_sound(tone["aac.mp4"].read_bytes())
     decoded.clear(), seeks.clear()
     starts = 8 + np.arange(20) * 0.1
     sound.sound(np.stack([starts, starts + 1.0], axis=1), 16000)
@@ -354,13 +354,14 @@ def test_a_packet_that_cannot_be_decoded_is_an_error_with_its_place(tone, monkey
                     yield frame
 
     monkeypatch.setattr("avssl.media.sound.Track", Broken)
+    data = tone["aac.mp4"].read_bytes()  # bytes are read through the container
     with pytest.raises(DecodeError, match=r"damaged: bad.*on_error=\"truncate\"") as caught:
-        open_sound(tone["aac.mp4"]).sound([[0.5, 1.5]], 48000)
+        open_sound(data).sound([[0.5, 1.5]], 48000)
     again = pickle.loads(pickle.dumps(caught.value))
     assert again.decoded_until == pytest.approx(40 * 1024 / 48000, abs=0.03) and again.stage == "sound"
-    masked = open_sound(tone["aac.mp4"], on_error="truncate").sound([[0.5, 1.5]], 48000)
+    masked = open_sound(data, on_error="truncate").sound([[0.5, 1.5]], 48000)
     assert (~masked.valid).sum() == 1024 and not masked.data[0, 0, ~masked.valid[0]].any()
-    assert open_sound(tone["aac.mp4"]).sound([[0.1, 0.3]], 48000).valid.all()
+    assert open_sound(data).sound([[0.1, 0.3]], 48000).valid.all()
 
 
 def test_a_file_that_cannot_be_read_on_raises_for_all_that_is_lost(tone, monkeypatch):
@@ -395,7 +396,7 @@ def test_a_codec_whose_frames_change_length_is_counted_from_the_head(tone, monke
     monkeypatch.setattr(tracks, "STEADY", set())  # as Vorbis, which PyAV may be unable to write
     rewinds, rewind = [], Track._rewind
     monkeypatch.setattr(Track, "_rewind", lambda track: rewinds.append(track) or rewind(track))
-    sound = open_sound(tone["aac.mkv"])
+    sound = open_sound(tone["aac.mkv"].read_bytes())
     assert decibels(truth.data, sound.sound([[9.0, 9.5]], 48000).data) > 60 and len(rewinds) >= 2
 
 
