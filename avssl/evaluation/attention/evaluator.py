@@ -6,7 +6,7 @@ https://arxiv.org/abs/1608.00507).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,12 +19,14 @@ from torch import Tensor
 from avssl.config import ConfigError
 from avssl.data import Dataset
 from avssl.evaluation.attention.maps import activation, occlusion, peaks, spread
+from avssl.evaluation.attention.turned import likeness, turn_points
 from avssl.evaluation.base import Evaluator, Fresh, Scores
 from avssl.evaluation.drawing import picture_table
 from avssl.evaluation.features import check_layer, last_map, unit
 from avssl.evaluation.kept import digest
 from avssl.evaluation.looks import centre
 from avssl.evaluation.rows import contenders
+from avssl.methods.pretext.rotation import QUARTERS, turns
 from avssl.nets import Encoder
 
 Kind = Literal["activation", "occlusion"]
@@ -51,6 +53,21 @@ class Seen:
     times: tuple[float, ...]
     failures: tuple[dict[str, str], ...]
 
+    def in_all_turns(self) -> "Seen":
+        """Return each picture four times, turned by 0, 90, 180 and 270 degrees against the clock.
+
+        Raises:
+            ValueError: if the pictures are not square.
+        """
+        side = self.images.shape[-1]
+        return replace(
+            self,
+            images=turns(self.images),
+            poses=None if self.poses is None else turn_points(self.poses, side),
+            paths=tuple(path for path in self.paths for _ in range(QUARTERS)),
+            times=tuple(time for time in self.times for _ in range(QUARTERS)),
+        )
+
 
 class Attention(Evaluator):
     """Draws where encoders look, and counts how often that is near a joint where key points are known.
@@ -61,12 +78,14 @@ class Attention(Evaluator):
 
     Args:
         data: pictures, or videos whose frames are looked at.
-        kind: ``"activation"``: squares of a layer's activations summed over channels; ``"occlusion"``: how far the
+        kind: ``"activation"``: powers of a layer's activations summed over channels; ``"occlusion"``: how far the
             output moves when a square is hidden, any encoder, slower.
         layers: layers to draw with ``kind="activation"``; None takes the deepest map of more than one cell.
-        power: of the activations.
+        power: of the activations; a list has one for each of ``layers`` (Gidaris et al., figure 3: 1, 2 and 4 from
+            shallow to deep).
         side: of the hidden square as a share of the shorter side.
         crop: the middle of each picture that is looked at; None for all of it.
+        turned: look at each picture in all four turns, and tell how alike its maps are when turned back.
         initialisations: of the random row.
         extra: further rows, from a name to the folder of a run or a file of weights.
         shown: pictures to draw; None for all of them, each in a file of its own too.
@@ -81,28 +100,32 @@ class Attention(Evaluator):
         data: Dataset,
         kind: Kind = "activation",
         layers: Sequence[str] | None = None,
-        power: float = 2.0,
+        power: float | Sequence[float] = 2.0,
         side: float = 0.25,
         crop: int | tuple[int, int] | None = None,
+        turned: bool = False,
         initialisations: int = 3,
         extra: Mapping[str, str] | None = None,
         shown: int | None = 8,
         seed: int = 0,
         quiet: bool = False,
     ):
-        if not 0 < side <= 1 or power <= 0 or initialisations < 1:
+        powers = [power] if isinstance(power, int | float) else list(power)
+        if not isinstance(power, int | float) and len(powers) != len(layers or ()):
+            raise ValueError(f"a list of powers has one for each of layers; got {powers} for layers={layers}")
+        if not 0 < side <= 1 or min(powers) <= 0 or initialisations < 1:
             raise ValueError(
                 f"side is a share in (0, 1], power above 0, initialisations at least 1; "
                 f"got {side}, {power}, {initialisations}"
             )
         self.data, self.kind, self.layers, self.power, self.side = data, kind, layers, power, side
-        self.crop, self.initialisations, self.extra = crop, initialisations, dict(extra or {})
+        self.crop, self.turned, self.initialisations, self.extra = crop, turned, initialisations, dict(extra or {})
         self.shown, self.seed, self.quiet = shown, seed, quiet
 
     def __call__(
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
     ) -> Scores:
-        seen = self._read()
+        seen = self._read().in_all_turns() if self.turned else self._read()
         rows = contenders(encoder, seen.images, fresh, device, self.initialisations, self.seed, self.extra)
         layers = self._layers(encoder, seen)
         maps = {
@@ -150,6 +173,12 @@ class Attention(Evaluator):
             check_layer(encoder, layer)
         return layers
 
+    def _power(self, layer: str) -> float:
+        """Return the power of a layer's activations."""
+        if isinstance(self.power, int | float):
+            return self.power
+        return dict(zip(self.layers or (), self.power, strict=True))[layer]
+
     @torch.inference_mode()
     def _maps(self, encoder: Encoder, seen: Seen, layer: str, device: str) -> Tensor:
         """Return maps over the pictures, each from 0 to 1, ``(pictures, H, W)``."""
@@ -165,7 +194,7 @@ class Attention(Evaluator):
                 features = encoder.taps(pictures, [layer])[layer]
                 if features.ndim != 4:
                     raise ConfigError(f"layers: {layer} is a vector, not a map; choose a deeper map or kind: occlusion")
-                raw = activation(features, self.power)
+                raw = activation(features, self._power(layer))
             found.append(spread(raw, size).cpu())
         return torch.cat(found)
 
@@ -194,6 +223,12 @@ class Attention(Evaluator):
                 )
         else:
             table = [{"layer": layer, "row": row, "pictures": str(len(seen.paths))} for row, layer in maps]
+        if self.turned:
+            for (row, layer), several in maps.items():
+                alike = likeness(several).mean(1)
+                numbers[f"{row}/{layer}/alike"] = float(alike.mean())
+                line = next(one for one in table if (one["row"], one["layer"]) == (row, layer))
+                line["maps alike in all turns"] = f"{alike.mean():.2f}"
         return Scores(
             title="Where encoders look"
             + ("" if seen.poses is None else ": how often the highest place is near a joint"),
@@ -201,33 +236,43 @@ class Attention(Evaluator):
             protocol=self._protocol(seen, layers, encoder),
             table=tuple(table),
             notes=tuple(self._notes(seen, numbers)),
-            tables={"items": item_rows(seen, points, items)},
+            tables={"items": item_rows(seen, points, items, self.turned)},
             pictures=self._pictures(maps, seen, layers),
         )
 
     def _notes(self, seen: Seen, numbers: Mapping[str, float]) -> list[str]:
         notes = [f"{len(seen.failures)} files could not be read, such as {seen.failures[0]}."] if seen.failures else []
+        if self.turned:
+            notes.append("Maps alike: correlation of a turned picture's map, turned back, with that of the upright.")
         if seen.poses is None:
             return [*notes, "Without key points there is nothing to count; look at the pictures."]
+        best = max(value for name, value in numbers.items() if name.endswith("/pointing"))
         return [
             *notes,
             "Near: within a tenth of the longer side of the box of the joints.",
-            *([IN_THE_MIDDLE] if numbers[f"{CENTRE}/pointing"] > max(numbers.values()) - 1e-9 else []),
+            *([IN_THE_MIDDLE] if numbers[f"{CENTRE}/pointing"] >= best else []),
         ]
 
     def _pictures(self, maps: Mapping[tuple[str, str], Tensor], seen: Seen, layers: list[str]) -> dict[str, Any]:
-        count = len(seen.paths) if self.shown is None else min(self.shown, len(seen.paths))
-        chosen = np.unique(np.linspace(0, len(seen.paths) - 1, count).round().astype(int))
+        copies = QUARTERS if self.turned else 1
+        pictures = len(seen.paths) // copies
+        count = pictures if self.shown is None else min(self.shown, pictures)
+        chosen = np.unique(np.linspace(0, pictures - 1, count).round().astype(int)) * copies
         drawn = {}
         for layer in layers:
             parts = [chosen] if self.shown is not None else np.array_split(chosen, -(-len(chosen) // 8))
             for number, part in enumerate(parts):
-                lines = {"picture": seen.images.numpy()[part]}
-                for (row, name), several in maps.items():
-                    if name == layer:
-                        lines[row] = overlay(seen.images.numpy()[part], several[0].numpy()[part])
+                lines = {}
+                for turn in range(copies):
+                    images = seen.images.numpy()[part + turn]
+                    after = f", {90 * turn}°" if self.turned else ""
+                    lines[f"picture{after}"] = images
+                    for (row, name), several in maps.items():
+                        if name == layer:
+                            lines[f"{row}{after}"] = overlay(images, several[0].numpy()[part + turn])
                 name = f"{layer}_{number:03d}" if len(parts) > 1 else layer
-                drawn[name] = picture_table(lines, f"{self.kind} of {layer}: bright where the encoder looks")
+                power = f", power {self._power(layer):g}" if self.kind == "activation" else ""
+                drawn[name] = picture_table(lines, f"{self.kind} of {layer}{power}: bright where the encoder looks")
         return drawn
 
     def _protocol(self, seen: Seen, layers: list[str], encoder: Encoder) -> dict[str, Any]:
@@ -236,6 +281,7 @@ class Attention(Evaluator):
             "weights": digest(encoder),
             "kind": self.kind,
             "layers": layers,
+            "turned": self.turned,
             "power": self.power if self.kind == "activation" else None,
             "hidden square": f"{self.side:g} of the shorter side" if self.kind == "occlusion" else None,
             "pictures": len(seen.paths),
@@ -279,12 +325,13 @@ def overlay(images: np.ndarray, maps: np.ndarray) -> np.ndarray:
 
 
 def item_rows(
-    seen: Seen, points: Mapping[tuple[str, str], np.ndarray], on: Mapping[str, np.ndarray]
+    seen: Seen, points: Mapping[tuple[str, str], np.ndarray], on: Mapping[str, np.ndarray], turned: bool
 ) -> list[dict[str, Any]]:
     """One row a picture: where the peaks are, and how many of a row's initialisations point at a joint."""
     rows = []
     for number, (path, time) in enumerate(zip(seen.paths, seen.times, strict=True)):
         row: dict[str, Any] = {"path": path, "time": round(time, 6)}
+        row |= {"turn": 90 * (number % QUARTERS)} if turned else {}
         for (name, layer), found in points.items():
             row |= {f"{name}/{layer}/x": round(float(found[0, number, 0]), 2)}
             row |= {f"{name}/{layer}/y": round(float(found[0, number, 1]), 2)}
