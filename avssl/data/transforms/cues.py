@@ -46,13 +46,13 @@ class Vignette(Transform):
     """Darken towards the corners, with the square of the distance from the middle.
 
     Args:
-        strength: share of the light that the corners lose.
+        strength: share of their value that the corners lose; 0.4 in sRGB is about a stop and a half of light.
 
     Raises:
         ValueError: for a share outside [0, 1].
     """
 
-    def __init__(self, strength: float = 0.6):
+    def __init__(self, strength: float = 0.4):
         self.strength = check_chance(strength)
 
     def __call__(self, frames: Tensor, draws: Draws, train: bool = True) -> Tensor:

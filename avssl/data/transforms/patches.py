@@ -10,6 +10,8 @@ from torch.nn import functional as F
 
 from avssl.data.transforms.draws import Draws
 
+DARK = 0.02  # added before logarithms: five grey levels, below which pictures hold noise
+FLAT = 0.02  # a patch that varies by less than 2 % is not blown up
 SIDE = 3  # cells a side of the grid
 LENS = (-1.0, 2.0, -1.0)  # the axis from green to magenta, along which lenses shift colours (section 3.1)
 
@@ -70,19 +72,20 @@ def drop_colour(patches: Tensor, draws: Draws) -> Tensor:
 
 
 def level(patches: Tensor) -> Tensor:
-    """Take off each channel of patches ``(..., H, W)`` the plane that fits it best, and give all the same deviation.
+    """Take its slope off each patch ``(..., 3, H, W)``, as light that falls off across it, and even out the contrast.
 
-    The mean becomes 0.5 and the deviation 0.25. Light that falls off is no plane, but nearly one across a patch.
+    Light multiplies, so it is the logarithm that gets rid of it: of each channel, the plane that fits it best is taken
+    away, which takes the change of contrast along with that of brightness. The mean becomes 0.5, the deviation 0.25.
     """
-    flat = patches - patches.mean((-2, -1), keepdim=True)
+    flat = (patches.clamp(min=0) + DARK).log()
+    flat = flat - flat.mean((-2, -1), keepdim=True)
     for axis in (-2, -1):
-        side = patches.shape[axis]
-        along = torch.linspace(-1, 1, side, device=patches.device) if side > 1 else patches.new_zeros(1)
+        along = torch.linspace(-1, 1, patches.shape[axis], device=patches.device)
         along = along[:, None] if axis == -2 else along
-        slope = (flat * along).mean((-2, -1), keepdim=True) / along.square().mean().clamp(min=1e-6)
+        slope = (flat * along).mean((-2, -1), keepdim=True) / along.square().mean()
         flat = flat - slope * along
     deviation = flat.square().mean((-2, -1), keepdim=True).sqrt()
-    return 0.5 + 0.25 * flat / deviation.clamp(min=1 / 255)  # what varies by less than a grey level is not blown up
+    return 0.5 + 0.25 * flat / deviation.clamp(min=FLAT)
 
 
 def coarsen(patches: Tensor, draws: Draws, chance: float, least: int = 10) -> Tensor:

@@ -30,6 +30,7 @@ from avssl.training.optim import Optim
 from avssl.training.schedule import Schedule
 
 AS_IT_IS = "as configured"
+WIDE = 132  # characters that the table needs
 SEEN = CUE_ONLY, CONTENT = ("cue only", "content with it")
 
 
@@ -108,7 +109,7 @@ def audit_shortcuts(
     Raises:
         ConfigError: if the data cannot be read.
     """
-    console, folder = Console(), out / "shortcuts"
+    console, folder = Console(width=max(Console().width, WIDE)), out / "shortcuts"
     if not isinstance(method, Guarded):
         console.print(f"{type(method).__name__} states no guards and no chance: there is nothing to audit")
         return {}
@@ -201,8 +202,7 @@ def tell(
         table.append(
             {
                 "cue": row.cue or "none",
-                "guard": row.guard or "none",
-                "is": row.state,
+                "guard": f"{row.guard}: {row.state}" if row.guard else "none",
                 "settings": row.settings,
                 CUE_ONLY: alone.text if alone else "",
                 "cue buys": f"{alone.mean - chance:+.3f}" if alone else "",

@@ -39,8 +39,8 @@ class RelativePosition(Method):
         jitter: a patch lies at most so many pixels off its cell (the paper's: 7; section 3.1).
         colour: ``"project"`` takes out the axis from green to magenta, ``"drop"`` all but one channel, ``"keep"`` none.
         centred: take the mean colour off each patch (section 3.1).
-        levelled: take its slope off each patch too, and give all patches the same contrast; beyond the paper, for
-            pictures that are darker towards their corners.
+        levelled: instead, take off each patch its slope too, and even out the contrast; beyond the paper, for pictures
+            that are darker towards their corners.
         coarse: share of patches that are shrunk to as little as 10 x 10 pixels and back.
         hidden: width of the head's hidden layer.
         views: transforms of the pictures before patches are cut, in order.
@@ -121,8 +121,8 @@ class RelativePosition(Method):
             patches = project_colour(patches)
         elif self.colour == "drop":
             patches = drop_colour(patches, draws)
-        if self.centred:  # grey stands for the mean, as pictures in [0, 1] have no zero mean
-            patches = patches - patches.mean((-2, -1), keepdim=True) + 0.5
         if self.levelled:
             patches = level(patches)
+        elif self.centred:  # grey stands for the mean, as pictures in [0, 1] have no zero mean
+            patches = patches - patches.mean((-2, -1), keepdim=True) + 0.5
         return coarsen(patches, draws, self.coarse)
