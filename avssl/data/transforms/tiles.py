@@ -11,7 +11,7 @@ from torch import Tensor
 
 from avssl.data.transforms.base import check_chance
 from avssl.data.transforms.draws import Draws
-from avssl.data.transforms.patches import SIDE
+from avssl.data.transforms.patches import SIDE, level
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as `Grey` has it
 MIDDLE, DEVIATION = 0.5, 0.25  # of a normalised tile: about those of pictures in [0, 1], which encoders expect
@@ -29,6 +29,7 @@ class Tiles:
         gap: by how much a cell is wider than its tile, which lies anywhere in it; pixels. Neighbours are so much apart
             on average, and up to twice as much. At 0, edges go on from tile to tile.
         normalised: give each channel of each tile the same mean and deviation.
+        levelled: take its slope off each tile too; beyond the paper, against pictures darker towards corners.
         grey: share of pictures that lose their colour, all nine tiles alike.
         channel_jitter: each channel of a tile is moved at most so many pixels along each axis, within its cell (the rim
             is repeated where the cell ends); pictures that lost their colour keep their channels together.
@@ -40,6 +41,7 @@ class Tiles:
     tile: int
     gap: int
     normalised: bool
+    levelled: bool
     grey: float
     channel_jitter: int
 
@@ -67,6 +69,8 @@ class Tiles:
         grey = draws.uniform() < self.grey
         luma = (pictures * pictures.new_tensor(LUMA).view(3, 1, 1)).sum(1, keepdim=True)
         tiles = self.cut(luma.where(grey.view(-1, 1, 1, 1), pictures), grey, draws)
+        if self.levelled:
+            return level(tiles), grey
         return normalise(tiles) if self.normalised else tiles, grey
 
     def cut(self, pictures: Tensor, still: Tensor, draws: Draws) -> Tensor:

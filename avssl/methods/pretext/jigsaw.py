@@ -5,6 +5,7 @@ https://arxiv.org/abs/1603.09246
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from avssl.data.transforms.tiles import Tiles
 from avssl.methods.base import Batch, Method
 from avssl.methods.pretext.permutations import TILES, Choice, permutation_set
 from avssl.methods.pretext.pictures import pictures_of, seen
-from avssl.methods.pretext.puzzles import drawn, judged, laid, told
+from avssl.methods.pretext.puzzles import GUARDS, drawn, judged, laid, told
 from avssl.nets import Encoder, MLPHead
 
 
@@ -38,6 +39,7 @@ class Jigsaw(Method):
         tile: side of a tile in pixels (the paper's: 64; section 4.1).
         gap: room in a cell beside its tile, in pixels (the paper's: 11, in cells of 75; section 4.1).
         normalised: give each channel of each tile the same mean and deviation (section 4.3).
+        levelled: take its slope off each tile too; beyond the paper, against pictures darker towards corners.
         grey: share of pictures that lose their colour (section 4.3: 30 %).
         channel_jitter: pixels that each channel of a tile may be off, at most (section 4.3: 2).
         hidden: width of the head's hidden layer (the paper's fc7: 4096).
@@ -56,6 +58,7 @@ class Jigsaw(Method):
         ['accuracy', 'loss']
     """
 
+    guards: ClassVar = GUARDS
     permutations: Tensor
 
     def __init__(
@@ -67,6 +70,7 @@ class Jigsaw(Method):
         tile: int = 64,
         gap: int = 11,
         normalised: bool = True,
+        levelled: bool = False,
         grey: float = 0.3,
         channel_jitter: int = 2,
         hidden: int = 256,
@@ -74,8 +78,11 @@ class Jigsaw(Method):
         seed: int = 0,
     ):
         super().__init__()
-        self.tiles = Tiles(tile=tile, gap=gap, normalised=normalised, grey=grey, channel_jitter=channel_jitter)
+        self.tiles = Tiles(
+            tile=tile, gap=gap, normalised=normalised, levelled=levelled, grey=grey, channel_jitter=channel_jitter
+        )
         self.encoder, self.views, self.each = encoder, tuple(views), permutations_per_picture
+        self.chance = 1 / permutations
         self.register_buffer("permutations", torch.tensor(permutation_set(permutations, choice, seed)))
         self.head = MLPHead(encoder.dim, TILES, classes=permutations, hidden=hidden)
 

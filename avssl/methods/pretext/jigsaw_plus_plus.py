@@ -5,7 +5,7 @@ section 4. https://arxiv.org/abs/1805.00385
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from avssl.data.transforms.tiles import Tiles
 from avssl.methods.base import Batch, Method
 from avssl.methods.pretext.permutations import TILES, Choice, distances, permutation_set
 from avssl.methods.pretext.pictures import pictures_of, seen
-from avssl.methods.pretext.puzzles import drawn, judged, laid, told
+from avssl.methods.pretext.puzzles import GUARDS, drawn, judged, laid, told
 from avssl.nets import Encoder, MLPHead
 
 
@@ -42,6 +42,7 @@ class JigsawPlusPlus(Method):
         tile: side of a tile in pixels.
         gap: room in a cell beside its tile, in pixels.
         normalised: give each channel of each tile the same mean and deviation.
+        levelled: take its slope off each tile too; beyond the paper, against pictures darker towards corners.
         grey: share of pictures that lose their colour (section 4: 70 %).
         channel_jitter: pixels that each channel of a tile may be off, at most.
         hidden: width of the head's hidden layer.
@@ -59,6 +60,7 @@ class JigsawPlusPlus(Method):
         ['accuracy', 'foreign', 'loss']
     """
 
+    guards: ClassVar = GUARDS
     permutations: Tensor
 
     def __init__(
@@ -71,6 +73,7 @@ class JigsawPlusPlus(Method):
         tile: int = 64,
         gap: int = 11,
         normalised: bool = True,
+        levelled: bool = False,
         grey: float = 0.7,
         channel_jitter: int = 2,
         hidden: int = 256,
@@ -78,8 +81,11 @@ class JigsawPlusPlus(Method):
         seed: int = 0,
     ):
         super().__init__()
-        self.tiles = Tiles(tile=tile, gap=gap, normalised=normalised, grey=grey, channel_jitter=channel_jitter)
+        self.tiles = Tiles(
+            tile=tile, gap=gap, normalised=normalised, levelled=levelled, grey=grey, channel_jitter=channel_jitter
+        )
         self.encoder, self.views, self.each = encoder, tuple(views), permutations_per_picture
+        self.chance = 1 / permutations
         self.foreign = foreign
         chosen = permutation_set(permutations, choice, seed)
         least, _ = distances(chosen)

@@ -5,7 +5,31 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from avssl.data.transforms import Draws
+from avssl.methods.pretext.guards import Guard
 from avssl.methods.pretext.permutations import TILES, distances
+
+GUARDS = (
+    Guard(name="gap", cue="Texture", off={"gap": 0}, on={}),
+    Guard(name="gap", cue="Lines", off={"gap": 0}, on={}),
+    Guard(
+        name="channel_jitter, grey",
+        cue="Aberration",
+        off={"channel_jitter": 0, "grey": 0.0},
+        on={"grey": 1.0},
+    ),
+    Guard(
+        name="normalised",
+        cue="Light",
+        off={"normalised": False, "levelled": False},
+        on={"normalised": True},
+    ),
+    Guard(
+        name="normalised, levelled",
+        cue="Vignette",
+        off={"normalised": False, "levelled": False},
+        on={"normalised": True, "levelled": True},
+    ),
+)
 
 
 def drawn(draws: Draws, classes: int, count: int) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from avssl.data.transforms import Draws
 from avssl.data.transforms.tiles import Tiles, normalise
 
-PLAIN = {"tile": 6, "gap": 2, "normalised": False, "grey": 0.0, "channel_jitter": 0}
+PLAIN = {"tile": 6, "gap": 2, "normalised": False, "levelled": False, "grey": 0.0, "channel_jitter": 0}
 
 
 def keys(count):
@@ -72,7 +72,7 @@ def test_pictures_lose_their_colour_whole_by_their_share():
 
 
 def test_normalised_tiles_all_have_the_same_mean_and_deviation():
-    pictures = torch.rand(8, 3, 24, 24) * torch.rand(8, 3, 1, 1)
+    pictures = torch.rand(8, 3, 24, 24) * (0.2 + 0.8 * torch.rand(8, 3, 1, 1))
     tiles, _ = cut(pictures, normalised=True)
     assert torch.allclose(tiles.mean((-2, -1)), torch.tensor(0.5), atol=1e-5)
     assert torch.allclose(tiles.std((-2, -1), correction=0), torch.tensor(0.25), atol=1e-4)
@@ -83,13 +83,21 @@ def test_normalising_takes_out_brightness_and_contrast():
     assert torch.allclose(normalise(tiles), normalise(tiles * 0.7 + 0.2), atol=1e-5)
 
 
+def test_levelled_tiles_have_no_slope_left():
+    light = torch.linspace(0.3, 1, 24) * torch.linspace(0.5, 1, 24)[:, None]
+    tiles, _ = cut(torch.rand(8, 3, 24, 24) * light, levelled=True)
+    along = torch.arange(6.0) - 2.5
+    slopes = torch.stack([(tiles * along).mean((-2, -1)), (tiles * along[:, None]).mean((-2, -1))])
+    assert slopes.abs().max() < 1e-4
+
+
 def test_a_flat_tile_becomes_middle_grey_and_its_noise_stays_small():
     assert torch.allclose(normalise(torch.full((1, 3, 4, 4), 0.8)), torch.tensor(0.5), atol=1e-4)
     assert (normalise(0.8 + torch.rand(1, 3, 4, 4) / 2550) - 0.5).abs().max() < 0.03
 
 
 def test_a_tile_is_the_same_alone_and_in_a_batch():
-    guards = Tiles(tile=6, gap=2, normalised=True, grey=0.5, channel_jitter=2)
+    guards = Tiles(tile=6, gap=2, normalised=True, levelled=False, grey=0.5, channel_jitter=2)
     pictures = torch.rand(5, 3, 30, 28)
     whole, grey = guards(pictures, Draws(keys(5)))
     alone, own = guards(pictures[3:4], Draws(keys(5)[3:4]))
@@ -106,7 +114,7 @@ def test_tiles_of_another_look_at_a_picture_lie_elsewhere():
 
 def test_guards_move_no_other_draws():
     left = []
-    for changes in ({}, {"grey": 1.0}, {"channel_jitter": 2}, {"normalised": True}, {"gap": 0}):
+    for changes in ({}, {"grey": 1.0}, {"channel_jitter": 2}, {"normalised": True}, {"levelled": True}, {"gap": 0}):
         draws = Draws(keys(3))
         Tiles(**(PLAIN | changes))(torch.rand(3, 3, 24, 24), draws)
         left.append(draws.drawn)
