@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from avssl.training.loop import train
     from avssl.training.optim import LARS, SGD, AdamW, Optim
     from avssl.training.schedule import Constant, Cosine, OneCycle, Schedule, Step
+    from avssl.training.transforms_cost import Task, bench_pretext
 
 WHERE = {  # public name -> the module that holds it, imported when the name is first used
     "AdamW": "avssl.training.optim",
@@ -22,8 +23,10 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "SGD": "avssl.training.optim",
     "Schedule": "avssl.training.schedule",
     "Step": "avssl.training.schedule",
+    "Task": "avssl.training.transforms_cost",
     "Stopped": "avssl.training.errors",
     "TrainingError": "avssl.training.errors",
+    "bench_pretext": "avssl.training.transforms_cost",
     "bench_training": "avssl.training.bench",
     "load_encoder": "avssl.training.export",
     "train": "avssl.training.loop",
@@ -41,7 +44,9 @@ __all__ = [
     "Schedule",
     "Step",
     "Stopped",
+    "Task",
     "TrainingError",
+    "bench_pretext",
     "bench_training",
     "load_encoder",
     "train",
