@@ -38,6 +38,15 @@ def test_a_run_leaves_a_log_checkpoints_an_encoder_and_its_settings(tmp_path, ca
     assert "random start" in shown and "end (step 7)" in shown and "encoder.safetensors" in shown
 
 
+def test_what_a_method_states_is_shown_once_before_it_is_measured(tmp_path, capsys):
+    method = toy()
+    method.facts = lambda: ["three prototypes, far apart"]
+    run(tmp_path / "run", steps=1, method=method)
+    shown = capsys.readouterr().out
+    assert shown.count("three prototypes, far apart\n") == 1
+    assert shown.index("starts at step 0") < shown.index("three prototypes") < shown.index("step 0: ")
+
+
 def test_random_start_and_end_are_measured_on_training_and_held_out_data(tmp_path):
     run(tmp_path, steps=7)
     measured = [record for record in log(tmp_path) if "held_out/loss" in record]

@@ -1,7 +1,7 @@
 """Tiles of a 3 x 3 grid for puzzles, and the guards that keep low-level cues from solving them.
 
-Noroozi and Favaro, "Unsupervised Learning of Visual Representations by Solving Jigsaw Puzzles", ECCV 2016, sections 4.1
-and 4.3. https://arxiv.org/abs/1603.09246
+Noroozi and Favaro, "Unsupervised Learning of Visual Representations by Solving Jigsaw Puzzles", ECCV 2016,
+"Preventing shortcuts". https://arxiv.org/abs/1603.09246
 """
 
 from dataclasses import dataclass
@@ -97,7 +97,7 @@ class Tiles:
 
 
 def normalise(tiles: Tensor) -> Tensor:
-    """Give each channel of each tile ``(..., H, W)`` the same mean and deviation (section 4.3).
+    """Give each channel of each tile ``(..., H, W)`` the same mean and deviation ("Preventing shortcuts").
 
     They are 0.5 and 0.25 where the paper has 0 and 1, so that encoders see tiles in the range of pictures.
     """

@@ -20,7 +20,7 @@ from avssl.nets import Encoder, MLPHead
 
 
 class Jigsaw(Method):
-    """Classification of which permutation, out of a fixed set, nine tiles were laid out by (section 3.2).
+    """Classification of which permutation, out of a fixed set, nine tiles were laid out by ("The Jigsaw puzzle task").
 
     Tiles are encoded one by one by shared weights, and only their features are permuted: nine passes a picture however
     many puzzles it makes. The set of permutations is saved with the method.
@@ -28,20 +28,20 @@ class Jigsaw(Method):
     Departures from the paper: permutations are chosen by their least distance, and by the mean among equals, where
     algorithm 1 looks at the mean alone (``choice="max"``); one picture may give several puzzles in a batch, where the
     paper shows it anew in each epoch; the head is two layers on the nine features side by side, where the paper has fc7
-    and fc8; a tile that is flat is not stretched to the common deviation; guards work in evaluation too, or the
-    shortcuts would be open there again.
+    and fc8; tiles get the mean and deviation that pictures have, not 0 and 1, and one that is flat is not stretched;
+    guards work in evaluation too, or the shortcuts would be open there again.
 
     Args:
         encoder: maps tiles to ``(N, encoder.dim)`` features.
-        permutations: how many there are to tell apart (section 4.2: up to 1000).
+        permutations: how many there are to tell apart ("Permutation set": up to 1000).
         choice: how they are chosen; see `avssl.methods.pretext.permutations.permutation_set`.
         permutations_per_picture: puzzles that each picture of a batch makes, all different.
-        tile: side of a tile in pixels (the paper's: 64; section 4.1).
-        gap: room in a cell beside its tile, in pixels (the paper's: 11, in cells of 75; section 4.1).
-        normalised: give each channel of each tile the same mean and deviation (section 4.3).
+        tile: side of a tile in pixels (the paper's: 64; "Implementation details").
+        gap: room in a cell beside its tile, in pixels (the paper's: 11, in cells of 75; same place).
+        normalised: give each channel of each tile the same mean and deviation ("Preventing shortcuts").
         levelled: take its slope off each tile too; beyond the paper, against pictures darker towards corners.
-        grey: share of pictures that lose their colour (section 4.3: 30 %).
-        channel_jitter: pixels that each channel of a tile may be off, at most (section 4.3: 2).
+        grey: share of pictures that lose their colour ("Preventing shortcuts": 30 %).
+        channel_jitter: pixels that each channel of a tile may be off, at most ("Preventing shortcuts": 2).
         hidden: width of the head's hidden layer (the paper's fc7: 4096).
         views: transforms of the pictures before tiles are cut, in order.
         seed: of the set of permutations.

@@ -1,7 +1,7 @@
 """Jigsaw++: tell in which order tiles were laid out, when some of them are another picture's.
 
 Noroozi, Vinjimoor, Favaro and Pirsiavash, "Boosting Self-Supervised Learning via Knowledge Transfer", CVPR 2018,
-section 4. https://arxiv.org/abs/1805.00385
+"The Jigsaw++ pretext task". https://arxiv.org/abs/1805.00385
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from avssl.nets import Encoder, MLPHead
 
 
 class JigsawPlusPlus(Method):
-    """Jigsaw in which 0 to 2 tiles, at drawn places, are tiles of another picture of the batch (section 4).
+    """Jigsaw in which 0 to 2 tiles, at drawn places, are tiles of another picture of the batch.
 
     Permutations differ at more places than can be foreign, so that the tiles left always have one answer: if two
     permutations fitted them, they would differ at foreign places alone. The paper drops permutations until they differ
@@ -43,7 +43,7 @@ class JigsawPlusPlus(Method):
         gap: room in a cell beside its tile, in pixels.
         normalised: give each channel of each tile the same mean and deviation.
         levelled: take its slope off each tile too; beyond the paper, against pictures darker towards corners.
-        grey: share of pictures that lose their colour (section 4: 70 %).
+        grey: share of pictures that lose their colour (the paper: 70 %).
         channel_jitter: pixels that each channel of a tile may be off, at most.
         hidden: width of the head's hidden layer.
         views: transforms of the pictures before tiles are cut, in order.

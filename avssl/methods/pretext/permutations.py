@@ -1,7 +1,7 @@
 """Sets of permutations of nine tiles that lie far apart.
 
-Noroozi and Favaro, "Unsupervised Learning of Visual Representations by Solving Jigsaw Puzzles", ECCV 2016, section 4.2
-and algorithm 1. https://arxiv.org/abs/1603.09246
+Noroozi and Favaro, "Unsupervised Learning of Visual Representations by Solving Jigsaw Puzzles", ECCV 2016,
+algorithm 1 and "Permutation set". https://arxiv.org/abs/1603.09246
 """
 
 import math
@@ -30,7 +30,7 @@ def permutation_set(count: int, choice: Choice = "apart", seed: int = 0) -> NDAr
         count: how many.
         choice: which comes next. ``"apart"`` is the one whose least Hamming distance to those chosen is greatest, and
             among equals the one of the greatest mean distance. The paper's algorithm 1 knows the mean distance alone:
-            ``"max"`` takes the greatest, ``"middle"`` and ``"min"`` (its section 4.2) the middle and the least.
+            ``"max"`` takes the greatest, ``"middle"`` and ``"min"`` (its ablation) the middle and the least.
         seed: names the order in which equals are met, and the first permutation.
 
     Returns:
