@@ -1,7 +1,7 @@
 """Gather small sets of real colour pictures: frames of the sample videos, cut-out photographs, and wallpapers.
 
     python datasets/samples/prepare.py                 # first: the videos that frames are taken of
-    python datasets/colour/prepare.py                  # 256 MB to fetch, about 70 MB kept
+    python datasets/colour/prepare.py                  # 256 MB to fetch, about 52 MB kept
     python datasets/colour/prepare.py --only stamps    # one of frames, stamps, wallpapers; may be repeated
     python datasets/colour/prepare.py --debs FOLDER    # from packages that you have: nothing is fetched
 

@@ -145,7 +145,8 @@ def test_what_is_missing_or_wrong_is_told(folder, tmp_path):
 def deb(path: Path, files: dict[str, bytes], ending: str = "xz") -> Path:
     """Write a Debian package of some files by hand: an ar archive with a tar inside."""
     data = io.BytesIO()
-    with tarfile.open(fileobj=data, mode=f"w:{ending}") as archive:
+    pack = {"xz": tarfile.TarFile.xzopen, "gz": tarfile.TarFile.gzopen, "bz2": tarfile.TarFile.bz2open}[ending]
+    with pack("", "w", data) as archive:
         for name, content in files.items():
             about = tarfile.TarInfo(f"./usr/share/{name}")
             about.size = len(content)
@@ -168,7 +169,11 @@ def pinned(path: Path) -> Package:
 def test_a_package_gives_its_files_without_dpkg(tmp_path, ending):
     path = deb(tmp_path / "toys_1_all.deb", {"a.txt": b"one", "b.txt": b"two"}, ending)
     with files_of(debian.fetch(pinned(path), tmp_path, tmp_path)) as archive:
-        found = {Path(member.name).name: archive.extractfile(member).read() for member in archive}
+        found = {}
+        for member in archive:
+            file = archive.extractfile(member)
+            assert file is not None
+            found[Path(member.name).name] = file.read()
     assert found == {"a.txt": b"one", "b.txt": b"two"}
 
 
