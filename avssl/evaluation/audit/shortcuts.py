@@ -150,7 +150,7 @@ def ways(method: Method, stated: tuple[Guard, ...]) -> Iterator[Way]:
         guards = [guard for guard in stated if guard.cue == cue]
         for guard in guards:
             own = {name: has[name] for name in guard.off}
-            strong = dict(guard.on) or own
+            strong = own | dict(guard.on)
             states = [("off", dict(guard.off)), (AS_IT_IS, own), ("on", strong)]
             for state, changed in states:
                 if state != AS_IT_IS or own not in (guard.off, strong):
