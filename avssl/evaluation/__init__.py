@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from avssl.evaluation.keypoints.evaluator import KeyPoints
     from avssl.evaluation.probes.evaluator import Probes
     from avssl.evaluation.probes.finetune import FineTune
+    from avssl.evaluation.recoloring.evaluator import Recoloring
     from avssl.evaluation.retrieval.evaluator import Retrieval
     from avssl.evaluation.running import evaluate, evaluate_method
     from avssl.evaluation.sound.classes import Classes
@@ -39,6 +40,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "Normals": "avssl.evaluation.dense.normals",
     "Offsets": "avssl.evaluation.sound.offsets",
     "Probes": "avssl.evaluation.probes.evaluator",
+    "Recoloring": "avssl.evaluation.recoloring.evaluator",
     "Retrieval": "avssl.evaluation.retrieval.evaluator",
     "Scores": "avssl.evaluation.base",
     "Segmentation": "avssl.evaluation.dense.segmentation",
@@ -63,6 +65,7 @@ __all__ = [
     "Normals",
     "Offsets",
     "Probes",
+    "Recoloring",
     "Retrieval",
     "Scores",
     "Segmentation",

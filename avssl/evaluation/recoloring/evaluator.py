@@ -1,0 +1,200 @@
+"""Recoloured pictures before a machine: does a classifier of true pictures know them, and how near are the colours?
+
+Zhang, Isola and Efros, "Colorful Image Colorization", ECCV 2016, section 3.1, "Semantic interpretability" and "Raw
+accuracy". https://arxiv.org/abs/1603.08511
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from avssl.config import ConfigError, describe
+from avssl.data import Dataset
+from avssl.evaluation.base import FreshMethod, MethodEvaluator, Scores
+from avssl.evaluation.drawing import picture_table
+from avssl.evaluation.metrics.color import color_area, signal_to_noise
+from avssl.evaluation.paired import paired_difference
+from avssl.evaluation.probes.finetune import Looks, look_at_all
+from avssl.evaluation.probes.judging import check_split, labels_of
+from avssl.evaluation.recoloring.classifier import learned, told_right
+from avssl.evaluation.recoloring.making import Recolors, borrowed, color_of, gray, recolored
+from avssl.evaluation.rows import RANDOM, TRAINED
+from avssl.evaluation.sound.fresh import forget
+from avssl.methods import Method
+from avssl.nets import Encoder
+
+TRUE, GRAY, OTHERS = "true", "grey", "colours of another picture"
+CALIBRATED = 64  # pictures that the batch statistics of random rows are taken of
+
+
+class Recoloring(MethodEvaluator):
+    """Shows true, grey and recoloured pictures to a classifier that learned from true ones, and measures the colours.
+
+    Columns: ``accuracy`` of the classifier, in %; ``AuC``, the area under the share of pixels whose colour is near, and
+    ``PSNR`` in dB, over pictures. Rows: ``true``; ``grey``; ``colours of another picture``; ``random`` (the method with
+    initial weights); ``trained``. Every row has the true lightness.
+
+    Departures from the paper: the classifier is small, and learns here from ``train``; theirs is VGG-16 on ImageNet.
+    AuC is not weighted by the rarity of colours.
+
+    Args:
+        test: pictures to recolour; with classes if ``train`` is given.
+        train: pictures with classes that the classifier learns from; None asks no classifier.
+        classifier: its architecture; needed with ``train``.
+        steps: of its training.
+        batch: pictures a step.
+        rate: highest learning rate.
+        draws: classifiers, each from other initial weights.
+        initialisations: of the random row.
+        allow_shared_groups: training and test may share groups; then say so with the result.
+        shown: pictures that are drawn.
+        seed: of what is drawn by chance.
+        quiet: show no progress.
+    """
+
+    name = "eval_recoloring"
+
+    def __init__(
+        self,
+        test: Dataset,
+        train: Dataset | None = None,
+        classifier: Encoder | None = None,
+        steps: int = 300,
+        batch: int = 64,
+        rate: float = 2e-3,
+        draws: int = 3,
+        initialisations: int = 3,
+        allow_shared_groups: bool = False,
+        shown: int = 8,
+        seed: int = 0,
+        quiet: bool = False,
+    ):
+        if (train is None) != (classifier is None):
+            raise ValueError("give both train and classifier, or neither to measure colours alone")
+        if min(steps, draws, initialisations, shown) < 1 or batch < 2:
+            raise ValueError("steps, draws, initialisations and shown should be at least 1, batch at least 2")
+        self.test, self.train, self.classifier, self.steps, self.batch = test, train, classifier, steps, batch
+        self.rate, self.draws, self.initialisations, self.shown = rate, draws, initialisations, shown
+        self.allow_shared_groups, self.seed, self.quiet = allow_shared_groups, seed, quiet
+
+    def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
+        if not isinstance(method, Recolors):
+            raise ConfigError(f"{type(method).__name__} gives no colours; ask a method of colorization")
+        test = look_at_all(self.test, "test", self.quiet)
+        true = test.images.numpy()
+        rows = self._rows(method, fresh, true, device)
+        measured = {row: measures(several, true) for row, several in rows.items()}
+        numbers: dict[str, float] = {}
+        for row, found in measured.items():
+            numbers |= {f"{row}/{name}": float(np.mean(values)) for name, values in found.items() if row != TRUE}
+        right, notes, chance = {}, [], None
+        if self.train is None:
+            notes.append("No labelled pictures were given (evaluator.train): no classifier judged.")
+        else:
+            right, chance = self._judged(rows, test, device)
+            numbers |= {f"{row}/accuracy": float(values.mean()) for row, values in right.items()}
+            numbers["chance/accuracy"] = chance
+            place = np.unique(test.rows.group, return_inverse=True)[1][test.item]
+            for other in (GRAY, RANDOM):
+                gain = paired_difference(right[TRAINED][..., None], right[other][..., None], place)
+                numbers[f"{TRAINED}-{other}/accuracy"] = gain.mean
+                notes.append(f"{TRAINED} − {other}: {gain} points of accuracy")
+        if test.rows.failures:
+            notes.append(f"{len(test.rows.failures)} test items could not be read.")
+        notes.append("Raw measures favour dull colours: grey is no bad guess by AuC or PSNR.")
+        return Scores(
+            title="Recoloured pictures before a classifier of true ones" if right else "How near the colours are",
+            numbers=numbers,
+            protocol=self._protocol(method, test),
+            table=self._table(measured, right, chance),
+            notes=tuple(notes),
+            pictures={"recolored": self._drawn(rows, true)},
+        )
+
+    def _rows(self, method: Recolors, fresh: FreshMethod, true: np.ndarray, device: str) -> dict[str, list[np.ndarray]]:
+        """Return the pictures of each row; several sets where there are several initialisations."""
+        assert isinstance(method, Method)
+        order = np.random.default_rng((self.seed, 0)).permutation(len(true))
+        donors = np.empty_like(order)
+        donors[order] = np.roll(order, 1)  # a ring: each gives its colours once, none to itself
+        others = []
+        for number in range(self.initialisations):
+            one = fresh(self.seed + number).to(device)
+            assert isinstance(one, Recolors)
+            forget(one)
+            with torch.no_grad():
+                one.colorize(torch.from_numpy(true[:CALIBRATED]).to(device).float() / 255)
+            others.append(recolored(one.eval(), true, None, device))
+        return {
+            TRUE: [true],
+            GRAY: [gray(true)],
+            OTHERS: [borrowed(true, true[donors])],
+            RANDOM: others,
+            TRAINED: [recolored(method.to(device).eval(), true, None, device)],
+        }
+
+    def _judged(
+        self, rows: dict[str, list[np.ndarray]], test: Looks, device: str
+    ) -> tuple[dict[str, np.ndarray], float]:
+        """Return by row whether each classifier tells each picture, ``(draws, N)``; and the commonest class's share."""
+        assert self.train is not None and self.classifier is not None
+        train = look_at_all(self.train, "training", self.quiet)
+        ours, theirs = labels_of(train.rows, "training"), labels_of(test.rows, "test")
+        if ours.one is None or theirs.one is None:
+            raise ConfigError("evaluator.train: the classifier tells one class a picture; these have several")
+        check_split(train.rows, test.rows, ours, theirs, self.allow_shared_groups)
+        label, truth = ours.one[train.item], theirs.one[test.item]
+        right: dict[str, list[np.ndarray]] = {row: [] for row in rows}
+        for draw in range(self.draws):
+            network = learned(
+                self.classifier, train.images, label, self.steps, self.batch, self.rate, self.seed + draw, device
+            )
+            for row, several in rows.items():
+                right[row].append(told_right(network, several[draw % len(several)], truth, device))
+        commonest = np.bincount(label).argmax()
+        return {row: np.stack(values) for row, values in right.items()}, float((truth == commonest).mean())
+
+    def _table(
+        self, measured: dict[str, dict[str, np.ndarray]], right: dict[str, np.ndarray], chance: float | None
+    ) -> tuple[dict[str, str], ...]:
+        table = []
+        for row, found in measured.items():
+            cells = {"row": row}
+            if right:
+                each = 100 * right[row].mean(1)
+                cells["accuracy"] = f"{each.mean():.1f}" + (f" ± {each.std(ddof=1):.1f}" if len(each) > 1 else "")
+            blank = row == TRUE
+            cells |= {"AuC": "" if blank else f"{100 * found['AuC'].mean():.1f}"}
+            table.append(cells | {"PSNR": "" if blank else f"{found['PSNR'].mean():.1f}"})
+        if chance is not None:
+            table.append({"row": "chance", "accuracy": f"{100 * chance:.1f}", "AuC": "", "PSNR": ""})
+        return tuple(table)
+
+    def _drawn(self, rows: dict[str, list[np.ndarray]], true: np.ndarray):
+        chosen = np.linspace(0, len(true) - 1, min(self.shown, len(true))).round().astype(int)
+        return picture_table({row: several[0][chosen] for row, several in rows.items()}, "True and recoloured")
+
+    def _protocol(self, method: Method, test: Looks) -> dict[str, Any]:
+        judge = {"steps": self.steps, "batch": self.batch, "rate": self.rate, "optimiser": "AdamW, one cycle"}
+        return {
+            "data": describe(self.test),
+            "pictures": len(test.images),
+            "lightness": "the truth's, in every row",
+            "classifier": None if self.classifier is None else describe(self.classifier),
+            "training": None if self.train is None else judge | {"data": describe(self.train), "draws": self.draws},
+            "random": f"{self.initialisations} initialisations, batch statistics of these data",
+            "method": type(method).__name__,
+            "shared groups": self.allow_shared_groups,
+            "seed": self.seed,
+        }
+
+
+def measures(several: list[np.ndarray], true: np.ndarray) -> dict[str, np.ndarray]:
+    """Return ``AuC`` and ``PSNR`` of each picture, over all sets."""
+    color = color_of(true)
+    return {
+        "AuC": np.concatenate([color_area(color_of(one), color) for one in several]),
+        "PSNR": np.concatenate([signal_to_noise(one, true) for one in several]),
+    }
