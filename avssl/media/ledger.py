@@ -15,8 +15,9 @@ RUN_UPS = {"aac": 4, "ac3": 2, "eac3": 2, "mp2": 2, "flac": 0, "alac": 0}
 OPUS = (
     0.3  # seconds; RFC 7845, section 4.6, asks for 0.08, after which a tone is still only 25 dB from where it settles
 )
-RESERVOIR = 511  # bytes that an MP3 frame may borrow from those before it (ISO 11172-3, section 2.4.1.7: 9 bits)
-MP3_SIDE = 38  # bytes of an MP3 frame that are not lent: header, checksum and side information of two channels
+# Bytes that an MP3 frame may borrow from those before it, and bytes that are never lent (header, checksum and side
+# information of two channels): ISO 11172-3, section 2.4.1.7, and at up to 24 kHz ISO 13818-3, section 2.4.1.7.
+RESERVOIR, LOW_RESERVOIR = (511, 38), (255, 23)
 NO_HEAD = Head(Fraction(0), 1, 1, "mono", 0, 0)
 
 
@@ -54,12 +55,13 @@ class Ledger:
     def run_up(self, packet: int) -> int:
         """Return the packet to start from so that ``packet`` and all after it decode as they do from the head."""
         if self.codec == "opus":
-            return max(0, int(np.searchsorted(self.places, self.places[packet] - OPUS * self.head.rate, "right")) - 2)
+            return max(0, int(np.searchsorted(self.places, self.places[packet] - OPUS * self.head.rate, "right")) - 1)
         if self.codec == "mp3":
+            most, kept = RESERVOIR if self.head.rate > 24000 else LOW_RESERVOIR
             start, lent = packet, 0
-            while start > 0 and lent < RESERVOIR:
+            while start > 0 and lent < most:
                 start -= 1
-                lent += max(1, int(self.sizes[start]) - MP3_SIDE)
+                lent += max(1, int(self.sizes[start]) - kept)
             return max(0, start - 2)  # overlapping transforms, then a filter bank with a memory of 480 samples
         return max(0, packet - RUN_UPS.get(self.codec, 0))
 

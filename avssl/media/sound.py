@@ -81,10 +81,12 @@ def _heard(track: Track | Packets, windows: np.ndarray, count: int, rate: int) -
     valid = np.zeros((len(windows), count), bool)
     for low, high, members in _union(starts, count, track.rate, rate):
         wave, known = track.read(low, high)
+        whole = bool(known.all())
         for window in members:
-            nearest = _nearest(starts[window] - low, track.rate, rate, count)
-            valid[window] = known[nearest]
-            data[window] = interpolate(wave, starts[window] - low, track.rate, rate, count) * valid[window]
+            data[window] = interpolate(wave, starts[window] - low, track.rate, rate, count)
+            valid[window] = whole or known[_nearest(starts[window] - low, track.rate, rate, count)]
+            if not whole:
+                data[window] *= valid[window]
     return Sound(data=torch.from_numpy(data), valid=torch.from_numpy(valid), rate=rate)
 
 
