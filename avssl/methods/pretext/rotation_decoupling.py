@@ -43,7 +43,8 @@ class RotationDecoupling(Method):
         apart: weight of telling pictures apart (the authors' code: 1).
         dim: length of the vectors in the bank (the authors' code: 128).
         temperature: similarities are divided by it (the authors' code: 0.07).
-        noise: entries that each picture is told from (the authors' code: 4,096).
+        noise: entries that each picture is told from by noise-contrastive estimation (the authors' code: 4,096); None
+            for the softmax over the whole bank, which that approximates: better where the bank is small.
         momentum: share of an entry that is kept when its picture is seen (the authors' code: 0.5).
 
     Raises:
@@ -72,13 +73,14 @@ class RotationDecoupling(Method):
         apart: float = 1.0,
         dim: int = 128,
         temperature: float = 0.07,
-        noise: int = 4096,
+        noise: int | None = 4096,
         momentum: float = 0.5,
     ):
         super().__init__()
         if encoder.dim % 2:
             raise ValueError(f"features are split in two halves, and encoder.dim is {encoder.dim}; set an even number")
-        if min(gamma, temperature) <= 0 or min(start, alike, apart) < 0 or min(dim, noise) < 1 or pictures < 2:
+        counts = [dim, pictures - 1] + ([] if noise is None else [noise])
+        if min(gamma, temperature) <= 0 or min(start, alike, apart) < 0 or min(counts) < 1:
             raise ValueError(
                 "needs gamma and temperature > 0, start, alike and apart >= 0, dim and noise >= 1 and pictures >= 2; "
                 f"got {gamma=}, {temperature=}, {start=}, {alike=}, {apart=}, {dim=}, {noise=}, {pictures=}"
@@ -140,10 +142,14 @@ class RotationDecoupling(Method):
         """Return the loss of telling pictures ``(N, dim / 2)`` from others of the bank, which takes them up."""
         index = places(key, len(self.bank), "pictures")
         own = F.normalize(self.project(means), dim=1)
-        entries = torch.cat([index[:, None], noise_entries(key, index[:, None], self.noise, len(self.bank))], 1)
-        loss = told_apart(own, self.bank, entries, self.temperature, self.constant, self.training).mean()
+        if self.noise is None:
+            similar = own.float() @ self.bank.clone().T  # of the bank as it was: it moves before gradients do
+            each = gathered(F.cross_entropy(similar / self.temperature, index, reduction="none"))
+        else:
+            entries = torch.cat([index[:, None], noise_entries(key, index[:, None], self.noise, len(self.bank))], 1)
+            each = told_apart(own, self.bank, entries, self.temperature, self.constant, self.training)
         move(self.bank, gathered(index), gathered(own.detach()), self.momentum)
-        return loss
+        return each.mean()
 
     def after_step(self, step: int) -> None:
         """Count, to know when weights begin."""

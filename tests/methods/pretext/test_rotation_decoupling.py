@@ -141,6 +141,19 @@ def test_the_loss_is_that_of_a_slow_writing(weighted):
     assert torch.equal(method.bank[8:], bank[8:])
 
 
+def test_without_noise_pictures_are_told_from_the_whole_bank():
+    method = small(pictures=20, noise=None)
+    means, key = torch.rand(3, 8), torch.tensor([[0, 0, 4, 0], [0, 0, 5, 0], [0, 0, 19, 0]])
+    bank, own = method.bank.clone(), torch.nn.functional.normalize(method.project(means), dim=1).detach()
+    chances = (own @ bank.T / 0.07).softmax(1)
+    costs = [-chances[row, place].log().item() for row, place in enumerate((4, 5, 19))]
+    loss = method.told(means, key)
+    loss.backward()
+    assert loss.item() == pytest.approx(np.mean(costs), rel=1e-5)
+    method.bank.zero_()
+    assert method.told(means, key).item() == pytest.approx(math.log(20))
+
+
 def test_heads_that_cannot_decide_cost_log_four_and_what_is_judged_teaches_no_feature():
     method = small(apart=0.0, alike=0.0, start=9)
     for layer in (method.head, method.judge):
