@@ -5,9 +5,10 @@ import copy
 import pytest
 import torch
 from lightning_fabric import Fabric
+from test_processes import free_port, learned, one_of_two
 from test_resume import assert_same, contents
 from torch.nn import functional as F
-from training_fakes import Dots, Rivals, rivals, run, toy
+from training_fakes import Dots, LinearRivals, Rivals, rivals, run, toy
 
 from avssl.nets.discriminator import Discriminator, held_still
 from avssl.training import SGD, AdamW, Constant, TrainingError
@@ -98,6 +99,22 @@ def test_a_run_with_an_adversary_that_is_cut_off_ends_where_an_uncut_one_does(tm
     assert records == contents(tmp_path / "whole")[1]
     assert saved["optimizer"]["state"] and saved["adversary"]["state"]
     assert "exp_avg" in saved["adversary"]["state"][0] and "momentum_buffer" in saved["optimizer"]["state"][0]
+
+
+def test_two_processes_with_an_adversary_take_the_steps_of_one_with_twice_the_batch(tmp_path, start):
+    plain = {"schedule": None, "ema": None, "steps": 3, "optim": SGD(lr=0.1), "adversary": SGD(lr=0.2)}
+    port = free_port()
+    settings = plain | {"batch_size": 1, "accumulate": 2}
+    processes = [start(one_of_two, rank, port, tmp_path / "two", (), settings, LinearRivals) for rank in range(2)]
+    for process in processes:
+        process.join(90)
+    assert [process.exitcode for process in processes] == [0, 0]
+    torch.manual_seed(0)
+    run(tmp_path / "one", method=LinearRivals(), batch_size=4, **plain)
+    two, one = learned(tmp_path / "two"), learned(tmp_path / "one")
+    assert any("judge" in name for name in one)
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, rtol=1e-5, atol=1e-7)
 
 
 def test_both_learning_rates_follow_the_schedule_and_are_logged(tmp_path):

@@ -17,13 +17,13 @@ def free_port():
         return server.getsockname()[1]
 
 
-def one_of_two(rank, port, out, bad, settings):
+def one_of_two(rank, port, out, bad, settings, method=Linear):
     """Be one process of two, as torchrun starts them."""
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
     os.environ |= {"GROUP_RANK": "0", "ROLE_RANK": str(rank), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     os.environ |= {"TORCHELASTIC_RUN_ID": "test", "GLOO_SOCKET_IFNAME": "lo"}
     torch.manual_seed(rank)  # only the first process's start counts
-    run(out, method=Linear(), data=Dots(12, bad=bad), devices=2, strategy="ddp", **(COMMON | settings))
+    run(out, method=method(), data=Dots(12, bad=bad), devices=2, strategy="ddp", **(COMMON | settings))
 
 
 COMMON = {"optim": SGD(lr=0.1, momentum=0.9), "schedule": None, "ema": None, "steps": 4, "batch_size": 2}

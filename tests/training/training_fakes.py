@@ -133,3 +133,22 @@ class Rivals(Method):
 def rivals():
     torch.manual_seed(0)
     return Rivals(SmallNet(dim=8, width=2))
+
+
+class LinearRivals(Linear):
+    """The linear method beside an adversary without batch statistics."""
+
+    def __init__(self):
+        super().__init__()
+        self.judge = nn.Linear(5, 1)
+
+    def forward(self, batch):
+        features = self.encoder(batch["frames"].flatten(0, 2).float() / 255)
+        guess = self.head(features).view(len(batch["target"]), -1).mean(1)
+        verdict = self.judge(features.detach()).view(len(batch["target"]), -1).mean(1)
+        loss = F.mse_loss(guess, batch["target"]) + 0.1 * held_still(self.judge, features).square().mean()
+        return {"loss": loss, "adversary_loss": F.mse_loss(verdict, batch["target"])}
+
+    def parameter_groups(self):
+        own = [*self.encoder.parameters(), *self.head.parameters()]
+        return [{"params": own}, {"params": list(self.judge.parameters()), "adversary": True}]
