@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from avssl.data.recordings import Recording, find_recordings
     from avssl.data.scenes import Scenes
     from avssl.data.sounds import Sounds
+    from avssl.data.stills import Stills
     from avssl.data.videos import Videos
 
 WHERE = {  # public name -> the module that holds it, imported when the name is first used
@@ -27,6 +28,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "Recording": "avssl.data.recordings",
     "Scenes": "avssl.data.scenes",
     "Sounds": "avssl.data.sounds",
+    "Stills": "avssl.data.stills",
     "Videos": "avssl.data.videos",
     "collate": "avssl.data.batches",
     "find_recordings": "avssl.data.recordings",
@@ -43,6 +45,7 @@ __all__ = [
     "Recording",
     "Scenes",
     "Sounds",
+    "Stills",
     "Videos",
     "collate",
     "find_recordings",

@@ -32,6 +32,9 @@ class Recording:
         labels: where a row may have several classes: 1 for each that it has, 0 for others, NaN to be ignored.
         annotations: an ``.npz`` of what else is known, such as ``boxes`` of what sounds; for measuring alone.
         group: what must not be on both sides of a comparison, such as the film it was cut from.
+        sound: of a picture, the file of the sound that belongs to it.
+        boxes: of what sounds: left, top, right, bottom as shares of the picture's width and height; for measuring.
+        votes: boxes that must cover a place so that it counts in full; 1 for their union.
     """
 
     path: Path
@@ -42,6 +45,9 @@ class Recording:
     labels: tuple[float, ...] = ()
     group: str = ""
     annotations: Path | None = None
+    sound: Path | None = None
+    boxes: tuple[tuple[float, ...], ...] = ()
+    votes: float = 1.0
 
 
 def find_recordings(
@@ -53,7 +59,7 @@ def find_recordings(
         source: a folder of class folders, a folder of files, a manifest (``.csv`` or ``.parquet`` with a column
             ``path``, relative to the manifest, and optionally ``split``, ``label``, ``labels`` (several, parted by
             ``" | "``, a leading ``?`` for those to be ignored), ``start``, ``end``, ``group``, ``keypoints``,
-            ``annotations``), a folder
+            ``annotations``, ``sound``, ``boxes``, ``votes``), a folder
             that holds ``manifest.csv`` or ``manifest.parquet``, ``"demo:figures"``, or ``"cache:samples"`` for what
             ``datasets/samples/prepare.py`` gathered.
         split: keep only rows of a manifest with this value, or this word of several, in the column ``split``.
@@ -135,6 +141,9 @@ def read_manifest(manifest: Path, split: str | None) -> tuple[list[Recording], l
             labels=presence(row["labels"], numbers) if several and "labels" in row else (),
             group=row.get("group", ""),
             annotations=manifest.parent / row["annotations"] if row.get("annotations") else None,
+            sound=manifest.parent / row["sound"] if row.get("sound") else None,
+            boxes=boxes_of(row.get("boxes", ""), f"{manifest}, row {line}"),
+            votes=float(row.get("votes") or 1),
         )
 
     return [recording(line, row) for line, row in rows], classes
@@ -187,3 +196,21 @@ def read_rows(manifest: Path) -> Iterable[dict[str, str]]:
 
 def is_whole(text: str) -> bool:
     return text.removeprefix("-").isdecimal()
+
+
+def boxes_of(text: str, where: str) -> tuple[tuple[float, ...], ...]:
+    """Return the boxes in a cell of a manifest, such as ``"0 0 0.5 1 | 0.2 0.2 0.4 0.4"``.
+
+    Raises:
+        ValueError: if they are no boxes; ``where`` says in which row.
+    """
+    boxes = []
+    for part in text.split(BETWEEN) if text else ():
+        try:
+            left, top, right, bottom = map(float, part.split())
+        except ValueError as error:
+            raise ValueError(f"{where}: a box is left, top, right, bottom between 0 and 1; got {part!r}") from error
+        if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+            raise ValueError(f"{where}: a box is left, top, right, bottom between 0 and 1; got {part!r}")
+        boxes.append((left, top, right, bottom))
+    return tuple(boxes)

@@ -10,7 +10,7 @@ import numpy as np
 from avssl.cache import whole
 from avssl.data.sets.base import Problem
 
-FILES = ("path", "keypoints", "mask", "normals", "depth")  # columns that name files
+FILES = ("path", "sound", "keypoints", "mask", "normals", "depth")  # columns that name files
 NAMES = ("manifest.csv", "manifest.parquet")
 
 

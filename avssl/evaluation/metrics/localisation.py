@@ -2,7 +2,7 @@
 
 Boxes are left, top, right, bottom in pixels, edges (0-based: the first pixel reaches from 0 to 1). Pointing:
 Arandjelovic and Zisserman, "Objects that Sound", ECCV 2018, section 4.2. cIoU and its area under thresholds: Senocak et
-al., CVPR 2018, section 5; with one box and no consensus of annotators cIoU is the IoU.
+al., CVPR 2018, section 5: annotators vote for each place; with one box, or the union of several, cIoU is the IoU.
 """
 
 import numpy as np
@@ -44,6 +44,38 @@ def iou(mask: np.ndarray, truth: np.ndarray) -> float:
     return float((mask & truth).sum() / union) if union else 0.0
 
 
+def consensus(boxes: np.ndarray, votes: float, height: int, width: int) -> np.ndarray:
+    """Return how far annotators agree on each pixel, in [0, 1], ``(height, width)``: the boxes on it over ``votes``.
+
+    Args:
+        boxes: in pixels, ``(boxes, 4)``.
+        votes: boxes that count in full; 1 makes their union, 2 the consensus of Flickr-SoundNet.
+        height: of the picture, in pixels.
+        width: of the picture, in pixels.
+
+    Examples:
+        >>> consensus(np.array([[0, 0, 2, 1], [1, 0, 3, 1]]), 2, 1, 4).tolist()
+        [[0.5, 1.0, 0.5, 0.0]]
+    """
+    covered = np.sum([box_mask(box, height, width) for box in boxes], axis=0, dtype=float)
+    return np.minimum(covered / votes, 1)
+
+
+def consensus_iou(mask: np.ndarray, truth: np.ndarray) -> float:
+    """Return the cIoU: truth under a mask, over all truth and what a mask covers without any; 0 if both are empty.
+
+    Args:
+        mask: what was found, bool ``(height, width)``.
+        truth: in [0, 1], see `consensus`; where it is a mask itself, this is the IoU.
+
+    Examples:
+        >>> consensus_iou(np.array([True, True, False]), np.array([0.5, 0.0, 1.0]))
+        0.2
+    """
+    total = truth.sum() + (mask & (truth == 0)).sum()
+    return float(truth[mask].sum() / total) if total else 0.0
+
+
 def top_half(scores: np.ndarray) -> np.ndarray:
     """Return the half of the pixels where a map is greatest: the field's rule (at least its median).
 
@@ -61,14 +93,15 @@ def above(scores: np.ndarray, threshold: float) -> np.ndarray:
 
 
 def best_half(truth: np.ndarray) -> float:
-    """Return the greatest IoU that half of the picture can have with a box: what the top-half rule allows.
+    """Return the greatest cIoU that half of the picture can have with the truth: what the top-half rule allows.
 
     Examples:
         >>> best_half(box_mask(np.array([0, 0, 2, 2]), 4, 4))
         0.5
     """
-    size, half = int(truth.sum()), truth.size // 2
-    return min(size, half) / max(size, half)
+    best = np.sort(truth.astype(float).ravel())[::-1]
+    half = truth.size // 2
+    return float(best[:half].sum() / (best.sum() + (best[:half] == 0).sum()))
 
 
 def success(overlaps: np.ndarray, threshold: float = 0.5) -> float:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from avssl.config import ConfigError
-from avssl.data import Videos
+from avssl.data import Stills, Videos
+from avssl.evaluation.metrics.localisation import consensus, within
 from avssl.evaluation.sound.clips import Heard
 from avssl.media import open_video
 
@@ -15,37 +16,62 @@ class Sources:
     """What is where in the pictures of each row.
 
     Args:
-        box: of what sounds, in pixels of the returned frames, edges, ``(N, 4)``.
+        boxes: of what sounds, several where annotators gave several, in pixels of the returned frames, edges,
+            ``(boxes, 4)`` each.
+        votes: boxes that must cover a pixel so that it counts in full, ``(N,)``.
         other: of something silent; NaN where there is none, ``(N, 4)``.
         sounding: class of what sounds, ``(N,)``.
         silent: class of the other; -1 where there is none, ``(N,)``.
     """
 
-    box: np.ndarray
+    boxes: list[np.ndarray]
+    votes: np.ndarray
     other: np.ndarray
     sounding: np.ndarray
     silent: np.ndarray
 
+    @property
+    def box(self) -> np.ndarray:
+        """The first box of each, ``(N, 4)``."""
+        return np.array([boxes[0] for boxes in self.boxes])
 
-def sources_of(data: Videos, heard: Heard) -> Sources:
+    def truths(self, height: int, width: int) -> list[np.ndarray]:
+        """Return how far each pixel sounds, in [0, 1], see `avssl.evaluation.metrics.localisation.consensus`."""
+        return [consensus(boxes, votes, height, width) for boxes, votes in zip(self.boxes, self.votes, strict=True)]
+
+    def holds(self, row: int, point: tuple[float, float]) -> bool:
+        """Tell whether a point x, y lies in any box of what sounds."""
+        return any(within(point, box) for box in self.boxes[row])
+
+
+def sources_of(data: Videos | Stills, heard: Heard) -> Sources:
     """Return the boxes of each row.
 
     Args:
         data: recordings whose manifest has a column ``annotations``: ``.npz`` files with ``boxes`` ``(objects, 4)``, in
-            pixels as filmed, what sounds first, and ``classes`` ``(objects,)``.
+            pixels as filmed, what sounds first, and ``classes`` ``(objects,)``; or a column ``boxes``, as shares of the
+            picture, all of what sounds.
         heard: their clips.
 
     Raises:
         ConfigError: if a recording has no annotations, or they hold no box.
     """
     height, width = heard.frames.shape[-2:]
-    box, other, sounding, silent = [], [], [], []
+    found, votes, other, sounding, silent = [], [], [], [], []
+    nothing = np.full(4, np.nan)
     for item in heard.item.tolist():
         recording = data.recordings[item]
+        votes.append(recording.votes)
+        if recording.boxes:
+            found.append(np.array(recording.boxes) * [width, height, width, height])
+            other.append(nothing)
+            sounding.append(recording.label)
+            silent.append(-1)
+            continue
         if recording.annotations is None:
             raise ConfigError(
                 f"evaluator.data: {recording.path} has no boxes; localisation needs a manifest with a column "
-                "'annotations' of .npz files that hold boxes"
+                "'boxes', or 'annotations' of .npz files that hold them"
             )
         with np.load(recording.annotations) as stored:
             boxes, classes = stored["boxes"].astype(float), stored["classes"]
@@ -54,8 +80,14 @@ def sources_of(data: Videos, heard: Heard) -> Sources:
         with open_video(recording.path) as video:
             filmed = (video.info.width, video.info.height)
         boxes = boxes * np.array([width / filmed[0], height / filmed[1]] * 2)
-        box.append(boxes[0])
-        other.append(boxes[1] if len(boxes) > 1 else np.full(4, np.nan))
+        found.append(boxes[:1])
+        other.append(boxes[1] if len(boxes) > 1 else nothing)
         sounding.append(int(classes[0]))
         silent.append(int(classes[1]) if len(boxes) > 1 else -1)
-    return Sources(box=np.array(box), other=np.array(other), sounding=np.array(sounding), silent=np.array(silent))
+    return Sources(
+        boxes=found,
+        votes=np.array(votes),
+        other=np.array(other),
+        sounding=np.array(sounding),
+        silent=np.array(silent),
+    )

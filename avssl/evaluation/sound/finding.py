@@ -27,12 +27,12 @@ def judge(maps: np.ndarray, sources: Sources, level: float) -> dict[str, np.ndar
     """Return every score of every map, a row each; NaN where it does not apply."""
     height, width = maps.shape[1:]
     found: dict[str, list[float]] = {name: [] for name in ("pointing", "on the silent", "half", "IoU")}
-    for scores, box, other in zip(maps, sources.box, sources.other, strict=True):
-        truth, point = metric.box_mask(box, height, width), metric.peak(scores)
-        found["pointing"].append(metric.within(point, box))
+    for row, (scores, truth) in enumerate(zip(maps, sources.truths(height, width), strict=True)):
+        point, other = metric.peak(scores), sources.other[row]
+        found["pointing"].append(sources.holds(row, point))
         found["on the silent"].append(np.nan if np.isnan(other[0]) else metric.within(point, other))
-        found["half"].append(metric.iou(metric.top_half(scores), truth))
-        found["IoU"].append(metric.iou(metric.above(scores, level), truth))
+        found["half"].append(metric.consensus_iou(metric.top_half(scores), truth))
+        found["IoU"].append(metric.consensus_iou(metric.above(scores, level), truth))
     return {name: np.array(values, float) for name, values in found.items()} | overlaps(np.array(found["half"]))
 
 
@@ -45,18 +45,19 @@ def overlaps(half: np.ndarray) -> dict[str, np.ndarray]:
 def blind_rows(heard: Heard, sources: Sources) -> dict[str, dict[str, np.ndarray]]:
     """Return what needs no sound: a random point, the whole picture, the centre; and the most that half allows."""
     height, width = heard.frames.shape[-2:]
-    truths = [metric.box_mask(box, height, width) for box in sources.box]
-    share = np.array([truth.mean() for truth in truths])
+    truths = sources.truths(height, width)
+    share = np.array([(truth > 0).mean() for truth in truths])
+    whole = np.array([metric.consensus_iou(np.ones_like(truth, dtype=bool), truth) for truth in truths])
     disc, nothing = metric.centre_disc(height, width), np.full(len(truths), np.nan)
     middle = (width / 2, height / 2)
     silent = [np.nan if np.isnan(box[0]) else float(metric.within(middle, box)) for box in sources.other]
     cover = [np.nan if np.isnan(box[0]) else metric.box_mask(box, height, width).mean() for box in sources.other]
-    half = np.array([metric.iou(disc, truth) for truth in truths])
+    half = np.array([metric.consensus_iou(disc, truth) for truth in truths])
     best = np.array([metric.best_half(truth) for truth in truths])
     return {
         "random point": {"pointing": share, "on the silent": np.array(cover)} | dict.fromkeys(OTHERS, nothing),
-        "whole picture": {"pointing": nothing, "on the silent": nothing, "IoU": share} | overlaps(share),
-        "centre": {"pointing": np.array([float(metric.within(middle, box)) for box in sources.box]),
+        "whole picture": {"pointing": nothing, "on the silent": nothing, "IoU": whole} | overlaps(whole),
+        "centre": {"pointing": np.array([float(sources.holds(row, middle)) for row in range(len(truths))]),
                    "on the silent": np.array(silent), "IoU": half} | overlaps(half),
         "best half": {"pointing": nothing, "on the silent": nothing, "IoU": nothing} | overlaps(best),
     }  # fmt: skip
@@ -64,9 +65,11 @@ def blind_rows(heard: Heard, sources: Sources) -> dict[str, dict[str, np.ndarray
 
 def chosen_level(maps: np.ndarray, sources: Sources) -> float:
     """Return the threshold of maps from 0 to 1 with the greatest mean IoU."""
-    truths = [metric.box_mask(box, *maps.shape[1:]) for box in sources.box]
-    means = [np.mean([metric.iou(metric.above(one, level), truth) for one, truth in zip(maps, truths, strict=True)])
-             for level in LEVELS]  # fmt: skip
+    truths = sources.truths(maps.shape[1], maps.shape[2])
+    pairs = list(zip(maps, truths, strict=True))
+    means = [
+        np.mean([metric.consensus_iou(metric.above(one, level), truth) for one, truth in pairs]) for level in LEVELS
+    ]
     return float(LEVELS[int(np.argmax(means))])
 
 

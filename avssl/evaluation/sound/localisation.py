@@ -9,7 +9,7 @@ every table here.
 from pathlib import Path
 
 from avssl.config import ConfigError, describe
-from avssl.data import Videos
+from avssl.data import Dataset, Stills, Videos
 from avssl.evaluation.base import FreshMethod, MethodEvaluator, Scores
 from avssl.evaluation.rows import RANDOM, TRAINED
 from avssl.evaluation.sound.boxes import Sources, sources_of
@@ -22,6 +22,7 @@ from avssl.methods import Method
 from avssl.methods.sound.base import Locates
 
 SHUFFLED = "sound of another recording"
+MIDDLE = 0.5  # threshold of maps from 0 to 1 where none can be chosen
 
 
 class Localisation(MethodEvaluator):
@@ -34,8 +35,8 @@ class Localisation(MethodEvaluator):
     does not sound.
 
     Args:
-        data: recordings with boxes.
-        validation: likewise, to choose the threshold on.
+        data: ``Videos`` or ``Stills`` with boxes.
+        validation: likewise, to choose the threshold on; None takes `MIDDLE`, which is told.
         duets: recordings of two things, one of which sounds; None asks no swap. There the sound is exchanged for one of
             the other thing's class, from another recording, and the peak should move onto the other thing.
         items: at most so many recordings of each; None for all.
@@ -49,9 +50,9 @@ class Localisation(MethodEvaluator):
 
     def __init__(
         self,
-        data: Videos,
-        validation: Videos,
-        duets: Videos | None = None,
+        data: Dataset,
+        validation: Dataset | None = None,
+        duets: Dataset | None = None,
         items: int | None = None,
         initialisations: int = 3,
         shown: int = 8,
@@ -68,8 +69,10 @@ class Localisation(MethodEvaluator):
             raise ConfigError(f"{type(method).__name__} has no map of where the sound comes from; ask AVOL")
         rate = method.sound.spec.rate
         heard, sources = self.look(self.data, rate)
-        tuning, known = self.look(self.validation, rate)
-        level = chosen_level(maps_of(method, tuning, tuning.sound, device), known)
+        level = MIDDLE
+        if self.validation is not None:
+            tuning, known = self.look(self.validation, rate)
+            level = chosen_level(maps_of(method, tuning, tuning.sound, device), known)
         partner = others(heard.item, 1, self.seed)[0]
         maps = maps_of(method, heard, heard.sound, device)
         rows = {
@@ -117,8 +120,8 @@ class Localisation(MethodEvaluator):
             "data": describe(self.data),
             "pictures": len(heard),
             "map": f"{maps.shape[1]}x{maps.shape[2]} after interpolation, the method's own look",
-            "boxes": "of what sounds, the first of each recording",
-            "threshold": f"{level:.2f}, chosen on other recordings",
+            "boxes": f"of what sounds; {', '.join(f'{vote:g}' for vote in sorted(set(sources.votes)))} must agree",
+            "threshold": f"{level:.2f}, " + ("not chosen" if self.validation is None else "chosen on other recordings"),
             "random": f"{self.initialisations} initialisations, batch statistics of these data",
             "method": type(method).__name__,
             "seed": self.seed,
@@ -133,7 +136,9 @@ class Localisation(MethodEvaluator):
             pictures=pictures,
         )
 
-    def look(self, data: Videos, rate: int) -> tuple[Heard, Sources]:
+    def look(self, data: Dataset, rate: int) -> tuple[Heard, Sources]:
+        if not isinstance(data, Videos | Stills):
+            raise ConfigError(f"evaluator.data: {type(data).__name__} has no boxes; give Videos or Stills")
         heard = listen(data, self.items, workers=self.workers, rate=rate)
         return heard, sources_of(data, heard)
 

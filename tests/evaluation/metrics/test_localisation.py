@@ -57,3 +57,26 @@ def test_a_threshold_cuts_a_map_from_0_to_1():
     scores = np.array([[-2.0, 0.0], [1.0, 2.0]])
     assert metric.above(scores, 0.5).tolist() == [[False, True], [True, True]]
     assert metric.above(np.ones((2, 2)), 0.5).all()
+
+
+def test_the_consensus_weighs_places_by_how_many_boxes_cover_them():
+    boxes = np.array([[0, 0, 2, 4], [0, 0, 2, 2], [2, 0, 3, 4]])
+    truth = metric.consensus(boxes, 2, 4, 4)
+    assert truth.tolist() == [[1, 1, 0.5, 0]] * 2 + [[0.5, 0.5, 0.5, 0]] * 2
+    left, right = np.zeros((4, 4), bool), np.zeros((4, 4), bool)
+    left[:, :2], right[:, 2:] = True, True
+    assert metric.consensus_iou(left, truth) == pytest.approx(6 / 8)  # of a truth of 8, nothing beside it
+    assert metric.consensus_iou(right, truth) == pytest.approx(2 / (8 + 4))
+    assert metric.best_half(truth) == pytest.approx(6 / 8) and metric.consensus_iou(~left & left, truth * 0) == 0
+
+
+def test_for_a_union_of_boxes_the_consensus_is_the_plain_overlap():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        corner = rng.integers(0, 6, (3, 2))
+        boxes = np.concatenate([corner, corner + rng.integers(1, 5, (3, 2))], 1)
+        union = np.any([metric.box_mask(box, 10, 10) for box in boxes], axis=0)
+        found = metric.top_half(rng.random((10, 10)))
+        assert metric.consensus_iou(found, metric.consensus(boxes, 1, 10, 10)) == pytest.approx(
+            metric.iou(found, union)
+        )

@@ -1,11 +1,14 @@
 """Where the sound comes from: a map that listens, one that does not, and the rows that need no sound."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 import torch
 
-from avssl.data import Videos
+from avssl.data import Stills, Videos
 from avssl.data.demo.band.world import prepare
+from avssl.data.sets import preparing
 from avssl.evaluation.sound.boxes import sources_of
 from avssl.evaluation.sound.clips import listen
 from avssl.evaluation.sound.localisation import Localisation
@@ -93,3 +96,20 @@ def test_a_method_without_maps_and_data_without_boxes_are_refused(band, tmp_path
     bare = Videos(band / "heldout", videos(band, "heldout").sampler, size=(72, 72), sound_rate=16000)
     with pytest.raises(ValueError, match="has no boxes; localisation needs a manifest"):
         Localisation(bare, bare, workers=0)(made(), fresh=lambda _: made())
+
+
+@pytest.mark.parametrize("name", ["vggss", "flickr_soundnet"])
+def test_sets_of_pictures_with_boxes_are_judged_as_their_rule_says(name, tmp_path):
+    import_module(f"avssl.data.sets.fixtures.{name}").write(tmp_path)
+    preparing.prepare(
+        import_module(f"avssl.data.sets.{name}").read, "usage", ["--root", str(tmp_path), "--workers", "1"]
+    )
+    pairs = Stills(tmp_path, "test", size=(72, 72), seconds=0.5)
+    scores = Localisation(pairs, initialisations=1, shown=2, workers=0)(made(), fresh=lambda _: made())
+    sources = sources_of(pairs, listen(pairs, workers=0))
+    covered = np.mean([(truth > 0).mean() for truth in sources.truths(72, 72)])
+    assert scores.numbers["random point/pointing"] == pytest.approx(covered)
+    assert 0 <= scores.numbers["trained/area"] <= 1 and "not chosen" in scores.protocol["threshold"]
+    if name == "flickr_soundnet":  # two boxes on a quarter, and three boxes of which two agree on the left half
+        best = scores.numbers["best half/area"]
+        assert best > scores.numbers["whole picture/area"] and set(np.unique(sources.truths(72, 72)[0])) == {0, 0.5, 1}

@@ -1,0 +1,14 @@
+"""Check a tree of VGG-SS and write its manifest.
+
+    python datasets/vggss/prepare.py --root /data/VGG-SS
+
+Nothing in the tree is changed. What has been checked is not checked again; interrupt it and go on as you like.
+"""
+
+import sys
+
+from avssl.data.sets.preparing import prepare
+from avssl.data.sets.vggss import read
+
+if __name__ == "__main__":
+    sys.exit(prepare(read, __doc__))
