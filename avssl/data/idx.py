@@ -70,7 +70,7 @@ class IdxPictures(Dataset):
         if len(self.classes) <= labels.max():
             raise ValueError(f"{len(self.classes)} classes are named, but labels go up to {labels.max()}")
         self.size, self.file = size, f"{folder.name}/{part}"
-        output_size(*pictures.shape[1:], size)  # refuses a size that is none
+        output_size(pictures.shape[1], pictures.shape[2], size)  # refuses a size that is none
         self.state = file_state(self.path)
 
     def __len__(self) -> int:
@@ -88,7 +88,7 @@ class IdxPictures(Dataset):
         place = int(self.places[index])
         grey = np.asarray(read_idx(self.path, 3, self.given)[place])
         pixels = grey[..., None].repeat(3, axis=2)
-        slot = np.empty((*output_size(*grey.shape, self.size), 3), np.uint8)
+        slot = np.empty((*output_size(grey.shape[0], grey.shape[1], self.size), 3), np.uint8)
         resize_area(pixels, slot)
         return {
             "frames": torch.from_numpy(np.ascontiguousarray(slot.transpose(2, 0, 1)))[None, None],

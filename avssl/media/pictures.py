@@ -169,7 +169,7 @@ def read_picture(
     if min(pixels.shape[:2]) < least:
         told = f"the picture is {pixels.shape[1]}x{pixels.shape[0]}, and the shorter side must have {least} px"
         raise DecodeError(told, source=name, backend="pictures")
-    slot = np.empty((*output_size(*pixels.shape[:2], size), 3), np.uint8)
+    slot = np.empty((*output_size(pixels.shape[0], pixels.shape[1], size), 3), np.uint8)
     if fit == "contain" and isinstance(size, tuple | list):
         slot[...] = ground
         resize_area(pixels, shown := np.empty((*_within(pixels, slot), 3), np.uint8))

@@ -78,7 +78,7 @@ def test_stamps_lie_on_grey_with_the_folder_as_label_and_takes_of_a_thing_togeth
         sides[row["group"]].add(row["split"])
     assert set(sides) == {"fruit/apple", "fruit/pear", "fruit/plum", "fruit/fig"}
     assert all(len(side) == 1 for side in sides.values()) and {"train", "test"} == set.union(*sides.values())
-    item = Pictures(root / "stamps", split="train", size=[64, 64], fit="contain", ground=(128, 128, 128))[0]
+    item = Pictures(root / "stamps", split="train", size=(64, 64), fit="contain", ground=(128, 128, 128))[0]
     assert (item["frames"][0, 0, :, :, 34:] == 128).all() and item["frames"][0, 0, :, 10:50, :30].float().std() > 10
     assert read_picture(root / "stamps" / rows[0]["path"]).shape == (192, 256, 3)
     whole = rows_of(root)
