@@ -13,7 +13,7 @@ from avssl.data.transforms.base import check_chance
 from avssl.data.transforms.draws import Draws
 from avssl.data.transforms.patches import SIDE, level
 
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as `Grey` has it
+GREEN = 1  # what grey pictures show: a mix of channels would be smeared where lenses part them, which tells the place
 MIDDLE, DEVIATION = 0.5, 0.25  # of a normalised tile: about those of pictures in [0, 1], which encoders expect
 LEVEL = 1 / 255  # a tile that varies by less than one grey level is flat; its noise is not blown up
 
@@ -30,7 +30,7 @@ class Tiles:
             on average, and up to twice as much. At 0, edges go on from tile to tile.
         normalised: give each channel of each tile the same mean and deviation.
         levelled: take its slope off each tile too; beyond the paper, against pictures darker towards corners.
-        grey: share of pictures that lose their colour, all nine tiles alike.
+        grey: share of pictures that lose their colour, all nine tiles alike; they show their green channel alone.
         channel_jitter: each channel of a tile is moved at most so many pixels along each axis, within its cell (the rim
             is repeated where the cell ends); pictures that lost their colour keep their channels together.
 
@@ -67,8 +67,8 @@ class Tiles:
             ValueError: if the pictures are too small for the grid.
         """
         grey = draws.uniform() < self.grey
-        luma = (pictures * pictures.new_tensor(LUMA).view(3, 1, 1)).sum(1, keepdim=True)
-        tiles = self.cut(luma.where(grey.view(-1, 1, 1, 1), pictures), grey, draws)
+        shown = pictures[:, GREEN, None].where(grey.view(-1, 1, 1, 1), pictures)
+        tiles = self.cut(shown, grey, draws)
         if self.levelled:
             return level(tiles), grey
         return normalise(tiles) if self.normalised else tiles, grey

@@ -29,7 +29,8 @@ class Jigsaw(Method):
     algorithm 1 looks at the mean alone (``choice="max"``); one picture may give several puzzles in a batch, where the
     paper shows it anew in each epoch; the head is two layers on the nine features side by side, where the paper has fc7
     and fc8; tiles get the mean and deviation that pictures have, not 0 and 1, and one that is flat is not stretched;
-    guards work in evaluation too, or the shortcuts would be open there again.
+    grey pictures show their green channel, as a mix of channels is smeared where a lens parts them; guards work in
+    evaluation too, or the shortcuts would be open there again.
 
     Args:
         encoder: maps tiles to ``(N, encoder.dim)`` features.
