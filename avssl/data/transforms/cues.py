@@ -104,26 +104,28 @@ class Texture(Transform):
 
 
 class Lines(Transform):
-    """Draw straight lines across each picture, from rim to rim.
+    """Draw straight lines across each picture, from rim to rim, as many in every place and direction.
 
     Args:
-        count: lines a picture.
+        count: lines a picture; some only pass by its corners, unseen.
         strength: how much darker a line is, in units of the full range.
 
     Raises:
         ValueError: for a count below 1, or a strength outside [0, 1].
     """
 
-    def __init__(self, count: int = 4, strength: float = 0.4):
+    def __init__(self, count: int = 6, strength: float = 0.4):
         if count < 1:
             raise ValueError(f"count must be at least 1; got {count}")
         self.count, self.strength = count, check_chance(strength)
 
     def __call__(self, frames: Tensor, draws: Draws, train: bool = True) -> Tensor:
+        height, width = frames.shape[-2:]
         down, right = places(frames)
         turn = draws.uniform(self.count, 1, 1) * torch.pi
-        off = draws.uniform(self.count, 1, 1, low=-1, high=1)
-        away = (turn.cos() * down + turn.sin() * right - off).abs() * min(frames.shape[-2:]) / 2  # in pixels
+        reach = (height**2 + width**2) ** 0.5 / 2  # corners see as many lines as the middle
+        off = draws.uniform(self.count, 1, 1, low=-reach, high=reach)
+        away = (turn.cos() * down * height / 2 + turn.sin() * right * width / 2 - off).abs()
         drawn = (1.5 - away).clamp(0, 1).amax(1)[:, None, None]
         return frames - self.strength * drawn
 

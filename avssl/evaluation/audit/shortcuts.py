@@ -73,7 +73,7 @@ def audit_shortcuts(
     seed: Annotated[int, Field(ge=0)] = 0,
     workers: Annotated[int, Field(ge=0)] = 2,
     accelerator: str = "auto",
-    rounds: Count = 200,
+    rounds: Count = 100,
     seeds: Count = 1,
     items: Count = 256,
     blank: Count = 1024,

@@ -9,8 +9,8 @@ from avssl.methods.pretext.guards import Guard
 from avssl.methods.pretext.permutations import TILES, distances
 
 GUARDS = (
-    Guard(name="gap", cue="Texture", off={"gap": 0}, on={}),
-    Guard(name="gap", cue="Lines", off={"gap": 0}, on={}),
+    Guard(name="gap, channel_jitter", cue="Texture", off={"gap": 0, "channel_jitter": 0}, on={}),
+    Guard(name="gap, channel_jitter", cue="Lines", off={"gap": 0, "channel_jitter": 0}, on={}),
     Guard(
         name="channel_jitter, grey",
         cue="Aberration",

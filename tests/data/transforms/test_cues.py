@@ -68,9 +68,11 @@ def test_texture_runs_on_as_far_as_its_reach_and_is_the_same_law_everywhere():
 
 
 def test_lines_reach_from_rim_to_rim():
-    shown = Lines(count=1)(grey(64), Draws(keys(64)))[:, 0, 0]
+    shown = Lines(count=1)(grey(2000), Draws(keys(2000)))[:, 0, 0]
     dark = (shown < 0.4).flatten(1).sum(1)
     assert dark.max() > 28 and shown.min().item() == pytest.approx(0.2, abs=1e-6)
+    often = torch.nn.functional.avg_pool2d((shown < 0.4).float().mean(0)[None, None], 8)
+    assert often.max() - often.min() < 0.025  # corners as often as the middle
 
 
 def test_levelled_patches_do_not_tell_by_how_much_light_fell_off():
