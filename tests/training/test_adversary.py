@@ -10,6 +10,8 @@ from test_resume import assert_same, contents
 from torch.nn import functional as F
 from training_fakes import Dots, LinearRivals, Rivals, rivals, run, toy
 
+from avssl.methods import ContextEncoder
+from avssl.nets import SmallNet
 from avssl.nets.discriminator import Discriminator, held_still
 from avssl.training import SGD, AdamW, Constant, TrainingError
 from avssl.training.journal import read
@@ -99,6 +101,28 @@ def test_a_run_with_an_adversary_that_is_cut_off_ends_where_an_uncut_one_does(tm
     assert records == contents(tmp_path / "whole")[1]
     assert saved["optimizer"]["state"] and saved["adversary"]["state"]
     assert "exp_avg" in saved["adversary"]["state"][0] and "momentum_buffer" in saved["optimizer"]["state"][0]
+
+
+class Keyed(Dots):
+    """Dots that name themselves, as data sets do."""
+
+    def __getitem__(self, key):
+        return super().__getitem__(key) | {"key": torch.tensor([0, *key])}
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_context_encoder_that_is_cut_off_ends_where_an_uncut_one_does(tmp_path, monkeypatch, precision):
+    def context():
+        torch.manual_seed(0)
+        return ContextEncoder(SmallNet(dim=8, width=2), size=8, overlap=1, width=2)
+
+    settings = BOTH | {"schedule": None, "steps": 5, "data": Keyed(), "precision": precision, "held_out": None}
+    run(tmp_path / "whole", method=context(), **settings)
+    run(tmp_path / "cut", method=context(), **settings | {"steps": 3})
+    run(tmp_path / "cut", method=context(), **settings)
+    saved, whole = (contents(tmp_path / name)[0] for name in ("cut", "whole"))
+    for name in ("method", "optimizer", "adversary", "average"):
+        assert_same(saved[name], whole[name], name)
 
 
 def test_two_processes_with_an_adversary_take_the_steps_of_one_with_twice_the_batch(tmp_path, start):

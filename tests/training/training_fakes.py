@@ -96,7 +96,8 @@ def run(out, steps=7, method=None, data=None, **settings):
     """Train the toy; a call on its own repeats itself bit for bit."""
     torch.set_num_threads(1)
     settings = {"optim": AdamW(lr=1e-2), "schedule": OneCycle(warmup=2), "ema": 0.9} | SETTINGS | settings
-    return train(method=method or toy(), data=data or Dots(), held_out=Dots(5), steps=steps, out=out, **settings)
+    settings = {"held_out": Dots(5)} | settings
+    return train(method=method or toy(), data=data or Dots(), steps=steps, out=out, **settings)
 
 
 def run_until_killed(out, last, **settings):

@@ -49,3 +49,11 @@ def test_holes_grow_by_so_many_pixels_on_every_side():
     hole = torch.zeros(1, 1, 7, 7, dtype=torch.bool)
     hole[..., 3, 3] = True
     assert grown(hole, 2).sum() == 25 and torch.equal(grown(hole, 0), hole)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("kind", ["centre", "blocks", "shapes"])
+def test_holes_are_the_same_on_a_gpu_but_for_pixels_at_the_edge(kind):
+    here, there = holes(Draws(keys(8)), kind, 64), holes(Draws(keys(8).cuda()), kind, 64).cpu()
+    assert (here != there).float().mean() < (1e-3 if kind == "shapes" else 1e-9)
