@@ -64,7 +64,7 @@ def update(
         norm = fabric.clip_gradients(module, optimizer, max_norm=clip or math.inf, error_if_nonfinite=False)
         assert norm is not None
         names.append(name)
-        means.append(norm.detach().float())
+        means.append(norm.detach().float().to(means[0].device))  # without any gradient it is a 0 on the CPU
     # One transfer a step: a bad loss is caught before it reaches the weights, and waiting is measured honestly.
     values = dict(zip(names, torch.stack(means).tolist(), strict=True))
     bad = nonfinite(values, getattr(fabric.strategy.precision, "scaler", None))

@@ -10,7 +10,7 @@ from test_resume import assert_same, contents
 from torch.nn import functional as F
 from training_fakes import Dots, LinearRivals, Rivals, rivals, run, toy
 
-from avssl.methods import ContextEncoder
+from avssl.methods import ContextEncoder, Rotation, SeveralTasks
 from avssl.nets import SmallNet
 from avssl.nets.discriminator import Discriminator, held_still
 from avssl.training import SGD, AdamW, Constant, TrainingError
@@ -147,6 +147,16 @@ def test_both_learning_rates_follow_the_schedule_and_are_logged(tmp_path):
     assert [record["lr"] for record in steps] == pytest.approx([0.025, 0.05, 0.075, 0.1])
     assert [record["adversary_lr"] for record in steps] == pytest.approx([0.0025, 0.005, 0.0075, 0.01])
     assert all("adversary_gradient_norm" in record and "adversary_loss" in record for record in steps)
+
+
+def test_an_adversary_beside_another_task_steps_when_its_own_task_has_its_turn(tmp_path):
+    torch.manual_seed(0)
+    net = SmallNet(dim=8, width=2)
+    tasks = [Rotation(net), ContextEncoder(net, size=8, overlap=1, width=2)]
+    run(tmp_path, method=SeveralTasks(tasks), data=Keyed(), steps=8, log_every=1, **BOTH | {"held_out": None})
+    steps = [record for record in read(tmp_path / "log.jsonl") if "lr" in record]
+    own = [record["adversary_gradient_norm"] > 0 for record in steps]
+    assert own == ["ContextEncoder/loss" in record for record in steps] and 0 < sum(own) < 8
 
 
 def test_settings_that_do_not_fit_an_adversary_are_refused_in_one_line(tmp_path):

@@ -47,7 +47,8 @@ class ContextEncoder(Method):
     Departures from the paper: up-convolutions are followed by batch normalisation (the authors' code); random shapes
     come from smooth noise, see `avssl.data.transforms.masks`; maps are pooled to ``cells`` whatever the encoder; where
     ``layer`` is a vector (the paper's bottleneck of 4,000 units, section 5.1), one fully connected layer leads from it
-    to the decoder, in place of the channel-wise one.
+    to the decoder, in place of the channel-wise one; the ring is there for holes of every kind, where the paper has it
+    for the middle; method and adversary step at once, from one backward pass, where the paper lets them take turns.
 
     Layers behind ``layer`` are not trained.
 
