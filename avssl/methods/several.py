@@ -99,7 +99,7 @@ class SeveralTasks(Method):
 
         The batches are kept in memory, for every task looks at them.
         """
-        kept, scores = list(batches), {}
+        kept, scores = list(batches), dict[str, float]()
         for name, task in self.named_tasks():
             scores |= {f"{name}/{key}": value for key, value in task.measure(kept).items()}
         losses = [scores[f"{name}/loss"] for name in self.names if f"{name}/loss" in scores]
@@ -159,10 +159,8 @@ def share(method: Method, encoder: Encoder, where: str) -> None:
     own = method.encoder
     if isinstance(method, SeveralTasks) or "encoder" not in method._modules:
         raise ValueError(f"{where} is part of several tasks already, or one of them; list every method once")
-    for what, mine, theirs in (
-        ("settings", describe(own), describe(encoder)),
-        ("weights", *map(shapes, (own, encoder))),
-    ):
+    compared = {"settings": (describe(own), describe(encoder)), "weights": (shapes(own), shapes(encoder))}
+    for what, (mine, theirs) in compared.items():
         odd = sorted(str(key) for key in {**mine, **theirs} if mine.get(key) != theirs.get(key))
         if odd:
             raise ValueError(
@@ -175,7 +173,7 @@ def share(method: Method, encoder: Encoder, where: str) -> None:
         raise ValueError(
             f"{where}: {type(method).__name__} holds parts of its encoder elsewhere, so it cannot share one"
         )
-    method.__dict__["encoder"] = encoder  # beside the modules, so that parameters and states are those of one place
+    object.__setattr__(method, "encoder", encoder)  # beside its modules: weights and states are those of one place
 
 
 def shapes(encoder: Encoder) -> dict[str, tuple[int, ...]]:
