@@ -29,6 +29,7 @@ class Discriminator(nn.Module):
         ValueError: for pictures below 8 px, or no channel.
 
     Examples:
+        >>> import torch
         >>> Discriminator(size=16, width=4)(torch.rand(2, 3, 16, 16)).shape
         torch.Size([2])
     """
