@@ -81,7 +81,7 @@ def remembered(fabric: Fabric, data: Dataset, items: int, batch_size: int, worke
     """Read items spread evenly over a data set; those that only pad, and those that cannot be read, are left out.
 
     Raises:
-        ConfigError: if fewer than two items can be read.
+        ConfigError: if fewer items can be read than make a batch.
     """
     found = []
     for batch in look(fabric, data, 0, items, batch_size, workers):
@@ -89,8 +89,11 @@ def remembered(fabric: Fabric, data: Dataset, items: int, batch_size: int, worke
             whole = batch["valid"].flatten(1).all(1) if "valid" in batch else slice(None)
             found.append(batch["frames"][whole].cpu())
     frames = torch.cat(found) if found else torch.empty(0)
-    if len(frames) < 2:
-        raise ConfigError(f"{where}: {len(frames)} items can be read; an audit needs at least 2")
+    if len(frames) < batch_size:
+        raise ConfigError(
+            f"{where}: of {items} items asked for, {len(frames)} can be read; an audit needs a batch of {batch_size}: "
+            "set a smaller batch_size"
+        )
     return Remembered(frames)
 
 

@@ -107,7 +107,7 @@ def audit_shortcuts(
         states no guards.
 
     Raises:
-        ConfigError: if the data cannot be read.
+        ConfigError: if fewer items can be read than make a batch.
     """
     console, folder = Console(width=max(Console().width, WIDE)), out / "shortcuts"
     if not isinstance(method, Guarded):
@@ -135,6 +135,10 @@ def audit_shortcuts(
     show(console, title, table)
     told = f"± is two standard errors, over groups of {batch_size * content[0].each} held-out pictures"
     console.print(told + (f" and {seeds} seeds" if seeds > 1 else ""))
+    spread = 2 * (method.chance * (1 - method.chance) / (blank * seeds)) ** 0.5
+    console.print(
+        f"guessing once for each of {blank * seeds} pictures of noise gives {method.chance:.3f} ± {spread:.3f}"
+    )
     folder.mkdir(parents=True, exist_ok=True)
     write_csv(folder / "shortcuts.csv", table)
     sheet(content[1], seed).save(folder / "cues.png")
@@ -150,11 +154,12 @@ def ways(method: Method, stated: tuple[Guard, ...]) -> Iterator[Way]:
         guards = [guard for guard in stated if guard.cue == cue]
         for guard in guards:
             own = {name: has[name] for name in guard.off}
-            strong = own | dict(guard.on)
-            states = [("off", dict(guard.off)), (AS_IT_IS, own), ("on", strong)]
-            for state, changed in states:
-                if state != AS_IT_IS or own not in (guard.off, strong):
-                    yield Way(cue=cue, guard=guard.name, state=state, changed=changed)
+            off, strong = dict(guard.off), own | dict(guard.on)
+            states = {"off": off}  # and what differs from it
+            states |= {AS_IT_IS: own} if own not in (off, strong) else {}
+            states |= {"on": strong} if strong != off else {}
+            for state, changed in states.items():
+                yield Way(cue=cue, guard=guard.name, state=state, changed=changed)
         if not guards:
             yield Way(cue=cue, guard="", state=AS_IT_IS, changed={})
 

@@ -59,6 +59,7 @@ def test_each_setting_of_a_guard_is_a_row_once():
     ]
     unguarded = small(gap=0, jitter=0)
     assert [way.state for way in ways(unguarded, unguarded.guards) if way.cue == "Light"] == ["off", "on"]
+    assert [way.state for way in ways(unguarded, unguarded.guards) if way.cue == "Texture"] == ["off"]
     assert [way.cue for way in ways(Rotation(SmallNet(dim=8, width=4)), ())] == [None, *CUES]
 
 
@@ -108,5 +109,5 @@ def test_a_method_without_guards_is_said_to_have_none_in_one_line(tmp_path, caps
 
 
 def test_content_that_cannot_be_read_is_refused():
-    with pytest.raises(ValueError, match="data: 1 items can be read; an audit needs at least 2"):
+    with pytest.raises(ValueError, match="data: of 4 items asked for, 1 can be read; an audit needs a batch of 2: set"):
         remembered(alone("cpu"), Noise(count=1, size=(8, 8)), 4, 2, 0, "data")
