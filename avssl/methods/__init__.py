@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from avssl.methods.base import Method
     from avssl.methods.order.shuffle_and_learn import ShuffleAndLearn
+    from avssl.methods.pretext.colorization import Colorization
     from avssl.methods.pretext.context_encoder import ContextEncoder
     from avssl.methods.pretext.jigsaw import Jigsaw
     from avssl.methods.pretext.jigsaw_plus_plus import JigsawPlusPlus
@@ -27,6 +28,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "AVOL": "avssl.methods.sound.avol",
     "AVTS": "avssl.methods.sound.avts",
     "CMA": "avssl.methods.sound.cma",
+    "Colorization": "avssl.methods.pretext.colorization",
     "ContextEncoder": "avssl.methods.pretext.context_encoder",
     "CrossModalNCE": "avssl.methods.sound.nce",
     "Jigsaw": "avssl.methods.pretext.jigsaw",
@@ -49,6 +51,7 @@ __all__ = [
     "CMA",
     "L3",
     "XDC",
+    "Colorization",
     "ContextEncoder",
     "CrossModalNCE",
     "Jigsaw",

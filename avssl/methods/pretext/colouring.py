@@ -1,0 +1,45 @@
+"""What methods that colour pictures share: what they see of them, and maps of an encoder at chosen pixels."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from avssl.data.transforms.lab import grey_of, lab_from_rgb
+from avssl.nets import Encoder
+
+PROBE = 64  # px: side of the grey picture that shows how many channels layers have
+
+
+def grey_and_lab(pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """Return grey pictures, RGB in [0, 1] ``(N, 3, H, W)``, and Lab ``(N, 3, H, W)`` of pictures in RGB."""
+    lab = lab_from_rgb(pictures.clamp(0, 1))
+    return grey_of(lab), lab
+
+
+@torch.no_grad()
+def channels_of(encoder: Encoder, layers: Sequence[str]) -> list[int]:
+    """Return how many channels layers have, as a grey picture shows; the encoder stays as it was.
+
+    Raises:
+        ValueError: if there is no layer, or one is not the encoder's.
+    """
+    if not layers:
+        raise ValueError(f"layers: needs at least one; {type(encoder).__name__} has {', '.join(encoder.layers)}")
+    training = encoder.training
+    shown = encoder.eval().taps(encoder.mean.expand(1, 3, PROBE, PROBE), layers)
+    encoder.train(training)
+    return [shown[layer].shape[1] for layer in layers]
+
+
+def as_map(features: Tensor) -> Tensor:
+    """Return a map as it is, and a vector ``(N, channels)`` as a map of one cell."""
+    return features if features.ndim == 4 else features[:, :, None, None]
+
+
+def side_by_side(maps: Sequence[Tensor]) -> Tensor:
+    """Return maps one over the other at the size of the finest, ``(N, channels of all, h, w)``; vectors are spread."""
+    wide = [as_map(features) for features in maps]
+    size = max((features.shape[-2:] for features in wide), key=lambda shape: shape[0] * shape[1])
+    return torch.cat([F.interpolate(features, size, mode="bilinear", align_corners=False) for features in wide], 1)
