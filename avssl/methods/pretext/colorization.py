@@ -1,4 +1,4 @@
-"""Colorization: tell the colour of each place of a grey picture, among 313 colours.
+"""Colorization as classification: tell which colours the places of a grey picture have.
 
 Zhang, Isola and Efros, "Colorful Image Colorization", ECCV 2016. https://arxiv.org/abs/1603.08511
 """
@@ -10,48 +10,46 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avssl.data.transforms import Draws, Transform
-from avssl.data.transforms.lab import BINS, derive_bins, grey_of, lab_from_rgb, rgb_from_lab
+from avssl.data.transforms.lab import bins, lab_from_rgb, rgb_from_lab
 from avssl.methods.base import Batch, Method
+from avssl.methods.pretext.colouring import channels_of, grey_and_lab, side_by_side
 from avssl.methods.pretext.pictures import pictures_of, seen
-from avssl.methods.sound.gathering import gathered
 from avssl.nets import Encoder
-from avssl.nets.dense import Maps
 
-NEAREST = 5  # bins that share a colour (section 2.1)
-SPREAD = 5.0  # deviation of their weights, in units of a and b (section 2.1)
-UNIFORM = 0.5  # share of the uniform distribution in the smoothed prior, lambda (section 2.2)
+NEAREST, SIGMA = 5, 5.0  # bins that share a colour, and the width of their Gaussian in a and b (section 2.1)
+UNIFORM = 0.5  # lambda, the share of the uniform distribution in what rarity is measured by (section 2.2)
 TEMPERATURE = 0.38  # of the annealed mean (section 2.3)
+CHUNK = 1 << 16  # colours compared with all bins at a time, to bound memory
 
 
 class Colorization(Method):
-    """Classification of the colour of places among 313 bins, rare colours weighing more.
+    """Classification of the colour of each place of a grey picture among 313 bins, rare colours weighing more.
 
-    The encoder sees the lightness alone, as three equal channels, so that it stays an encoder of common pictures. The
-    true colours are brought to the size of its map. How frequent colours are is counted once, on all training pictures
-    as they come, before the first step; it is kept with the run and never counted again.
-
-    Departures from the paper: any encoder with maps in place of dilated convolutions (section 2 and its supplement), so
-    that its last map and its output vector, which knows the whole picture, together stand for their wide view; the
-    lightness comes as a grey RGB picture; the prior is counted on pictures brought to the size of the map, and smoothed
-    over bins by the weights of soft encoding; the loss is a mean over places, not a sum (eq. 2).
+    Departures from the paper: lightness comes as three equal channels, so that encoders are those of colour pictures;
+    the head is two layers of 1 x 1 on the maps of any encoder, beside which vectors of the whole picture may stand; the
+    truth is the mean colour of each cell; the loss is the weighted mean over the cells of a batch, not the sum; the
+    prior is that of all training data, pixel by pixel before the views, and not of ImageNet. Before the first pass (the
+    measure of the random start) no prior is known, and all colours weigh the same.
 
     Args:
-        encoder: shows maps.
-        layers: what the colours are read from; vectors stand at every place. None for the deepest map and the output.
-        hidden: width of the hidden layer between them and the bins.
-        rebalanced: weigh places by how rare their colour is (section 2.2); False counts all alike.
-        temperature: of the distribution whose mean is drawn: 1 for the mean, towards 0 for the most likely colour.
+        encoder: its layers are tapped.
+        layers: which; the finest map sets the grid, others are brought to it, vectors are spread over it. None for all.
+        hidden: width of the head's hidden layer.
+        rebalance: weigh rare colours more (section 2.2); off, all weigh the same.
+        temperature: of the annealed mean when colours are drawn, above 0 (towards 0 the mode, 1 the mean).
         views: transforms of the pictures before their colour is taken, in order.
 
     Raises:
-        ValueError: for a temperature or a hidden layer of nothing, or layers that are not there.
+        ValueError: for a hidden width below 1, a temperature not above 0, or a layer that the encoder does not have.
 
     Examples:
         >>> from avssl.nets import SmallNet
-        >>> method = Colorization(SmallNet(dim=16, width=4), hidden=8)
+        >>> method = Colorization(SmallNet(dim=16, width=4), layers=["conv3", "fc"])
         >>> batch = {"frames": torch.zeros(4, 1, 1, 3, 32, 32, dtype=torch.uint8), "key": torch.zeros(4, 3).long()}
         >>> sorted(method(batch))
-        ['accuracy', 'constant_accuracy', 'constant_loss', 'error', 'grey_error', 'loss']
+        ['accuracy', 'error', 'grey_error', 'loss']
+        >>> method.eval().colorize(torch.rand(2, 3, 20, 30)).shape
+        torch.Size([2, 3, 20, 30])
     """
 
     bins: Tensor
@@ -62,118 +60,126 @@ class Colorization(Method):
         encoder: Encoder,
         layers: Sequence[str] | None = None,
         hidden: int = 128,
-        rebalanced: bool = True,
+        rebalance: bool = True,
         temperature: float = TEMPERATURE,
         views: Sequence[Transform] = (),
     ):
         super().__init__()
-        if temperature <= 0 or hidden < 1:
-            raise ValueError(f"needs a temperature above 0 and hidden of at least 1; got {temperature=}, {hidden=}")
-        self.encoder, self.rebalanced, self.temperature, self.views = encoder, rebalanced, temperature, tuple(views)
-        self.maps = Maps(encoder, layers)
+        if hidden < 1 or not temperature > 0:
+            raise ValueError(f"needs hidden >= 1 and temperature > 0; got {hidden=}, {temperature=}")
+        self.layers = encoder.layers if layers is None else tuple(layers)
+        self.encoder, self.views = encoder, tuple(views)
+        self.rebalance, self.temperature = rebalance, temperature
+        self.register_buffer("bins", bins(), persistent=False)
+        self.register_buffer("prior", torch.zeros(len(self.bins)))  # of the data; zeros: not known yet
+        wide = sum(channels_of(encoder, self.layers))
         self.head = nn.Sequential(
-            nn.Conv2d(self.maps.channels, hidden, 1, bias=False),
+            nn.Conv2d(wide, hidden, 1, bias=False),
             nn.BatchNorm2d(hidden),
             nn.ReLU(),
-            nn.Conv2d(hidden, BINS, 1),
+            nn.Conv2d(hidden, len(self.bins), 1),
         )
-        self.register_buffer("bins", derive_bins())
-        self.register_buffer("prior", torch.zeros(BINS))  # sums to 1 once it is known
 
+    @torch.no_grad()
     def before_epoch(self, extract: Callable[[], Iterable[Batch]]) -> None:
-        """Count the colours of all training pictures, unless that has been done."""
-        if self.prior.sum() > 0:
+        """Look once at all data, and keep how frequent each bin is; a checkpoint holds it from then on."""
+        if not self.rebalance or self.prior.any():
             return
-        counts = torch.zeros(BINS, dtype=torch.float64, device=self.bins.device)
+        count = torch.zeros_like(self.prior, dtype=torch.float64)
         for batch in extract():
-            counts += self._truth(lab_from_rgb(pictures_of(batch)[0])).sum((0, 2, 3)).double()
-        counts = gathered(counts[None]).sum(0)
-        self.prior.copy_(counts / counts.sum())
+            if "frames" in batch:
+                colours = lab_from_rgb(pictures_of(batch)[0])[:, 1:].movedim(1, -1).reshape(-1, 2)
+                count += torch.bincount(self.nearest(colours), minlength=len(count))
+        if not count.any():
+            raise ValueError("no picture could be read, so the data's colours are not known; look at failures.jsonl")
+        self.prior.copy_(count / count.sum())
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Judge the colours of all places of every picture.
+        """Judge every cell of every picture.
 
         Args:
             batch: pictures, as `avssl.methods.pretext.pictures.pictures_of` takes them.
 
         Returns:
-            ``loss``, the weighted cross-entropy in nats (of an undecided head: log 313 = 5.746, but for the mean of the
-            weights, which is 1 over the training pictures); ``constant_loss``, the least that one distribution for all
-            places of this batch has: what lies below knows something of the picture; ``accuracy``, how often the most
-            likely bin is the nearest to the truth, and ``constant_accuracy``, for the batch's commonest bin;
-            ``error``, the distance of the drawn colours from the true ones in the plane of a and b, and
-            ``grey_error``, that of no colour.
+            ``loss``, the rebalanced cross-entropy in nats (log 313 = 5.746 for a head that cannot decide);
+            ``accuracy``, the share of cells whose likeliest bin is the nearest to their colour; ``error``, the root
+            mean square distance of drawn colours from true ones in a and b, and ``grey_error``, that of no colour.
         """
         pictures, key = pictures_of(batch)
-        lab = lab_from_rgb(seen(pictures, Draws(key), self.views, self.training))
-        scores = self.head(self.maps(grey_of(lab))).float()
-        truth = self._truth(lab, scores.shape[-2:])
-        return self.losses(scores, truth) | self._errors(scores.detach(), lab)
+        grey, lab = grey_and_lab(seen(pictures, Draws(key), self.views, self.training))
+        scores = self.scores(grey)
+        colours = F.adaptive_avg_pool2d(lab[:, 1:], scores.shape[-2:]).movedim(1, -1).reshape(-1, 2)
+        rows = scores.movedim(1, -1).reshape(-1, len(self.bins))
+        nearest = self.nearest(colours)
+        each = -(soft(colours, self.bins) * rows.log_softmax(1)).sum(1)
+        weight = self.weights()[nearest]
+        drawn = annealed(rows.detach(), self.bins, self.temperature)
+        return {
+            "loss": (each * weight).sum() / weight.sum(),
+            "accuracy": (rows.argmax(1) == nearest).float().mean(),
+            "error": (drawn - colours).square().sum(1).mean().sqrt(),
+            "grey_error": colours.square().sum(1).mean().sqrt(),
+        }
 
-    def losses(self, scores: Tensor, truth: Tensor) -> dict[str, Tensor]:
-        """Return losses and accuracies of scores against soft labels, both ``(N, 313, h, w)``."""
-        nearest = truth.argmax(1)
-        weights = self.weights()[nearest]
-        loss = (weights * F.cross_entropy(scores, truth, reduction="none")).mean()
-        mean = (weights[:, None] * truth).mean((0, 2, 3))
-        constant = -(mean * (mean / mean.sum()).clamp(min=1e-12).log()).sum()
-        commonest = torch.bincount(nearest.flatten(), minlength=BINS).max() / nearest.numel()
-        right = (scores.argmax(1) == nearest).float().mean()
-        return {"loss": loss, "constant_loss": constant, "accuracy": right, "constant_accuracy": commonest}
+    def scores(self, grey: Tensor) -> Tensor:
+        """Return a score for each bin and cell of grey pictures ``(N, 3, H, W)``, ``(N, 313, h, w)``."""
+        maps = self.encoder.taps(grey, self.layers, whole=False)
+        return self.head(side_by_side([maps[layer] for layer in self.layers])).float()
+
+    def nearest(self, colours: Tensor) -> Tensor:
+        """Return the bin nearest to each colour ``(N, 2)``."""
+        return torch.cat([torch.cdist(part.float(), self.bins).argmin(1) for part in colours.split(CHUNK)])
 
     def weights(self) -> Tensor:
-        """Return the weight of each bin, ``(313,)``: rare colours more, 1 on average over the prior (eq. 4)."""
-        if not self.rebalanced or self.prior.sum() == 0:
+        """Return what a colour of each bin weighs, ``(313,)``; 1 on average over the data (section 2.2)."""
+        if not self.rebalance or not self.prior.any():
             return torch.ones_like(self.prior)
-        raw = 1 / ((1 - UNIFORM) * self.prior + UNIFORM / BINS)
-        return raw / (self.prior * raw).sum()
+        return rebalanced(self.prior, self.bins)
 
     @torch.no_grad()
     def colorize(self, pictures: Tensor) -> Tensor:
-        """Return pictures with the colours that the lightness of pictures suggests, on that lightness.
+        """Return pictures with the colours that the method gives them, and their own lightness.
 
         Args:
-            pictures: float RGB in [0, 1], ``(N, 3, H, W)``; their own colours are not looked at.
+            pictures: RGB in [0, 1], ``(N, 3, H, W)``; only their lightness is looked at.
 
         Returns:
-            The same shape; colours that no screen can show are clipped.
+            RGB in [0, 1] of the same shape: the annealed mean of each cell (section 2.3), brought to that size.
         """
-        lab = lab_from_rgb(pictures)
-        colour = self._drawn(self.head(self.maps(grey_of(lab))).float())
-        colour = F.interpolate(colour, lab.shape[-2:], mode="bilinear", align_corners=False)
-        return rgb_from_lab(torch.cat([lab[:, :1], colour], 1))
-
-    def _drawn(self, scores: Tensor) -> Tensor:
-        """Return the annealed mean of scores, a and b, ``(N, 2, h, w)`` (eq. 5)."""
-        return torch.einsum("nqhw,qc->nchw", (scores / self.temperature).softmax(1), self.bins)
-
-    @torch.no_grad()
-    def _truth(self, lab: Tensor, size: Sequence[int] | None = None) -> Tensor:
-        """Return soft labels of pictures in Lab at the size of the map, ``(N, 313, h, w)``."""
-        size = self.maps.size(lab.shape[-2:]) if size is None else size
-        return soft_labels(F.interpolate(lab[:, 1:], tuple(size), mode="area"), self.bins)
-
-    @torch.no_grad()
-    def _errors(self, scores: Tensor, lab: Tensor) -> dict[str, Tensor]:
-        true = F.interpolate(lab[:, 1:], scores.shape[-2:], mode="area")
-        drawn = self._drawn(scores)
-        return {"error": (drawn - true).norm(dim=1).mean(), "grey_error": true.norm(dim=1).mean()}
+        grey, lab = grey_and_lab(pictures)
+        scores = self.scores(grey)
+        colours = annealed(scores.movedim(1, -1), self.bins, self.temperature).movedim(-1, 1)
+        fine = F.interpolate(colours, pictures.shape[-2:], mode="bilinear", align_corners=False)
+        return rgb_from_lab(torch.cat([lab[:, :1], fine], 1))
 
 
-def soft_labels(colour: Tensor, bins: Tensor) -> Tensor:
-    """Share each colour among its five nearest bins, by a Gaussian of their distance (section 2.1).
+def soft(colours: Tensor, centres: Tensor) -> Tensor:
+    """Return colours ``(N, 2)`` as distributions over their five nearest bins, by a Gaussian (section 2.1)."""
+    distance, place = torch.cdist(colours.float(), centres).topk(NEAREST, largest=False)
+    share = (-distance.square() / (2 * SIGMA**2)).softmax(1)
+    return share.new_zeros(len(colours), len(centres)).scatter(1, place, share)
+
+
+def rebalanced(prior: Tensor, centres: Tensor, uniform: float = UNIFORM) -> Tensor:
+    """Return weights of bins from how frequent they are, so that their mean over the data is 1 (section 2.2).
 
     Args:
-        colour: a and b, ``(N, 2, h, w)``.
-        bins: centres, ``(bins, 2)``.
-
-    Returns:
-        Distributions, ``(N, bins, h, w)``.
+        prior: share of each bin, ``(bins,)``.
+        centres: of the bins, ``(bins, 2)``; shares are smoothed over neighbours by a Gaussian.
+        uniform: lambda; 1 makes all weigh the same.
     """
-    places = colour.movedim(1, -1).reshape(-1, 2)
-    distance, which = torch.cdist(places, bins, compute_mode="donot_use_mm_for_euclid_dist").topk(
-        NEAREST, largest=False
-    )
-    shares = (-distance.square() / (2 * SPREAD**2)).softmax(1)
-    labels = shares.new_zeros(len(places), len(bins)).scatter_(1, which, shares)
-    return labels.view(len(colour), *colour.shape[-2:], len(bins)).movedim(-1, 1)
+    kernel = (-torch.cdist(centres, centres).square() / (2 * SIGMA**2)).softmax(1)  # each bin gives its share away
+    smooth = prior @ kernel
+    weight = 1 / ((1 - uniform) * smooth + uniform / len(prior))
+    return weight / (smooth * weight).sum()
+
+
+def annealed(scores: Tensor, centres: Tensor, temperature: float) -> Tensor:
+    """Return the mean colour of distributions sharpened by a temperature (section 2.3), ``(..., 2)``.
+
+    Args:
+        scores: of bins, before the softmax, ``(..., bins)``.
+        centres: of the bins, ``(bins, 2)``.
+        temperature: towards 0 gives the mode, 1 the mean.
+    """
+    return (scores / temperature).softmax(-1) @ centres
