@@ -108,7 +108,8 @@ class Colorization(Method):
         pictures, key = pictures_of(batch)
         grey, lab = grey_and_lab(seen(pictures, Draws(key), self.views, self.training))
         scores = self.scores(grey)
-        colours = F.adaptive_avg_pool2d(lab[:, 1:], scores.shape[-2:]).movedim(1, -1).reshape(-1, 2)
+        height, width = scores.shape[-2:]
+        colours = F.adaptive_avg_pool2d(lab[:, 1:], (height, width)).movedim(1, -1).reshape(-1, 2)
         rows = scores.movedim(1, -1).reshape(-1, len(self.bins))
         nearest = self.nearest(colours)
         each = -(soft(colours, self.bins) * rows.log_softmax(1)).sum(1)
