@@ -39,7 +39,7 @@ class IdxPictures(Dataset):
         split: ``train`` (all but the last 5,000 of the training file), ``val`` (those), ``trainval`` or ``test``.
         size: None as they are, a number for the short side, (height, width) for a fixed size, in pixels.
         count: keep only so many, the same for the same ``seed``; None for all.
-        seed: of that choice.
+        seed: of that choice; with epoch and index it also fixes what methods draw for a picture.
         classes: names of the classes; None for those of the folder's ``classes.txt``, or else the numbers.
 
     Raises:
@@ -69,7 +69,7 @@ class IdxPictures(Dataset):
         self.classes = classes or names_in(folder) or [str(number) for number in range(int(labels.max()) + 1)]
         if len(self.classes) <= labels.max():
             raise ValueError(f"{len(self.classes)} classes are named, but labels go up to {labels.max()}")
-        self.size, self.file = size, f"{folder.name}/{part}"
+        self.size, self.seed, self.file = size, seed, f"{folder.name}/{part}"
         output_size(pictures.shape[1], pictures.shape[2], size)  # refuses a size that is none
         self.state = file_state(self.path)
 
@@ -82,7 +82,7 @@ class IdxPictures(Dataset):
         Returns:
             ``frames`` uint8 ``(1, 1, 3, H, W)``; ``times`` float64 ``(1, 1)``, 0; ``valid`` bool ``(1, 1)``; ``label``;
             ``group``, empty; ``path``, the part and the number of the picture in its file; ``key`` int64
-            (0, epoch, index).
+            (seed, epoch, index).
         """
         epoch, index = split_key(key, len(self))
         place = int(self.places[index])
@@ -97,7 +97,7 @@ class IdxPictures(Dataset):
             "label": int(self.labels[index]),
             "group": "",
             "path": f"{self.file}/{place:05d}",
-            "key": torch.tensor([0, epoch, index]),
+            "key": torch.tensor([self.seed, epoch, index]),
         }
 
     def fingerprint(self, index: int) -> str:

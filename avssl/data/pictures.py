@@ -24,6 +24,7 @@ class Pictures(Dataset):
             the rest is cut off; or ``"contain"``, all of them before ``ground``.
         ground: red, green and blue, 0 to 255, behind transparent parts and beside pictures that are contained.
         least: a picture whose shorter side has fewer pixels is a bad one, not an enlarged one.
+        seed: with epoch and index it fixes what methods draw for a picture.
         on_bad: a picture that cannot be read raises (``"error"``) or is left out and told (``"skip"``).
 
     Whatever the file holds becomes RGB of 8 bits: CMYK, grey, palettes, 16 bits (scaled, not cut off), the orientation
@@ -41,6 +42,7 @@ class Pictures(Dataset):
         fit: Fit = "stretch",
         ground: Ground = BLACK,
         least: int = 1,
+        seed: int = 0,
         on_bad: Literal["error", "skip"] = "error",
     ):
         if fit != "stretch" and not isinstance(size, tuple | list):
@@ -48,7 +50,7 @@ class Pictures(Dataset):
         if any(not 0 <= value <= 255 for value in ground):
             raise ValueError(f"ground is red, green and blue from 0 to 255; got {list(ground)}")
         self.recordings, self.classes = find_recordings(source, split, PICTURES)
-        self.size, self.on_bad, self.least = size, on_bad, least
+        self.size, self.on_bad, self.least, self.seed = size, on_bad, least, seed
         self.fit: Fit = fit
         self.ground: Ground = ground
 
@@ -61,7 +63,7 @@ class Pictures(Dataset):
         Returns:
             ``frames`` uint8 ``(1, 1, 3, H, W)``; ``times`` float64 ``(1, 1)``, 0; ``valid`` bool ``(1, 1)``; ``label``;
             ``labels`` float32 ``(classes,)`` where the manifest has several; ``group``; ``path``; ``key`` int64
-            (0, epoch, index). With ``on_bad="skip"``, a bad picture gives only ``failure``.
+            (seed, epoch, index). With ``on_bad="skip"``, a bad picture gives only ``failure``.
 
         Raises:
             MediaError: with ``on_bad="error"``, for a picture that cannot be read.
@@ -81,6 +83,6 @@ class Pictures(Dataset):
             "label": recording.label,
             "group": recording.group,
             "path": str(recording.path),
-            "key": torch.tensor([0, epoch, index]),
+            "key": torch.tensor([self.seed, epoch, index]),
         }
         return item | ({"labels": torch.tensor(recording.labels)} if recording.labels else {})

@@ -60,3 +60,10 @@ def test_a_changed_file_has_another_fingerprint(tree):
     before = data.fingerprint(0)
     Image.new("RGB", (40, 30)).save(tree / "cat" / "a.png")
     assert data.fingerprint(0) != before and str(tree / "cat" / "a.png") in before
+
+
+def test_a_seed_changes_what_methods_draw_for_a_picture_and_not_the_picture(tmp_path):
+    Image.new("RGB", (4, 4), (10, 20, 30)).save(tmp_path / "one.png")
+    first, second = (Pictures(tmp_path, seed=seed)[3, 0] for seed in (0, 1))
+    assert first["key"].tolist() == [0, 3, 0] and second["key"].tolist() == [1, 3, 0]
+    assert torch.equal(first["frames"], second["frames"])
