@@ -47,7 +47,7 @@ class Colorization(Method):
         >>> method = Colorization(SmallNet(dim=16, width=4), layers=["conv3", "fc"])
         >>> batch = {"frames": torch.zeros(4, 1, 1, 3, 32, 32, dtype=torch.uint8), "key": torch.zeros(4, 3).long()}
         >>> sorted(method(batch))
-        ['accuracy', 'error', 'grey_error', 'loss']
+        ['accuracy', 'constant_accuracy', 'constant_loss', 'error', 'grey_error', 'loss']
         >>> method.eval().colorize(torch.rand(2, 3, 20, 30)).shape
         torch.Size([2, 3, 20, 30])
     """
@@ -101,9 +101,11 @@ class Colorization(Method):
             batch: pictures, as `avssl.methods.pretext.pictures.pictures_of` takes them.
 
         Returns:
-            ``loss``, the rebalanced cross-entropy in nats (log 313 = 5.746 for a head that cannot decide);
-            ``accuracy``, the share of cells whose likeliest bin is the nearest to their colour; ``error``, the root
-            mean square distance of drawn colours from true ones in a and b, and ``grey_error``, that of no colour.
+            ``loss``, the rebalanced cross-entropy in nats (log 313 = 5.746 for a head that cannot decide), and
+            ``constant_loss``, the least that one distribution for all cells of this batch can have: what lies below
+            knows something of the picture; ``accuracy``, the share of cells whose likeliest bin is the nearest to their
+            colour, and ``constant_accuracy``, that of the batch's commonest bin; ``error``, the root mean square
+            distance of drawn colours from true ones in a and b, and ``grey_error``, that of no colour.
         """
         pictures, key = pictures_of(batch)
         grey, lab = grey_and_lab(seen(pictures, Draws(key), self.views, self.training))
@@ -112,12 +114,16 @@ class Colorization(Method):
         colours = F.adaptive_avg_pool2d(lab[:, 1:], (height, width)).movedim(1, -1).reshape(-1, 2)
         rows = scores.movedim(1, -1).reshape(-1, len(self.bins))
         nearest = self.nearest(colours)
-        each = -(soft(colours, self.bins) * rows.log_softmax(1)).sum(1)
+        truth = soft(colours, self.bins)
+        each = -(truth * rows.log_softmax(1)).sum(1)
         weight = self.weights()[nearest]
+        constant = (weight / weight.sum()) @ truth
         drawn = annealed(rows.detach(), self.bins, self.temperature)
         return {
             "loss": (each * weight).sum() / weight.sum(),
+            "constant_loss": -torch.xlogy(constant, constant).sum(),
             "accuracy": (rows.argmax(1) == nearest).float().mean(),
+            "constant_accuracy": torch.bincount(nearest).max() / len(nearest),
             "error": (drawn - colours).square().sum(1).mean().sqrt(),
             "grey_error": colours.square().sum(1).mean().sqrt(),
         }

@@ -155,3 +155,27 @@ def test_bad_settings_are_refused():
         method(temperature=0)
     with pytest.raises(ValueError, match="has no layer 'conv9'"):
         Colorization(SmallNet(dim=8, width=4), layers=["conv9"])
+
+
+def test_constant_rows_are_the_best_that_one_answer_for_all_cells_reaches():
+    painter = method().eval()
+    batch = batch_of(striped(6, np.random.default_rng(0)))
+    painter.before_epoch(lambda: [batch])
+    found = painter(batch)
+    colour = torch.nn.functional.adaptive_avg_pool2d(lab_from_rgb(batch["frames"][:, 0, 0].float() / 255)[:, 1:], 4)
+    colour = colour.movedim(1, -1).reshape(-1, 2)
+    truth, nearest = soft(colour, bins()), torch.cdist(colour, bins()).argmin(1)
+    weight = painter.weights()[nearest]
+    answer = torch.zeros(313, requires_grad=True)
+    optimizer = torch.optim.LBFGS([answer], max_iter=200, line_search_fn="strong_wolfe")
+
+    def cost():
+        optimizer.zero_grad()
+        loss = (weight * -(truth * answer.log_softmax(0)).sum(1)).sum() / weight.sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(cost)
+    assert found["constant_loss"].item() == pytest.approx(cost().item(), abs=0.02)
+    share = max((nearest == place).float().mean().item() for place in nearest.unique())
+    assert found["constant_accuracy"].item() == pytest.approx(share)
