@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from avssl.methods.order.shuffle_and_learn import ShuffleAndLearn
     from avssl.methods.pretext.colorization import Colorization
     from avssl.methods.pretext.context_encoder import ContextEncoder
+    from avssl.methods.pretext.hypercolumns import HypercolumnColorization
     from avssl.methods.pretext.jigsaw import Jigsaw
     from avssl.methods.pretext.jigsaw_plus_plus import JigsawPlusPlus
     from avssl.methods.pretext.relative_position import RelativePosition
@@ -31,6 +32,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "Colorization": "avssl.methods.pretext.colorization",
     "ContextEncoder": "avssl.methods.pretext.context_encoder",
     "CrossModalNCE": "avssl.methods.sound.nce",
+    "HypercolumnColorization": "avssl.methods.pretext.hypercolumns",
     "Jigsaw": "avssl.methods.pretext.jigsaw",
     "JigsawPlusPlus": "avssl.methods.pretext.jigsaw_plus_plus",
     "L3": "avssl.methods.sound.l3",
@@ -54,6 +56,7 @@ __all__ = [
     "Colorization",
     "ContextEncoder",
     "CrossModalNCE",
+    "HypercolumnColorization",
     "Jigsaw",
     "JigsawPlusPlus",
     "Method",

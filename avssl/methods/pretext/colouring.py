@@ -43,3 +43,17 @@ def side_by_side(maps: Sequence[Tensor]) -> Tensor:
     wide = [as_map(features) for features in maps]
     size = max((features.shape[-2:] for features in wide), key=lambda shape: shape[0] * shape[1])
     return torch.cat([F.interpolate(features, size, mode="bilinear", align_corners=False) for features in wide], 1)
+
+
+def gathered(maps: Sequence[Tensor], points: Tensor) -> Tensor:
+    """Return what maps say of points, between cells bilinearly; cells are taken to tile the picture evenly.
+
+    Args:
+        maps: ``(N, channels, h, w)`` or vectors ``(N, channels)``, each of its own size.
+        points: x and y in [-1, 1], edge to edge of the picture, ``(N, points, 2)``.
+
+    Returns:
+        Columns, ``(N, points, channels of all)``.
+    """
+    parts = [F.grid_sample(as_map(each), points[:, None], "bilinear", "border", align_corners=False) for each in maps]
+    return torch.cat([part[:, :, 0] for part in parts], 1).movedim(1, 2)
