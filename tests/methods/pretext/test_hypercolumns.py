@@ -67,8 +67,8 @@ def test_a_picture_s_own_pixels_are_gathered_as_they_are():
 
 def test_an_undecided_head_pays_log_32_for_each_and_hue_by_chroma():
     undecided = method()
-    torch.nn.init.zeros_(undecided.head[-1].weight)
-    torch.nn.init.zeros_(undecided.head[-1].bias)
+    for parameter in undecided.head[-1].parameters():
+        torch.nn.init.zeros_(parameter)
     batch = batch_of(striped(8, np.random.default_rng(0)))
     found = undecided(batch)
     assert found["chroma_loss"].item() == pytest.approx(math.log(32), rel=1e-5)
