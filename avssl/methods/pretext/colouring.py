@@ -14,8 +14,9 @@ PROBE = 64  # px: side of the grey picture that shows how many channels layers h
 
 def grey_and_lab(pictures: Tensor) -> tuple[Tensor, Tensor]:
     """Return grey pictures, RGB in [0, 1] ``(N, 3, H, W)``, and Lab ``(N, 3, H, W)`` of pictures in RGB."""
-    lab = lab_from_rgb(pictures.clamp(0, 1))
-    return grey_of(lab), lab
+    with torch.autocast(pictures.device.type, enabled=False):  # a and b are small differences: half floats lose them
+        lab = lab_from_rgb(pictures.float().clamp(0, 1))
+        return grey_of(lab), lab
 
 
 @torch.no_grad()

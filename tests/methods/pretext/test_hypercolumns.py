@@ -10,7 +10,7 @@ from avssl.data.transforms import Draws
 from avssl.data.transforms.lab import lab_from_rgb, rgb_from_lab
 from avssl.methods import HypercolumnColorization
 from avssl.methods.pretext import hypercolumns
-from avssl.methods.pretext.colouring import gathered
+from avssl.methods.pretext.colouring import gathered, grey_and_lab
 from avssl.methods.pretext.hypercolumns import CHROMA, centres, mean_hue, median, polar
 from avssl.methods.pretext.pictures import pictures_of
 from avssl.nets import SmallNet
@@ -168,6 +168,17 @@ def test_whole_pictures_are_drawn_in_parts_as_at_once(monkeypatch):
     once = painter.colorize(pictures)
     monkeypatch.setattr(hypercolumns, "CHUNK", 14)
     assert torch.allclose(painter.colorize(pictures), once, atol=1e-5)
+
+
+def test_true_colours_are_as_exact_under_half_precision():
+    pictures = torch.rand(2, 3, 8, 8)
+    grey, lab = grey_and_lab(pictures)
+    with torch.autocast("cpu", torch.bfloat16):
+        for found, expected in zip(grey_and_lab(pictures), (grey, lab), strict=True):
+            assert found.dtype == torch.float32 and torch.equal(found, expected)
+        loss = method()(batch_of(striped(4, np.random.default_rng(0))))["loss"]
+    loss.backward()
+    assert loss.dtype == torch.float32
 
 
 def test_pixels_depend_on_the_key_alone():
