@@ -78,6 +78,18 @@ def test_the_method_sees_the_size_asked_for_and_colours_come_back_at_the_picture
     assert np.abs(drawn.astype(int) - truth).max() <= 1 and error < 1 and none > 30
 
 
+class Yellow:
+    """Gives everything the colours of the strongest yellow."""
+
+    def colorize(self, pictures):
+        return torch.tensor([1.0, 1, 0]).view(1, 3, 1, 1).expand_as(pictures)
+
+
+def test_colours_that_no_screen_can_show_are_cut_off_without_a_word():
+    (_, drawn, _), _ = colored(Yellow(), np.full((8, 8, 3), 5, np.uint8), None, "cpu")  # warnings would be errors
+    assert (drawn[..., 2] == 0).all() and drawn.max() < 60
+
+
 def test_pictures_of_one_name_do_not_write_over_each_other(run, folder, tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

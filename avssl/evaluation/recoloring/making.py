@@ -7,9 +7,11 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from skimage.color import lab2rgb, rgb2lab
+from skimage.color import rgb2lab
 from torch import Tensor
 from torch.nn import functional as F
+
+from avssl.data.transforms.lab import rgb_from_lab
 
 BATCH = 16
 
@@ -79,8 +81,8 @@ def with_color(pictures: np.ndarray, color: np.ndarray) -> np.ndarray:
         color: channels a and b, ``(N, 2, H, W)``.
     """
     lightness = lab_of(pictures / np.float32(255))[:, :1]
-    lab = np.concatenate([lightness, color], 1).transpose(0, 2, 3, 1)
-    return np.round(lab2rgb(lab).clip(0, 1) * 255).astype(np.uint8).transpose(0, 3, 1, 2)
+    drawn = rgb_from_lab(torch.from_numpy(np.concatenate([lightness, color], 1)))  # scikit-image warns of such colours
+    return (drawn * 255).round().byte().numpy()
 
 
 def lab_of(pictures: np.ndarray) -> np.ndarray:
