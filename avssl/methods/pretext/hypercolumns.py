@@ -19,8 +19,8 @@ from avssl.methods.pretext.pictures import pictures_of, seen
 from avssl.nets import Encoder
 
 BINS = 32  # of hue, and of chroma (section 3.2)
-POINTS = 128  # of a picture, in a step (section 3.4)
-HIDDEN = 1024  # (section 3.4)
+POINTS = 128  # of a picture, in a step (section 3, "Neural network architecture and training")
+HIDDEN = 1024  # (the same)
 HUE_WEIGHT = 5.0  # lambda_H (section 3.2)
 FADING = 0.03  # eta, the length of the mean hue below which chroma fades (section 3.3)
 CHROMA = 134.0  # the largest that sRGB has in a and b (its blue, 133.8)
