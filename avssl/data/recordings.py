@@ -59,7 +59,7 @@ def find_recordings(
         source: a folder of class folders, a folder of files, a manifest (``.csv`` or ``.parquet`` with a column
             ``path``, relative to the manifest, and optionally ``split``, ``label``, ``labels`` (several, parted by
             ``" | "``, a leading ``?`` for those to be ignored), ``start``, ``end``, ``group``, ``keypoints``,
-            ``annotations``, ``sound``, ``boxes``, ``votes``), a folder
+            ``annotations``, ``sound``, ``sounding``, ``votes``), a folder
             that holds ``manifest.csv`` or ``manifest.parquet``, ``"demo:figures"``, or ``"cache:samples"`` for what
             ``datasets/samples/prepare.py`` gathered.
         split: keep only rows of a manifest with this value, or this word of several, in the column ``split``.
@@ -142,7 +142,7 @@ def read_manifest(manifest: Path, split: str | None) -> tuple[list[Recording], l
             group=row.get("group", ""),
             annotations=manifest.parent / row["annotations"] if row.get("annotations") else None,
             sound=manifest.parent / row["sound"] if row.get("sound") else None,
-            boxes=boxes_of(row.get("boxes", ""), f"{manifest}, row {line}"),
+            boxes=boxes_of(row.get("sounding", ""), f"{manifest}, row {line}"),
             votes=float(row.get("votes") or 1),
         )
 

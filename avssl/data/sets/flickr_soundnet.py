@@ -27,8 +27,8 @@ def read(root: Path) -> Listing:
             ``audio/NAME.wav``.
 
     Returns:
-        A row a picture that is there with its sound: ``split`` is ``test``, ``boxes`` are shares of the picture, and
-        ``votes`` is 2: where one box alone lies, the truth is a half. Missing pictures and sounds are told, and no
+        A row a picture that is there with its sound: ``split`` is ``test``, ``sounding`` are boxes in shares of the
+        picture, and ``votes`` is 2: where one box alone lies, the truth is a half. Missing pictures and sounds are told, and no
         failure.
 
     Raises:
@@ -51,7 +51,7 @@ def read(root: Path) -> Listing:
             continue
         pair = pair_of(root, path.stem, problems)
         if pair:
-            rows.append(pair | {"split": "test", "group": path.stem, "boxes": BETWEEN.join(boxes), "votes": AGREE})
+            rows.append(pair | {"split": "test", "group": path.stem, "sounding": BETWEEN.join(boxes), "votes": AGREE})
     return Listing(
         name="Flickr-SoundNet",
         root=root,

@@ -25,8 +25,8 @@ def read(root: Path) -> Listing:
             clip, which the boxes belong to) and ``audio/NAME.wav``.
 
     Returns:
-        A row a clip whose picture and sound are there: ``split`` is ``test``, ``boxes`` are shares of the picture, the
-        truth is their union (``votes`` is 1). Videos vanish from YouTube: missing ones are told, and no failure.
+        A row a clip whose picture and sound are there: ``split`` is ``test``, ``sounding`` are boxes in shares of the
+        picture, the truth is their union (``votes`` is 1). Videos vanish from YouTube: missing ones are told, and no failure.
 
     Raises:
         SetError: if the table is missing or is another one.
@@ -51,7 +51,7 @@ def read(root: Path) -> Listing:
         pair = pair_of(root, name, problems)
         if pair:
             about = {"split": "test", "label": str(entry.get("class", "")), "group": name[:11]}  # of the video
-            rows.append(pair | about | {"boxes": BETWEEN.join(kept), "votes": 1})
+            rows.append(pair | about | {"sounding": BETWEEN.join(kept), "votes": 1})
     return Listing(
         name="VGG-SS",
         root=root,

@@ -49,8 +49,8 @@ def sources_of(data: Videos | Stills, heard: Heard) -> Sources:
 
     Args:
         data: recordings whose manifest has a column ``annotations``: ``.npz`` files with ``boxes`` ``(objects, 4)``, in
-            pixels as filmed, what sounds first, and ``classes`` ``(objects,)``; or a column ``boxes``, as shares of the
-            picture, all of what sounds.
+            pixels as filmed, what sounds first, and ``classes`` ``(objects,)``; or a column ``sounding``, boxes of all
+            that sounds as shares of the picture.
         heard: their clips.
 
     Raises:
@@ -71,7 +71,7 @@ def sources_of(data: Videos | Stills, heard: Heard) -> Sources:
         if recording.annotations is None:
             raise ConfigError(
                 f"evaluator.data: {recording.path} has no boxes; localisation needs a manifest with a column "
-                "'boxes', or 'annotations' of .npz files that hold them"
+                "'sounding', or 'annotations' of .npz files that hold them"
             )
         with np.load(recording.annotations) as stored:
             boxes, classes = stored["boxes"].astype(float), stored["classes"]

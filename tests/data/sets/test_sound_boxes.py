@@ -29,7 +29,7 @@ def test_vggss_has_boxes_as_shares_and_what_is_gone_or_amiss_is_told(tmp_path):
     listing = vggss.read(tmp_path)
     assert told(listing) == [("odd", "--56QUhyDQM_000185"), ("missing", "frames/--gone-gone_000007.jpg")]
     first = listing.rows[0]
-    assert first["boxes"] == "0 0.25 0.5 1 | 0.25 0.5 0.75 1" and first["votes"] == 1
+    assert first["sounding"] == "0 0.25 0.5 1 | 0.25 0.5 0.75 1" and first["votes"] == 1
     assert (first["sound"], first["group"]) == ("audio/---g-f_I2yQ_000001.wav", "---g-f_I2yQ")
     assert {count.what: (count.found, count.published) for count in listing.counts} == {
         "entries": (4, 5158),
@@ -41,7 +41,7 @@ def test_flickr_soundnet_has_boxes_on_a_grid_and_two_votes(tmp_path):
     flickr_tree.write(tmp_path)
     listing = flickr_soundnet.read(tmp_path)
     assert told(listing) == [("missing", "audio/10409146004.wav")]
-    assert listing.rows[0]["boxes"] == "0 0 0.5 1 | 0.25 0 0.75 1 | 0 0.5 0.5 1" and listing.rows[0]["votes"] == 2
+    assert listing.rows[0]["sounding"] == "0 0 0.5 1 | 0.25 0 0.75 1 | 0 0.5 0.5 1" and listing.rows[0]["votes"] == 2
 
 
 def test_a_manifest_gives_pictures_with_the_middle_of_their_sound_and_boxes(tmp_path):
