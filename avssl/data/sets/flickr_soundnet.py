@@ -28,8 +28,8 @@ def read(root: Path) -> Listing:
 
     Returns:
         A row a picture that is there with its sound: ``split`` is ``test``, ``sounding`` are boxes in shares of the
-        picture, and ``votes`` is 2: where one box alone lies, the truth is a half. Missing pictures and sounds are told, and no
-        failure.
+        picture, and ``votes`` is 2: where one box alone lies, the truth is a half. Missing pictures and sounds
+        are told, and no failure.
 
     Raises:
         SetError: if there is no such folder, or no annotation in it.

@@ -26,7 +26,8 @@ def read(root: Path) -> Listing:
 
     Returns:
         A row a clip whose picture and sound are there: ``split`` is ``test``, ``sounding`` are boxes in shares of the
-        picture, the truth is their union (``votes`` is 1). Videos vanish from YouTube: missing ones are told, and no failure.
+        picture, the truth is their union (``votes`` is 1). Videos vanish from YouTube: missing
+        ones are told, and no failure.
 
     Raises:
         SetError: if the table is missing or is another one.
