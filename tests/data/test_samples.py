@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -180,6 +181,18 @@ def test_a_long_video_is_split_by_time_with_a_gap_and_cut_into_equal_pieces(stor
     for stretch in (train, held):
         assert all(before[1] == after[0] for before, after in pairwise(stretch))
         assert len({round(end - start, 6) for start, end in stretch}) == 1 and stretch[0][1] - stretch[0][0] <= 5
+
+
+def test_videos_with_sound_of_the_moment_are_listed_once_more(store):
+    store.gather()
+    first, *others = store.archives
+    heard = replace(first, videos=tuple(replace(video, sound=True) for video in first.videos))
+    samples.write_manifest([heard, *others], store.root)
+    sounding, _ = find_recordings(store.root, "sound_train")
+    assert {recording.path.stem for recording in sounding} <= {video.name for video in first.videos} and sounding
+    assert len(find_recordings(store.root, "train")[0]) == 16
+    named = {video.name for archive in samples.read_sources() for video in archive.videos if video.sound}
+    assert named == {"dancer", "pianist", "band", "talk-1", "talk-2", "oath"}
 
 
 def test_the_loader_reads_the_manifest(store):
