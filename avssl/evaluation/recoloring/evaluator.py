@@ -26,6 +26,7 @@ from avssl.methods import Method
 from avssl.nets import Encoder
 
 TRUE, GRAY, OTHERS = "true", "grey", "colours of another picture"
+FINEST = 10 * np.log10(255**2 * 12)  # dB: what rounding to 8 bits leaves; equal pictures count as this near
 CALIBRATED = 64  # pictures that the batch statistics of random rows are taken of
 
 
@@ -192,9 +193,9 @@ class Recoloring(MethodEvaluator):
 
 
 def measures(several: list[np.ndarray], true: np.ndarray) -> dict[str, np.ndarray]:
-    """Return ``AuC`` and ``PSNR`` of each picture, over all sets."""
+    """Return ``AuC`` and ``PSNR`` of each picture, over all sets; a grey truth and its grey copy are no infinity apart."""
     color = color_of(true)
     return {
         "AuC": np.concatenate([color_area(color_of(one), color) for one in several]),
-        "PSNR": np.concatenate([signal_to_noise(one, true) for one in several]),
+        "PSNR": np.concatenate([signal_to_noise(one, true).clip(max=FINEST) for one in several]),
     }

@@ -10,6 +10,7 @@ from avssl.config import ConfigError
 from avssl.data import Pictures
 from avssl.evaluation import Recoloring
 from avssl.evaluation.metrics.color import color_area, signal_to_noise
+from avssl.evaluation.recoloring.evaluator import measures
 from avssl.evaluation.recoloring.making import borrowed, color_of, gray, recolored
 from avssl.methods import Method
 from avssl.nets import SmallNet
@@ -119,3 +120,8 @@ def test_a_method_that_gives_no_colours_and_half_a_classifier_are_told(hues):
         Recoloring(test=Pictures(hues / "test"), quiet=True)(Blind(), fresh=lambda seed: Blind())
     with pytest.raises(ValueError, match="both train and classifier"):
         Recoloring(test=Pictures(hues / "test"), train=Pictures(hues / "train"))
+
+
+def test_a_picture_that_is_grey_already_does_not_make_a_mean_infinite():
+    found = measures([dull()], dull())
+    assert np.isfinite(found["PSNR"]).all() and (found["PSNR"] > 58).all() and (found["AuC"] == 1).all()
