@@ -193,7 +193,7 @@ class Recoloring(MethodEvaluator):
 
 
 def measures(several: list[np.ndarray], true: np.ndarray) -> dict[str, np.ndarray]:
-    """Return ``AuC`` and ``PSNR`` of each picture, over all sets; a grey truth and its grey copy are no infinity apart."""
+    """Return ``AuC`` and ``PSNR`` of each picture, over all sets; equal pictures are not infinitely near."""
     color = color_of(true)
     return {
         "AuC": np.concatenate([color_area(color_of(one), color) for one in several]),
