@@ -14,7 +14,7 @@ def sheet(lines: Mapping[str, Sequence[np.ndarray]], title: str) -> Image.Image:
     """Draw lines of pictures, each at its own size; what should keep its lines sharp comes `thumbnail`-sized.
 
     Args:
-        lines: from a name to pictures, uint8 ``(H, W, 3)``, as many in each line.
+        lines: from a name to pictures, uint8 ``(H, W, 3)``, as many in each line; names that are too long are cut.
         title: a line over the sheet.
     """
     across = max(map(len, lines.values()))
@@ -23,12 +23,27 @@ def sheet(lines: Mapping[str, Sequence[np.ndarray]], title: str) -> Image.Image:
     pen, font = ImageDraw.Draw(whole), ImageFont.load_default(14)
     pen.text((8, 6), title, fill="black", font=font)
     for row, (name, images) in enumerate(lines.items()):
-        pen.text((8, HEAD + row * step + SIDE // 2 - 8), name, fill="black", font=font)
+        pen.text((8, HEAD + row * step + SIDE // 2 - 8), cut(name, font, NAME - 12), fill="black", font=font)
         for column, image in enumerate(images):
             small = Image.fromarray(thumbnail(image))
             left, top = NAME + column * step, HEAD + row * step
             whole.paste(small, (left + (SIDE - small.width) // 2, top + (SIDE - small.height) // 2))
     return whole
+
+
+def cut(name: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+    """Return a name, or as much of it as fits into a width in pixels, and dots.
+
+    Examples:
+        >>> font = ImageFont.load_default(14)
+        >>> cut("lion", font, 98), cut("rainbow-lorikeet", font, 98)[:8]
+        ('lion', 'rainbow-')
+    """
+    if font.getlength(name) <= width:
+        return name
+    while name and font.getlength(f"{name}...") > width:
+        name = name[:-1]
+    return f"{name}..."
 
 
 def thumbnail(picture: np.ndarray) -> np.ndarray:
