@@ -69,6 +69,7 @@ class SeveralTasks(Method):
             share(method, self.encoder, f"methods.{number}")
         self.tasks = nn.ModuleList(methods)
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+        self.against = any(group.get("adversary") for group in self.parameter_groups())
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Let the task of this step learn; in evaluation, judge all tasks.
@@ -83,7 +84,7 @@ class SeveralTasks(Method):
         shares = [1.0] if self.training else self.shares
         loss = torch.stack([s * values["loss"] for s, values in zip(shares, found.values(), strict=True)]).sum()
         total = {"loss": loss}
-        if any(group.get("adversary") for group in self.parameter_groups()):
+        if self.against:
             against = [values["adversary_loss"] for values in found.values() if "adversary_loss" in values]
             total["adversary_loss"] = torch.stack(against).sum() if against else torch.zeros_like(loss)
         return total | scores

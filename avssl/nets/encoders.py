@@ -103,3 +103,16 @@ class Encoder(Recorded, nn.Module):
 
 class _Enough(Exception):
     """All layers that were asked for have been seen."""
+
+
+@torch.no_grad()
+def shapes_of(encoder: Encoder, layers: Sequence[str], size: int) -> dict[str, tuple[int, ...]]:
+    """Return what layers make of one picture of ``size`` x ``size`` px: shapes by name; the encoder stays as it was.
+
+    Raises:
+        ValueError: if a layer is not the encoder's.
+    """
+    training = encoder.training
+    shown = encoder.eval().taps(encoder.mean.expand(1, 3, size, size), layers)
+    encoder.train(training)
+    return {name: tuple(value.shape[1:]) for name, value in shown.items()}

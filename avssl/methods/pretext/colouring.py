@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from avssl.data.transforms.lab import grey_of, lab_from_rgb
 from avssl.nets import Encoder
+from avssl.nets.encoders import shapes_of
 
 PROBE = 64  # px: side of the grey picture that shows how many channels layers have
 
@@ -19,7 +20,6 @@ def grey_and_lab(pictures: Tensor) -> tuple[Tensor, Tensor]:
         return grey_of(lab), lab
 
 
-@torch.no_grad()
 def channels_of(encoder: Encoder, layers: Sequence[str]) -> list[int]:
     """Return how many channels layers have, as a grey picture shows; the encoder stays as it was.
 
@@ -28,10 +28,8 @@ def channels_of(encoder: Encoder, layers: Sequence[str]) -> list[int]:
     """
     if not layers:
         raise ValueError(f"layers: needs at least one; {type(encoder).__name__} has {', '.join(encoder.layers)}")
-    training = encoder.training
-    shown = encoder.eval().taps(encoder.mean.expand(1, 3, PROBE, PROBE), layers)
-    encoder.train(training)
-    return [shown[layer].shape[1] for layer in layers]
+    shapes = shapes_of(encoder, layers, PROBE)
+    return [shapes[layer][0] for layer in layers]
 
 
 def as_map(features: Tensor) -> Tensor:

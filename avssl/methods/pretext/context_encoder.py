@@ -18,6 +18,7 @@ from avssl.methods.base import Batch, Method
 from avssl.methods.pretext.pictures import pictures_of, seen
 from avssl.nets import Encoder
 from avssl.nets.discriminator import Discriminator, held_still
+from avssl.nets.encoders import shapes_of
 from avssl.nets.inpainting import Decoder
 
 RING = 10.0  # weight of the pixels around a hole that are predicted too (section 5.1)
@@ -190,18 +191,13 @@ def errors(truth: Tensor, hole: Tensor, made: Tensor) -> dict[str, Tensor]:
     }
 
 
-@torch.no_grad()
 def shape_of(encoder: Encoder, layer: str | None, size: int) -> tuple[str, tuple[int, ...]]:
     """Return the name and the shape of what a layer makes of one picture; None for the deepest map of several cells.
 
     Raises:
         ValueError: if there is none.
     """
-    training = encoder.training
-    names = encoder.layers if layer is None else (layer,)
-    shown = encoder.eval().taps(encoder.mean.expand(1, 3, size, size), names)
-    encoder.train(training)
-    shapes = {name: tuple(value.shape[1:]) for name, value in shown.items()}
+    shapes = shapes_of(encoder, encoder.layers if layer is None else (layer,), size)
     if layer is not None:
         return layer, shapes[layer]
     maps = [name for name, shape in shapes.items() if len(shape) == 3 and shape[-1] > 1]
