@@ -305,9 +305,7 @@ def test_every_config_we_ship_fits_the_tool_it_is_for(path):
     config.plan(module, name, config.read(path))
 
 
-@pytest.mark.parametrize(
-    "package", ["avssl.nets", "avssl.data", "avssl.data.transforms", "avssl.methods", "avssl.training"]
-)
+@pytest.mark.parametrize("package", ["avssl.nets", "avssl.data", "avssl.transforms", "avssl.methods", "avssl.training"])
 def test_the_tables_of_names_point_where_the_names_are(package):
     for name, (module, original) in exports(package).items():
         if module.startswith("avssl."):

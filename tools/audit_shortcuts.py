@@ -9,7 +9,7 @@ from avssl.config import main
 
 if __name__ == "__main__":
     main(
-        "avssl.evaluation.audit.shortcuts.audit_shortcuts",
+        "avssl.audit.shortcuts.audit_shortcuts",
         __doc__,
         default="configs/relative_position.yaml",
         borrowed=True,

@@ -7,4 +7,4 @@ the share fooled with a 95 % interval; ``serve=false`` prints it without a page.
 from avssl.config import main
 
 if __name__ == "__main__":
-    main("avssl.use.recolored.testing.colorization_test", __doc__, takes="pictures")
+    main("avssl.inference.recolored.testing.colorization_test", __doc__, takes="pictures")

@@ -7,4 +7,4 @@ processes: ``torchrun --nproc-per-node 2 tools/extract.py ...``.
 from avssl.config import main
 
 if __name__ == "__main__":
-    main("avssl.evaluation.extracting.extract_features", __doc__, default="configs/extract.yaml")
+    main("avssl.features.command.extract_features", __doc__, default="configs/extract.yaml")

@@ -6,4 +6,4 @@ Draws the score along time and the mean score when the sound is moved earlier or
 from avssl.config import main
 
 if __name__ == "__main__":
-    main("avssl.use.sync.score_sync", __doc__, takes="video")
+    main("avssl.inference.sync.score_sync", __doc__, takes="video")

@@ -17,7 +17,7 @@ import torch
 
 from avssl.cache import cache_folder, whole
 from avssl.data.base import Dataset, Key, file_state, split_key
-from avssl.data.recordings import CACHED
+from avssl.data.sources import CACHED
 from avssl.media.base import Size
 from avssl.media.resize import output_size, resize_area
 

@@ -7,7 +7,7 @@ import torch
 
 from avssl.config import Count
 from avssl.data.base import Dataset, Key, split_key
-from avssl.data.transforms.cues import blurred
+from avssl.transforms.cues import blurred
 
 
 class Noise(Dataset):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avssl.cache import cache_folder
+from avssl.data.boxes import BETWEEN
+from avssl.data.sources import CACHED, DEMO, MANIFESTS
 
 KNOWN = ".3gp .asf .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .rm .ts .vob .webm .webp .wmv"
 ENDINGS: frozenset[str] = frozenset(KNOWN.split())
@@ -14,10 +16,6 @@ PICTURES: frozenset[str] = frozenset(
     (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 )
 SOUNDS: frozenset[str] = frozenset((".aac", ".aif", ".aiff", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav", ".wma"))
-BETWEEN = " | "  # parts several labels of one row
-DEMO = "demo:"  # a source that names a demo world, made on first use
-MANIFESTS = ("manifest.csv", "manifest.parquet")
-CACHED = "cache:"  # a source that a datasets/<name>/prepare.py gathered into the cache
 
 
 @dataclass(frozen=True, kw_only=True)

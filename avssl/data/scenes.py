@@ -10,30 +10,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from avssl.cache import cache_folder
 from avssl.data.base import DataError, Dataset, Key, file_state, split_key
-from avssl.data.recordings import BETWEEN, CACHED, DEMO, MANIFESTS, is_of, read_rows
+from avssl.data.boxes import Box, read_boxes
+from avssl.data.recordings import is_of, read_rows
+from avssl.data.sources import find_manifest
 from avssl.media.base import Size
 from avssl.media.errors import MediaError
 from avssl.media.pictures import read_picture
 from avssl.media.resize import output_size, resize_area
-
-IGNORED = "?"  # before a name: it is there but counts neither when found nor when missed (VOC's difficult)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Box:
-    """An object of a picture.
-
-    Args:
-        edges: left, top, right, bottom; 0 is the centre of the first pixel, see `avssl.data.sets.coordinates`.
-        name: its class.
-        ignored: it counts neither when found nor when missed.
-    """
-
-    edges: tuple[float, float, float, float]
-    name: str
-    ignored: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,62 +159,6 @@ def find_scenes(source: str | Path, split: str | None = None) -> tuple[list[Scen
         words = sorted({word for row in rows for word in row.get("split", "").split()})
         raise ValueError(f"{manifest}: no row has split {split!r}; there is {', '.join(map(repr, words)) or 'none'}")
     return scenes, classes
-
-
-def find_manifest(source: str | Path) -> Path:
-    """Return the manifest that a source means: a file, a folder that holds it, a demo world, or what was gathered."""
-    if isinstance(source, str) and source.startswith(DEMO):
-        from avssl.data.demo import prepare
-
-        return prepare(source.removeprefix(DEMO)) / "manifest.csv"
-    if isinstance(source, str) and source.startswith(CACHED):
-        source = cache_folder(source.removeprefix(CACHED))
-    path = Path(source).expanduser()
-    for candidate in (path, *(path / name for name in MANIFESTS)):
-        if candidate.is_file() and candidate.suffix.lower() in (".csv", ".parquet"):
-            return candidate
-    raise ValueError(
-        f"{path} {'holds no manifest.csv' if path.exists() else 'does not exist'}; annotated pictures come from a "
-        "manifest, as datasets/<name>/prepare.py writes it, or from demo:stills, demo:crowd or demo:solids"
-    )
-
-
-def read_boxes(text: str, where: str = "boxes") -> tuple[Box, ...]:
-    """Return the boxes that a manifest writes: four edges and a name each, ``?`` before the name of an ignored one.
-
-    Raises:
-        ValueError: if a box is not written so, or has no extent.
-
-    Examples:
-        >>> first, second = read_boxes("-0.5 -0.5 99.5 49.5 dog | 9.5 4.5 20.5 30.5 ?potted plant")
-        >>> first.edges, second.name, second.ignored
-        ((-0.5, -0.5, 99.5, 49.5), 'potted plant', True)
-    """
-    found = []
-    for one in text.split(BETWEEN) if text.strip() else ():
-        parts = one.split(maxsplit=4)
-        try:
-            left, top, right, bottom = (float(part) for part in parts[:4])
-            name = parts[4].strip()
-        except (ValueError, IndexError):
-            raise ValueError(f"{where}: {one.strip()!r} is no box; write: left top right bottom name") from None
-        if not (left < right and top < bottom):
-            raise ValueError(f"{where}: the box {one.strip()!r} has no extent; left < right and top < bottom")
-        edges = (left, top, right, bottom)
-        found.append(Box(edges=edges, name=name.removeprefix(IGNORED), ignored=name.startswith(IGNORED)))
-    return tuple(found)
-
-
-def write_boxes(boxes: Sequence[Box]) -> str:
-    """Return boxes as a manifest writes them; `read_boxes` reads them back.
-
-    Examples:
-        >>> write_boxes([Box(edges=(-0.5, 0.5, 7.5, 9.5), name="dog", ignored=True)])
-        '-0.5 0.5 7.5 9.5 ?dog'
-    """
-    return BETWEEN.join(
-        " ".join([*(f"{edge:.6g}" for edge in box.edges), IGNORED * box.ignored + box.name]) for box in boxes
-    )
 
 
 def read_mask(path: Path, size: tuple[int, int]) -> np.ndarray:

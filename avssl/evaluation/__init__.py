@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from avssl.evaluation.attention.evaluator import Attention
-    from avssl.evaluation.base import Evaluator, MethodEvaluator, Scores
+    from avssl.evaluation.base import Evaluator, MethodEvaluator
     from avssl.evaluation.dense.detection import Detection
     from avssl.evaluation.dense.detector import Detector
     from avssl.evaluation.dense.fitting import Fitting
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from avssl.evaluation.sound.localisation import Localisation
     from avssl.evaluation.sound.offsets import Offsets
     from avssl.evaluation.sound.probe import SoundProbe
+    from avssl.report.scores import Scores
 
 WHERE = {  # public name -> the module that holds it, imported when the name is first used
     "Attention": "avssl.evaluation.attention.evaluator",

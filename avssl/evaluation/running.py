@@ -3,26 +3,25 @@
 import csv
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from avssl.config import ConfigError
-from avssl.evaluation.base import Evaluator, MethodEvaluator, Scores, lines
-from avssl.evaluation.judged import find_judged
-from avssl.evaluation.report import write_report
-from avssl.evaluation.rows import TRAINED
-from avssl.evaluation.runs import find_run, fresh_methods
-from avssl.evaluation.sharing import from_environment
+from avssl.evaluation.base import Evaluator, MethodEvaluator
+from avssl.features.device import chosen
+from avssl.features.runs import find_run, fresh_methods
+from avssl.features.sharing import from_environment
+from avssl.features.subject import find_judged
 from avssl.nets import Encoder
+from avssl.report import write_report
+from avssl.report.scores import TRAINED, Scores, lines
 from avssl.training.export import load_method
 from avssl.version import __version__
 
@@ -104,21 +103,6 @@ def told(evaluator: Evaluator | MethodEvaluator, what: str, folder: Path, asked:
     page = write_report(folder)
     console.print(f"Written: {folder / SCORES}, {folder / evaluator.name}, {page}")
     return scores
-
-
-def chosen(device: str) -> str:
-    """Return the device that ``"auto"`` means here, and check any other.
-
-    Raises:
-        ConfigError: if there is no such device.
-    """
-    if device == "auto":
-        return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:  # unknown word, no driver, or PyTorch built without it
-        raise ConfigError(f"device: {device!r} cannot be used here ({str(error).splitlines()[0]}); try cpu") from error
-    return device
 
 
 def show(scores: Scores, console: Console) -> None:

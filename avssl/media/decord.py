@@ -2,7 +2,7 @@
 
 Decord 0.6 is fast and everywhere, but counts hidden packets, sorts open groups wrongly, lands late in broadcast streams
 and spins for ever holding the interpreter when a file has fewer frames than it claims (all measured by
-``tools/bench_exactness.py``). It is therefore given only files and frames that the scan vouches for. What it fails on,
+``benchmarks/exactness.py``). It is therefore given only files and frames that the scan vouches for. What it fails on,
 PyAV reads; pictures that it makes up where data is damaged pass unnoticed, which PyAV would report.
 """
 

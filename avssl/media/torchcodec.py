@@ -1,6 +1,6 @@
 """Read with TorchCodec (an extra), in its exact mode, only where the scan proves it exact.
 
-TorchCodec trusts decoding times in AVI and loses frames in MPEG streams (measured by ``tools/bench_exactness.py``).
+TorchCodec trusts decoding times in AVI and loses frames in MPEG streams (measured by ``benchmarks/exactness.py``).
 What it fails on, PyAV reads; pictures that it makes up where data is damaged pass unnoticed, which PyAV would report.
 """
 

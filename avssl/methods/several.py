@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from avssl.config import describe
-from avssl.data.transforms import Draws
 from avssl.methods.base import Batch, Method
 from avssl.nets import Encoder
+from avssl.transforms import Draws
 
 STREAM = -7  # last number of the key that tasks are drawn by, so that they share no chance with views
 

@@ -7,7 +7,6 @@ if TYPE_CHECKING:
     from avssl.nets.caffenet import CaffeNet
     from avssl.nets.encoders import Encoder
     from avssl.nets.heads import LinearHead, MLPHead, RelationHead
-    from avssl.nets.masking import SpectrogramMask
     from avssl.nets.small import SmallNet
     from avssl.nets.small_clips import SmallClips
     from avssl.nets.sound import LogMel, SoundEncoder
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from avssl.nets.torchvision import VGG16, AlexNet, ResNet
     from avssl.nets.torchvision_video import VideoResNet
     from avssl.nets.towers import SmallSound, SmallVision, SoundTower, VisionTower
+    from avssl.transforms.spectrogram_mask import SpectrogramMask
 
 WHERE = {  # public name -> the module that holds it, imported when the name is first used
     "AlexNet": "avssl.nets.torchvision",
@@ -32,7 +32,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "SoundEncoder": "avssl.nets.sound",
     "SoundTower": "avssl.nets.towers",
     "Spectrogram": "avssl.nets.spectrogram",
-    "SpectrogramMask": "avssl.nets.masking",
+    "SpectrogramMask": "avssl.transforms.spectrogram_mask",
     "SpectrogramSpec": "avssl.nets.spectrogram",
     "VGG16": "avssl.nets.torchvision",
     "VideoResNet": "avssl.nets.torchvision_video",

@@ -4,17 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from avssl.training.bench import Case, bench_training
     from avssl.training.errors import Stopped, TrainingError
     from avssl.training.export import load_encoder
     from avssl.training.loop import train
     from avssl.training.optim import LARS, SGD, AdamW, Optim
     from avssl.training.schedule import Constant, Cosine, OneCycle, Schedule, Step
-    from avssl.training.transforms_cost import Task, bench_pretext
 
 WHERE = {  # public name -> the module that holds it, imported when the name is first used
     "AdamW": "avssl.training.optim",
-    "Case": "avssl.training.bench",
     "Constant": "avssl.training.schedule",
     "Cosine": "avssl.training.schedule",
     "LARS": "avssl.training.optim",
@@ -23,11 +20,8 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "SGD": "avssl.training.optim",
     "Schedule": "avssl.training.schedule",
     "Step": "avssl.training.schedule",
-    "Task": "avssl.training.transforms_cost",
     "Stopped": "avssl.training.errors",
     "TrainingError": "avssl.training.errors",
-    "bench_pretext": "avssl.training.transforms_cost",
-    "bench_training": "avssl.training.bench",
     "load_encoder": "avssl.training.export",
     "train": "avssl.training.loop",
 }
@@ -36,7 +30,6 @@ __all__ = [
     "LARS",
     "SGD",
     "AdamW",
-    "Case",
     "Constant",
     "Cosine",
     "OneCycle",
@@ -44,10 +37,7 @@ __all__ = [
     "Schedule",
     "Step",
     "Stopped",
-    "Task",
     "TrainingError",
-    "bench_pretext",
-    "bench_training",
     "load_encoder",
     "train",
 ]

@@ -16,7 +16,7 @@ from avssl.data.mocap import prepare
 from avssl.data.mocap.film import film
 from avssl.data.mocap.motions import read_motion
 from avssl.data.mocap.world import motion_files
-from avssl.evaluation.drawing import skeleton_sheet
+from avssl.evaluation.keypoints.figures import skeleton_sheet
 from avssl.evaluation.keypoints.skeletons import FIGURE
 
 

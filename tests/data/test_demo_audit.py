@@ -12,9 +12,9 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from torch import nn
 
 from avssl.data.demo import STYLES, draw_figure
-from avssl.data.transforms import Draws, GainOffset
 from avssl.methods.order.shuffle_and_learn import TRIPLETS, pixel_closeness
 from avssl.nets import RelationHead, SmallNet
+from avssl.transforms import Draws, GainOffset
 
 VIDEOS = {"train": 60, "heldout": 30}
 LABELS = torch.tensor([1, 1, 0, 0, 0, 0])

@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 
 from avssl.data import DataError
-from avssl.data.scenes import Box, Scenes, nearest, read_boxes, write_boxes
+from avssl.data.boxes import Box, read_boxes, write_boxes
+from avssl.data.scenes import Scenes, nearest
 
 MANIFEST = """path,split,group,boxes,mask,normals
 a.png,train val,one,-0.5 -0.5 3.5 1.5 dog | 1.5 0.5 5.5 3.5 ?cat,a_mask.png,a.npz

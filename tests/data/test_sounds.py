@@ -6,9 +6,9 @@ import torch
 
 from avssl.data import Sounds
 from avssl.data.sets.fixtures.media import write_sound, write_video
-from avssl.evaluation.extraction import Asked, extract
-from avssl.evaluation.kept import Kept
-from avssl.evaluation.looks import Recipe
+from avssl.features.cache import Kept
+from avssl.features.extraction import Asked, extract
+from avssl.features.rows import Recipe
 from avssl.media.errors import MediaError
 from avssl.nets import LogMel
 

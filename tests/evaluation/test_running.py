@@ -13,10 +13,10 @@ from safetensors.torch import save_file
 from avssl.config import ConfigError, make, read
 from avssl.data.demo import prepare
 from avssl.evaluation import Evaluator, KeyPoints, Retrieval, evaluate
-from avssl.evaluation.kept import digest
 from avssl.evaluation.keypoints.heads import Regression, Ridge
-from avssl.evaluation.running import chosen
-from avssl.evaluation.runs import find_run, fresh_encoders
+from avssl.features.cache import digest
+from avssl.features.device import chosen
+from avssl.features.runs import find_run, fresh_encoders
 from avssl.nets import SmallNet
 from tests.evaluation.worlds import Dots
 

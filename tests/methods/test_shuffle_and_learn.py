@@ -8,10 +8,10 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
-from avssl.data.transforms import Flip, GainOffset
 from avssl.methods import ShuffleAndLearn
 from avssl.methods.order.shuffle_and_learn import ORDERED, SHUFFLED, TRIPLETS, pixel_closeness
 from avssl.nets import Encoder, SmallNet
+from avssl.transforms import Flip, GainOffset
 
 
 class Brightness(Encoder):

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from avssl.data.boxes import Box
 from avssl.data.demo.figures import PARTS, background, draw_figure
 from avssl.data.demo.motion import STYLES
-from avssl.data.scenes import Box
 
 MOST = 3  # figures in a picture
 SIZES = (44, 68)  # pixels of the square that a figure is drawn in; its body takes about 0.7 of it

@@ -13,12 +13,12 @@ import numpy as np
 from PIL import Image
 
 from avssl.cache import cache_folder, whole
+from avssl.data.boxes import Box, write_boxes
 from avssl.data.demo.crowd import boxes_of, draw_crowd
 from avssl.data.demo.drawing import draw_all
 from avssl.data.demo.figures import PARTS, draw_figure
 from avssl.data.demo.motion import STYLES
 from avssl.data.demo.solids import draw_solids
-from avssl.data.scenes import Box, write_boxes
 
 VERSION = {"stills": "stills-v1", "crowd": "crowd-v1", "solids": "solids-v1"}  # change it whenever a picture changes
 WORLDS = tuple(VERSION)

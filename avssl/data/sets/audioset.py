@@ -4,7 +4,8 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from avssl.data.recordings import BETWEEN, ENDINGS, SOUNDS
+from avssl.data.boxes import BETWEEN
+from avssl.data.recordings import ENDINGS, SOUNDS
 from avssl.data.sets.base import Count, Listing, Problem, SetError
 from avssl.data.sets.trees import check_root, folders, media_in
 

@@ -7,7 +7,7 @@ meaning of the numbers are those that public evaluation code reads; the authors 
 from pathlib import Path
 from xml.etree import ElementTree
 
-from avssl.data.recordings import BETWEEN
+from avssl.data.boxes import BETWEEN
 from avssl.data.sets.base import Count, Listing, Problem, SetError
 from avssl.data.sets.pairs import pair_of
 from avssl.data.sets.trees import check_root

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from avssl.data.recordings import BETWEEN
+from avssl.data.boxes import BETWEEN
 from avssl.data.sets.base import Count, Listing, Problem, SetError
 from avssl.data.sets.pairs import pair_of
 from avssl.data.sets.trees import check_root

@@ -9,8 +9,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from avssl.data.recordings import BETWEEN
-from avssl.data.scenes import IGNORED, Box, write_boxes
+from avssl.data.boxes import BETWEEN, IGNORED, Box, write_boxes
 from avssl.data.sets.base import Count, Kind, Listing, Problem, SetError
 from avssl.data.sets.coordinates import boxes_from_inclusive
 from avssl.data.sets.trees import check_root

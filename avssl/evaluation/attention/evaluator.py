@@ -20,14 +20,16 @@ from avssl.config import ConfigError
 from avssl.data import Dataset
 from avssl.evaluation.attention.maps import activation, occlusion, peaks, spread
 from avssl.evaluation.attention.turned import likeness, turn_points
-from avssl.evaluation.base import Evaluator, Fresh, Scores
-from avssl.evaluation.drawing import picture_table
-from avssl.evaluation.features import check_layer, last_map, unit
-from avssl.evaluation.kept import digest
-from avssl.evaluation.looks import centre
-from avssl.evaluation.rows import contenders
+from avssl.evaluation.base import Evaluator
+from avssl.evaluation.baselines import contenders
+from avssl.features.cache import digest
+from avssl.features.layers import check_layer, last_map, unit
+from avssl.features.rows import centre
+from avssl.features.runs import Fresh
 from avssl.methods.pretext.rotation import QUARTERS, turns
 from avssl.nets import Encoder
+from avssl.report.figures import picture_table
+from avssl.report.scores import Scores
 
 Kind = Literal["activation", "occlusion"]
 CENTRE, CHANCE = "centre", "chance"

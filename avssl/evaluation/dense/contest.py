@@ -13,33 +13,17 @@ from torch import Tensor
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
-from avssl.evaluation.base import Fresh
+from avssl.evaluation.baselines import contenders
 from avssl.evaluation.dense.fitting import Fitting
 from avssl.evaluation.dense.sides import apart, pool_of, stamp
-from avssl.evaluation.features import check_layer
-from avssl.evaluation.kept import Kept, digest
-from avssl.evaluation.rows import contenders
+from avssl.features.cache import Kept, digest
+from avssl.features.layers import check_layer
+from avssl.features.runs import Fresh
 from avssl.nets import Encoder
+from avssl.report.comparison import Trial
 from avssl.sampling import rng_for
 
 Tuning = Literal["frozen", "fine-tuned"]
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Trial:
-    """What one fit found.
-
-    Args:
-        row: what was judged: ``"trained"``, ``"random"``, ...
-        tuning: ``"frozen"``, ``"fine-tuned"``, or empty for a row without an encoder.
-        seed: of the fit, counted from 0.
-        found: arrays by name.
-    """
-
-    row: str
-    tuning: str
-    seed: int
-    found: Mapping[str, np.ndarray]
 
 
 Work = Callable[[Encoder, bool, int], dict[str, np.ndarray]]  # encoder, freeze, seed -> what was found

@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from avssl.evaluation.dense.contest import Trial
-from avssl.evaluation.dense.summary import Groups, Weighed
-from avssl.evaluation.metrics import boxes
-from avssl.evaluation.metrics.boxes import Found, Points, Truth, ap_name
+from avssl.metrics import boxes
+from avssl.metrics.boxes import Found, Points, Truth, ap_name
+from avssl.report.comparison import Groups, Trial, Weighed
 
 Asked = Sequence[tuple[float, Points]]  # thresholds, and how the area is taken
 CHUNK = 50  # resamples that are scored at once

@@ -12,8 +12,8 @@ from avssl.data import Dataset
 from avssl.data.sets.coordinates import boxes_from_torchvision, boxes_to_torchvision
 from avssl.evaluation.dense.detector import Detector
 from avssl.evaluation.dense.fitting import Fitting, drawn, learn
-from avssl.evaluation.features import unit
-from avssl.evaluation.metrics import boxes
+from avssl.features.layers import unit
+from avssl.metrics import boxes
 from avssl.nets import Encoder
 
 BOXES = "boxes"

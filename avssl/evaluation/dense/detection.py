@@ -14,17 +14,23 @@ from PIL.Image import Image
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
-from avssl.evaluation.base import Evaluator, Fresh, Scores
-from avssl.evaluation.dense import drawing
-from avssl.evaluation.dense.contest import Plan, Trial, Tuning, compete
+from avssl.evaluation.base import Evaluator
+from avssl.evaluation.dense.contest import Plan, Tuning, compete
 from avssl.evaluation.dense.detected import class_rows, found_of, per_class, picture_rows, truth_of, weighed
 from avssl.evaluation.dense.detecting import BOXES, detect, fit, guesses
 from avssl.evaluation.dense.detector import Detector
 from avssl.evaluation.dense.fitting import Fitting
 from avssl.evaluation.dense.sides import scan
-from avssl.evaluation.dense.summary import (
+from avssl.features.cache import Kept, digest
+from avssl.features.layers import last_map
+from avssl.features.runs import Fresh
+from avssl.metrics.boxes import Points, Truth, ap_name
+from avssl.nets import Encoder
+from avssl.report import overlays as drawing
+from avssl.report.comparison import (
     Groups,
     Metric,
+    Trial,
     Weighed,
     difference_notes,
     difference_numbers,
@@ -33,10 +39,7 @@ from avssl.evaluation.dense.summary import (
     numbers_of,
     table_of,
 )
-from avssl.evaluation.features import last_map
-from avssl.evaluation.kept import Kept, digest
-from avssl.evaluation.metrics.boxes import Points, Truth, ap_name
-from avssl.nets import Encoder
+from avssl.report.scores import Scores
 from avssl.training.optim import SGD
 from avssl.training.schedule import Step
 

@@ -17,9 +17,9 @@ from avssl.config import ConfigError
 from avssl.data import Dataset
 from avssl.evaluation.dense.fitting import Fitting, drawn, learn, stacked
 from avssl.evaluation.dense.geometry import cells_of, spread
-from avssl.evaluation.features import unit
-from avssl.evaluation.rows import PIXELS
+from avssl.features.layers import unit
 from avssl.nets import Encoder
+from avssl.report.scores import PIXELS
 
 MASK, NORMALS = "mask", "normals"
 TOGETHER = 1 << 17  # pixels that are judged in one pass at most, unless one picture has more

@@ -6,13 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avssl.evaluation.base import Fresh
-from avssl.evaluation.dense.contest import Plan, Trial, compete, remembered
+from avssl.evaluation.dense.contest import Plan, compete, remembered
 from avssl.evaluation.dense.pixels import ColorsAndPlace, Constant, Task, fit, judge
-from avssl.evaluation.features import last_map
-from avssl.evaluation.kept import Kept, digest
-from avssl.evaluation.rows import PIXELS
+from avssl.features.cache import Kept, digest
+from avssl.features.layers import last_map
+from avssl.features.runs import Fresh
 from avssl.nets import Encoder
+from avssl.report.comparison import Trial
+from avssl.report.scores import PIXELS
 
 
 def pixel_trials(

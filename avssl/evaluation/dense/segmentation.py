@@ -16,16 +16,21 @@ from torch.nn import functional as F
 
 from avssl.config import ConfigError
 from avssl.data import Dataset
-from avssl.evaluation.base import Evaluator, Fresh, Scores
-from avssl.evaluation.dense import drawing
-from avssl.evaluation.dense.contest import Plan, Trial, Tuning
+from avssl.evaluation.base import Evaluator
+from avssl.evaluation.dense.contest import Plan, Tuning
 from avssl.evaluation.dense.fitting import Fitting
 from avssl.evaluation.dense.pixels import MASK, Task
 from avssl.evaluation.dense.pixelwise import pixel_trials
 from avssl.evaluation.dense.sides import scan
-from avssl.evaluation.dense.summary import (
+from avssl.features.cache import digest
+from avssl.features.runs import Fresh
+from avssl.metrics import regions
+from avssl.nets import Encoder
+from avssl.report import overlays as drawing
+from avssl.report.comparison import (
     Groups,
     Metric,
+    Trial,
     Weighed,
     difference_notes,
     difference_numbers,
@@ -35,10 +40,7 @@ from avssl.evaluation.dense.summary import (
     numbers_of,
     table_of,
 )
-from avssl.evaluation.kept import digest
-from avssl.evaluation.metrics import regions
-from avssl.evaluation.rows import PIXELS
-from avssl.nets import Encoder
+from avssl.report.scores import PIXELS, Scores
 
 METRICS = (
     Metric(name="miou", column="mean IoU", scale=100, unit="points"),

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
-from avssl.evaluation.kept import digest
-from avssl.evaluation.looks import centre
+from avssl.features.cache import digest
+from avssl.features.rows import centre
 
 POOL = 256  # pictures that give random encoders their batch statistics
 

@@ -14,9 +14,8 @@ from rich.progress import Progress
 
 from avssl.config import ConfigError
 from avssl.data import Dataset
-from avssl.evaluation.base import Evaluator, Fresh, Scores
-from avssl.evaluation.features import Extractor, check_layer
-from avssl.evaluation.kept import Kept, digest
+from avssl.evaluation.base import Evaluator
+from avssl.evaluation.baselines import baselines, contenders
 from avssl.evaluation.keypoints.fits import Fit, Judge
 from avssl.evaluation.keypoints.heads import Head, HeatMaps, Labelled, Regression, Ridge
 from avssl.evaluation.keypoints.labels import label_order
@@ -25,8 +24,11 @@ from avssl.evaluation.keypoints.presets import protocol_of
 from avssl.evaluation.keypoints.protocols import Normaliser
 from avssl.evaluation.keypoints.skeletons import FIGURE, SKELETONS, skeleton_of
 from avssl.evaluation.keypoints.table import summarise
-from avssl.evaluation.rows import HOG, PIXELS, RANDOM, baselines, contenders
+from avssl.features.cache import Kept, digest
+from avssl.features.layers import Extractor, check_layer
+from avssl.features.runs import Fresh
 from avssl.nets import Encoder
+from avssl.report.scores import HOG, PIXELS, RANDOM, Scores
 from avssl.sampling import rng_for
 
 MEAN_POSE = "mean pose"

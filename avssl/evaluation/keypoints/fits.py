@@ -9,7 +9,7 @@ from avssl.config import ConfigError
 from avssl.evaluation.keypoints.people import People
 from avssl.evaluation.keypoints.protocols import Protocol, counted, lengths
 from avssl.evaluation.keypoints.skeletons import Skeleton
-from avssl.evaluation.metrics import pck
+from avssl.metrics import pck
 
 LOST = "lost"
 

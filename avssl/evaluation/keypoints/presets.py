@@ -6,7 +6,7 @@ from dataclasses import replace
 from avssl.config import ConfigError
 from avssl.config.errors import suggest
 from avssl.evaluation.keypoints.protocols import DEFAULT, Normaliser, Protocol
-from avssl.evaluation.metrics.pck import TO_FIFTH
+from avssl.metrics.pck import TO_FIFTH
 
 FROM_ZERO = tuple(round(0.01 * step, 2) for step in range(51))  # 0:0.01:0.5 of MPII's evaluatePCKh.m
 

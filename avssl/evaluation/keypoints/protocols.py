@@ -8,8 +8,8 @@ import numpy as np
 from avssl.config import ConfigError
 from avssl.evaluation.keypoints.people import People
 from avssl.evaluation.keypoints.skeletons import Skeleton
-from avssl.evaluation.metrics.lengths import BOX_SHARE, box_diagonals, box_sides
-from avssl.evaluation.metrics.pck import GRID, Area, Average, Comparison, auc_name, pck_name
+from avssl.metrics.lengths import BOX_SHARE, box_diagonals, box_sides
+from avssl.metrics.pck import GRID, Area, Average, Comparison, auc_name, pck_name
 
 Normaliser = Literal["torso", "reference", "joints box", "box", "pixels"]
 DEFAULT = "default"
@@ -31,7 +31,7 @@ class Protocol:
         length: the fixed length, in pixels of the evaluated picture.
         thresholds: of the PCKs, the main one first.
         grid: thresholds of the area.
-        area: how the area is taken, see `avssl.evaluation.metrics.pck.area_of`.
+        area: how the area is taken, see `avssl.metrics.pck.area_of`.
         comparison: ``"<="`` or ``"<"``.
         average: how joints make one number: ``"joints"`` (each weighs the same) or ``"all"`` (each counted joint of
             each person does).

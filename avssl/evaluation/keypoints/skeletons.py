@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from avssl.data.joints import JOINTS, other_sides
-from avssl.evaluation.metrics.lengths import torsos
+from avssl.metrics.lengths import torsos
 
 ARMS = ("right shoulder", "right elbow", "right wrist", "left shoulder", "left elbow", "left wrist")
 LEGS = ("right hip", "right knee", "right ankle", "left hip", "left knee", "left ankle")

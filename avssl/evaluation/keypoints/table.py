@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from PIL.Image import Image
 
-from avssl.evaluation.base import Scores
-from avssl.evaluation.drawing import Curve, curve_picture, skeleton_sheet
+from avssl.evaluation.keypoints.figures import skeleton_sheet
 from avssl.evaluation.keypoints.fits import LOST, Fit, Group, Judge, grouped
 from avssl.evaluation.keypoints.protocols import DEFAULT
-from avssl.evaluation.metrics import pck
-from avssl.evaluation.paired import Difference, paired_difference
-from avssl.evaluation.rows import TRAINED
+from avssl.metrics import pck
+from avssl.metrics.bootstrap import Difference, paired_difference
+from avssl.report.figures import Curve, curve_picture
+from avssl.report.scores import TRAINED, Scores
 
 
 def summarise(fits: list[Fit], judge: Judge, protocol: Mapping[str, Any], against: str, shown: int) -> Scores:

@@ -16,21 +16,23 @@ from PIL.Image import Image
 from rich.progress import Progress
 
 from avssl.data import Dataset
-from avssl.evaluation.base import Evaluator, Fresh, Scores
-from avssl.evaluation.drawing import Curve, confusion_picture, curve_picture
-from avssl.evaluation.extraction import Asked, Extracted, extract
-from avssl.evaluation.features import OUTPUT, check_layer
-from avssl.evaluation.kept import Kept, digest
-from avssl.evaluation.looks import Recipe, Unit
-from avssl.evaluation.metrics.classification import Precision
-from avssl.evaluation.paired import Difference, paired_difference
+from avssl.evaluation.base import Evaluator
+from avssl.evaluation.baselines import baselines, contenders, pool_of
 from avssl.evaluation.probes.base import Labels, Probe
 from avssl.evaluation.probes.judging import Judge, check_split, clusters_of, labels_of
 from avssl.evaluation.probes.linear import Linear
 from avssl.evaluation.probes.neighbours import KNearest
 from avssl.evaluation.probes.shots import labelled
-from avssl.evaluation.rows import RANDOM, TRAINED, baselines, contenders, pool_of
+from avssl.features.cache import Kept, digest
+from avssl.features.extraction import Asked, Extracted, extract
+from avssl.features.layers import OUTPUT, check_layer
+from avssl.features.rows import Recipe, Unit
+from avssl.features.runs import Fresh
+from avssl.metrics.bootstrap import Difference, paired_difference
+from avssl.metrics.classification import Precision
 from avssl.nets import Encoder
+from avssl.report.figures import Curve, confusion_picture, curve_picture
+from avssl.report.scores import RANDOM, TRAINED, Scores
 
 CHANCE, CLUSTERS = "chance", "k-means"
 

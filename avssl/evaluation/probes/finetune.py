@@ -18,19 +18,21 @@ from torch import Tensor, nn
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
-from avssl.data.transforms import Draws, Transform
-from avssl.evaluation.base import Evaluator, Fresh, Scores
-from avssl.evaluation.extraction import Rows
-from avssl.evaluation.features import unit
-from avssl.evaluation.kept import Kept, digest
-from avssl.evaluation.metrics.classification import Precision
-from avssl.evaluation.paired import Difference, paired_difference
+from avssl.evaluation.base import Evaluator
+from avssl.evaluation.baselines import contenders
 from avssl.evaluation.probes.base import Labels
 from avssl.evaluation.probes.judging import Judge, check_split, labels_of
 from avssl.evaluation.probes.linear import loss_of
 from avssl.evaluation.probes.shots import labelled
-from avssl.evaluation.rows import RANDOM, TRAINED, contenders
+from avssl.features.cache import Kept, digest
+from avssl.features.extraction import Rows
+from avssl.features.layers import unit
+from avssl.features.runs import Fresh
+from avssl.metrics.bootstrap import Difference, paired_difference
+from avssl.metrics.classification import Precision
 from avssl.nets import Encoder
+from avssl.report.scores import RANDOM, TRAINED, Scores
+from avssl.transforms import Draws, Transform
 
 CHANCE = "chance"
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from avssl.config import ConfigError
-from avssl.evaluation.extraction import Rows
-from avssl.evaluation.metrics import agreement, classification
-from avssl.evaluation.metrics.classification import Precision
 from avssl.evaluation.probes.base import Labels
+from avssl.features.extraction import Rows
+from avssl.metrics import agreement, classification
+from avssl.metrics.classification import Precision
 
 
 def labels_of(rows: Rows, what: str) -> Labels:

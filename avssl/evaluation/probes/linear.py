@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avssl.evaluation.metrics.classification import accuracy, mean_average_precision
 from avssl.evaluation.probes.base import Labels, Probe, standardised
+from avssl.metrics.classification import accuracy, mean_average_precision
 from avssl.sampling import rng_for
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
 
-from avssl.evaluation.metrics.classification import average_precision
 from avssl.evaluation.probes.base import Labels, Probe
+from avssl.metrics.classification import average_precision
 
 
 class SVM(Probe):

@@ -5,10 +5,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avssl.data.transforms import Draws
-from avssl.evaluation.features import unit
-from avssl.evaluation.rows import reinitialised
+from avssl.evaluation.baselines import reinitialised
+from avssl.features.layers import unit
 from avssl.nets import Encoder
+from avssl.transforms import Draws
 
 WEIGHT_DECAY = 1e-3
 

@@ -12,18 +12,19 @@ import torch
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
-from avssl.evaluation.base import FreshMethod, MethodEvaluator, Scores
-from avssl.evaluation.drawing import picture_table
-from avssl.evaluation.metrics.color import color_area, signal_to_noise
-from avssl.evaluation.paired import paired_difference
+from avssl.evaluation.base import MethodEvaluator
 from avssl.evaluation.probes.finetune import Looks, look_at_all
 from avssl.evaluation.probes.judging import check_split, labels_of
 from avssl.evaluation.recoloring.classifier import learned, told_right
 from avssl.evaluation.recoloring.making import Recolors, borrowed, color_of, gray, recolored
-from avssl.evaluation.rows import RANDOM, TRAINED
 from avssl.evaluation.sound.fresh import forget
+from avssl.features.runs import FreshMethod
 from avssl.methods import Method
+from avssl.metrics.bootstrap import paired_difference
+from avssl.metrics.color import color_area, signal_to_noise
 from avssl.nets import Encoder
+from avssl.report.figures import picture_table
+from avssl.report.scores import RANDOM, TRAINED, Scores
 
 TRUE, GRAY, OTHERS = "true", "grey", "colours of another picture"
 FINEST = 10 * np.log10(255**2 * 12)  # dB: what rounding to 8 bits leaves; equal pictures count as this near

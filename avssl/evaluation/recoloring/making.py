@@ -11,7 +11,7 @@ from skimage.color import rgb2lab
 from torch import Tensor
 from torch.nn import functional as F
 
-from avssl.data.transforms.lab import rgb_from_lab
+from avssl.transforms.lab import rgb_from_lab
 
 BATCH = 16
 

@@ -9,9 +9,6 @@ from rich.console import Console
 
 from avssl.cache import whole
 from avssl.config import ConfigError
-from avssl.evaluation.base import Scores
-from avssl.evaluation.extraction import Rows
-from avssl.evaluation.feature_files import read_features
 from avssl.evaluation.retrieval.asking import Exclude, Relevant, ask, place_of
 from avssl.evaluation.retrieval.judging import judge
 from avssl.evaluation.retrieval.listing import items, neighbours
@@ -19,6 +16,9 @@ from avssl.evaluation.retrieval.retrieved import Retrieved, gathered
 from avssl.evaluation.retrieval.search import Centre, Similarity, Space
 from avssl.evaluation.retrieval.telling import notes, table
 from avssl.evaluation.running import show, write_csv
+from avssl.features.extraction import Rows
+from avssl.features.files import read_features
+from avssl.report.scores import Scores
 
 FEATURES = "features"  # the row of the table
 

@@ -6,8 +6,8 @@ from typing import Literal
 import numpy as np
 
 from avssl.config import ConfigError
-from avssl.evaluation.extraction import Rows
 from avssl.evaluation.retrieval.search import equals, numbered
+from avssl.features.extraction import Rows
 
 Relevant = Literal["label", "group", "pair"]
 Exclude = Literal["group", "path", "item", "none"]

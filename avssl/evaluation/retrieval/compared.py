@@ -8,10 +8,10 @@ from torch import Tensor
 
 from avssl.config import ConfigError
 from avssl.data import Dataset
-from avssl.evaluation.base import Fresh
-from avssl.evaluation.extraction import Asked
-from avssl.evaluation.looks import Recipe
-from avssl.evaluation.rows import baselines, contenders, pool_of
+from avssl.evaluation.baselines import baselines, contenders, pool_of
+from avssl.features.extraction import Asked
+from avssl.features.rows import Recipe
+from avssl.features.runs import Fresh
 from avssl.nets import Encoder, LogMel
 
 LOG_MEL = "log-mel"

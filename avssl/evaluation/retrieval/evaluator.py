@@ -14,12 +14,8 @@ import torch
 
 from avssl.config import ConfigError
 from avssl.data import Dataset
-from avssl.evaluation.base import Evaluator, Fresh, Scores
-from avssl.evaluation.extraction import Asked, Extracted, Rows, extract
-from avssl.evaluation.features import OUTPUT, check_layer
-from avssl.evaluation.kept import Kept, digest
+from avssl.evaluation.base import Evaluator
 from avssl.evaluation.keypoints.skeletons import FIGURE, Skeleton, skeleton_of
-from avssl.evaluation.looks import Recipe, Unit
 from avssl.evaluation.retrieval.asking import Exclude, Question, Relevant, ask
 from avssl.evaluation.retrieval.compared import compared
 from avssl.evaluation.retrieval.gallery import gallery_picture
@@ -28,7 +24,13 @@ from avssl.evaluation.retrieval.listing import classes, items, neighbours
 from avssl.evaluation.retrieval.retrieved import Retrieved, gathered
 from avssl.evaluation.retrieval.search import Centre, Engine, Similarity, Space
 from avssl.evaluation.retrieval.telling import curves, notes, table
+from avssl.features.cache import Kept, digest
+from avssl.features.extraction import Asked, Extracted, Rows, extract
+from avssl.features.layers import OUTPUT, check_layer
+from avssl.features.rows import Recipe, Unit
+from avssl.features.runs import Fresh
 from avssl.nets import Encoder
+from avssl.report.scores import Scores
 
 
 class Retrieval(Evaluator):

@@ -8,14 +8,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from avssl.data import Dataset
-from avssl.evaluation.drawing import Strip, contact_sheet
-from avssl.evaluation.extraction import Rows
-from avssl.evaluation.looks import Recipe, centre
 from avssl.evaluation.retrieval.compared import LOG_MEL
 from avssl.evaluation.retrieval.listing import called
 from avssl.evaluation.retrieval.retrieved import Retrieved
-from avssl.evaluation.rows import HOG, PIXELS, TRAINED
+from avssl.features.extraction import Rows
+from avssl.features.rows import Recipe, centre
 from avssl.nets import Spectrogram, SpectrogramSpec
+from avssl.report.figures import Strip, contact_sheet
+from avssl.report.scores import HOG, PIXELS, TRAINED
 
 SIDE = 96  # pixels of a picture in the sheet
 ACROSS = 5  # answers drawn

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avssl.evaluation.metrics import ranking
 from avssl.evaluation.retrieval.asking import Question
 from avssl.evaluation.retrieval.search import Answers, Space
+from avssl.metrics import ranking
 
 FIRST = "first rank"  # of the first right answer
 

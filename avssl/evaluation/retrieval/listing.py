@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from avssl.evaluation.extraction import Rows
 from avssl.evaluation.retrieval.judging import FIRST
 from avssl.evaluation.retrieval.retrieved import Retrieved, members
+from avssl.features.extraction import Rows
 
 LISTED = 5  # answers of each query
 

@@ -6,14 +6,14 @@ from functools import cached_property
 
 import numpy as np
 
-from avssl.evaluation.extraction import Rows
 from avssl.evaluation.keypoints.skeletons import Skeleton
-from avssl.evaluation.paired import Difference, paired_difference
 from avssl.evaluation.retrieval.asking import Question
 from avssl.evaluation.retrieval.judging import FIRST, Judged, chance
 from avssl.evaluation.retrieval.poses import compare_poses, mean_of
 from avssl.evaluation.retrieval.search import Answers
-from avssl.evaluation.rows import RANDOM, TRAINED
+from avssl.features.extraction import Rows
+from avssl.metrics.bootstrap import Difference, paired_difference
+from avssl.report.scores import RANDOM, TRAINED
 
 CHANCE, ORACLE = "chance", "oracle"
 MEDIAN = "median rank"  # over queries, of the first right answer

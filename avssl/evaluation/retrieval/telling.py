@@ -3,10 +3,10 @@
 import numpy as np
 from PIL.Image import Image
 
-from avssl.evaluation.drawing import Curve, curve_picture
-from avssl.evaluation.paired import Difference
 from avssl.evaluation.retrieval.retrieved import CHANCE, MEDIAN, ORACLE, Retrieved, members
-from avssl.evaluation.rows import RANDOM
+from avssl.metrics.bootstrap import Difference
+from avssl.report.figures import Curve, curve_picture
+from avssl.report.scores import RANDOM
 
 
 def table(retrieved: Retrieved) -> list[dict[str, str]]:

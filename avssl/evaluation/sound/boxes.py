@@ -6,9 +6,9 @@ import numpy as np
 
 from avssl.config import ConfigError
 from avssl.data import Stills, Videos
-from avssl.evaluation.metrics.localisation import consensus, within
 from avssl.evaluation.sound.clips import Heard
 from avssl.media import open_video
+from avssl.metrics.localisation import consensus, within
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -36,7 +36,7 @@ class Sources:
         return np.array([boxes[0] for boxes in self.boxes])
 
     def truths(self, height: int, width: int) -> list[np.ndarray]:
-        """Return how far each pixel sounds, in [0, 1], see `avssl.evaluation.metrics.localisation.consensus`."""
+        """Return how far each pixel sounds, in [0, 1], see `avssl.metrics.localisation.consensus`."""
         return [consensus(boxes, votes, height, width) for boxes, votes in zip(self.boxes, self.votes, strict=True)]
 
     def holds(self, row: int, point: tuple[float, float]) -> bool:

@@ -13,21 +13,23 @@ from torch import Tensor
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
-from avssl.evaluation.base import FreshMethod, MethodEvaluator, Scores
+from avssl.evaluation.base import MethodEvaluator
+from avssl.evaluation.baselines import Pixels
 from avssl.evaluation.probes.base import Labels, Probe
 from avssl.evaluation.probes.judging import Judge, clusters_of
 from avssl.evaluation.probes.linear import Linear
 from avssl.evaluation.probes.neighbours import KNearest
-from avssl.evaluation.rows import PIXELS, RANDOM, TRAINED, Pixels
 from avssl.evaluation.sound.clips import Heard, listen, over
 from avssl.evaluation.sound.crossmodal import LOGMEL, Both
 from avssl.evaluation.sound.fresh import calibrated
 from avssl.evaluation.sound.probe import encoder_of
+from avssl.features.runs import FreshMethod
 from avssl.methods import Method
 from avssl.methods.sound.base import Embeds, Judges
 from avssl.methods.sound.pairs import viewed
 from avssl.nets import LogMel, SpectrogramSpec
 from avssl.nets.clips import see
+from avssl.report.scores import PIXELS, RANDOM, TRAINED, Scores
 
 SENSES = {"picture": PIXELS, "sound": LOGMEL}  # and the row that needs no network
 CHANCE = "chance"

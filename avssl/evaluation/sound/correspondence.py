@@ -14,14 +14,15 @@ from torch import Tensor
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
-from avssl.evaluation.base import FreshMethod, MethodEvaluator, Scores
-from avssl.evaluation.metrics import pairing
-from avssl.evaluation.rows import RANDOM, TRAINED
+from avssl.evaluation.base import MethodEvaluator
 from avssl.evaluation.sound.clips import Heard, listen, others, over
 from avssl.evaluation.sound.fresh import calibrated
+from avssl.features.runs import FreshMethod
 from avssl.methods import Method
 from avssl.methods.sound.base import Judges
 from avssl.methods.sound.pairs import viewed
+from avssl.metrics import pairing
+from avssl.report.scores import RANDOM, TRAINED, Scores
 
 BLIND = ("sound only", "picture only", "shuffled pairs")
 

@@ -13,16 +13,18 @@ from torch import Tensor
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
-from avssl.evaluation.base import FreshMethod, MethodEvaluator, Scores
-from avssl.evaluation.rows import PIXELS, RANDOM, TRAINED, Pixels
+from avssl.evaluation.base import MethodEvaluator
+from avssl.evaluation.baselines import Pixels
 from avssl.evaluation.sound.clips import Heard, listen, over
 from avssl.evaluation.sound.direction import DIRECTIONS, Direction, chance_of, judge
 from avssl.evaluation.sound.fresh import calibrated
 from avssl.evaluation.sound.page import page_of
+from avssl.features.runs import FreshMethod
 from avssl.methods import Method
 from avssl.methods.sound.base import Embeds
 from avssl.methods.sound.pairs import viewed
 from avssl.nets import LogMel, SpectrogramSpec
+from avssl.report.scores import PIXELS, RANDOM, TRAINED, Scores
 
 LOGMEL = "log-mel"
 Both = Mapping[str, np.ndarray]  # "picture" and "sound" -> embeddings (N, dim)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avssl.evaluation.metrics import ranking
 from avssl.evaluation.sound.clips import Heard
+from avssl.metrics import ranking
 
 DEPTH = 30  # of nDCG ("Objects that Sound", section 3.4)
 PIECE = 512  # queries compared at a time

@@ -4,11 +4,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avssl.evaluation.metrics import localisation as metric
 from avssl.evaluation.sound.boxes import Sources
 from avssl.evaluation.sound.clips import Heard, over
 from avssl.methods import Method
 from avssl.methods.sound.base import Locates
+from avssl.metrics import localisation as metric
 
 LEVELS = np.arange(0.1, 1.0, 0.05)  # of a map brought to 0 to 1, to choose a threshold from
 OTHERS = ("cIoU", "area", "IoU")  # columns of regions, which a point has not

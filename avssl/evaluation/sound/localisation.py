@@ -10,16 +10,17 @@ from pathlib import Path
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset, Stills, Videos
-from avssl.evaluation.base import FreshMethod, MethodEvaluator, Scores
-from avssl.evaluation.rows import RANDOM, TRAINED
+from avssl.evaluation.base import MethodEvaluator
 from avssl.evaluation.sound.boxes import Sources, sources_of
 from avssl.evaluation.sound.clips import Heard, listen, others
 from avssl.evaluation.sound.finding import blind_rows, chosen_level, judge, maps_of, mean
 from avssl.evaluation.sound.fresh import calibrated
 from avssl.evaluation.sound.sheet import sheet_of
 from avssl.evaluation.sound.swapping import loudness_of_maps, partner_of_class, swapped, told
+from avssl.features.runs import FreshMethod
 from avssl.methods import Method
 from avssl.methods.sound.base import Locates
+from avssl.report.scores import RANDOM, TRAINED, Scores
 
 SHUFFLED = "sound of another recording"
 MIDDLE = 0.5  # threshold of maps from 0 to 1 where none can be chosen

@@ -15,15 +15,16 @@ from torch import Tensor
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
-from avssl.evaluation.base import FreshMethod, MethodEvaluator, Scores
-from avssl.evaluation.metrics import offsets
-from avssl.evaluation.rows import RANDOM, TRAINED
+from avssl.evaluation.base import MethodEvaluator
 from avssl.evaluation.sound.clips import over
 from avssl.evaluation.sound.fresh import calibrated
+from avssl.features.runs import FreshMethod
 from avssl.methods import Method
 from avssl.methods.base import Batch
 from avssl.methods.sound.base import Judges
 from avssl.methods.sound.pairs import pairs_of, viewed
+from avssl.metrics import offsets
+from avssl.report.scores import RANDOM, TRAINED, Scores
 from avssl.training.feed import alone, is_empty, look
 
 OTHER = "sound of another recording"

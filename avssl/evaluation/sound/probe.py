@@ -14,20 +14,21 @@ from torch import Tensor
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
-from avssl.evaluation.base import FreshMethod, MethodEvaluator, Scores
-from avssl.evaluation.extraction import Asked, Extracted, extract
-from avssl.evaluation.features import OUTPUT
-from avssl.evaluation.kept import Kept
-from avssl.evaluation.looks import Recipe
+from avssl.evaluation.base import MethodEvaluator
 from avssl.evaluation.probes.base import Labels, Probe, standardised
 from avssl.evaluation.probes.judging import Judge, check_split, labels_of
 from avssl.evaluation.probes.svm import SVM
-from avssl.evaluation.rows import RANDOM, TRAINED
 from avssl.evaluation.sound.crossmodal import LOGMEL
 from avssl.evaluation.sound.fresh import forget
+from avssl.features.cache import Kept
+from avssl.features.extraction import Asked, Extracted, extract
+from avssl.features.layers import OUTPUT
+from avssl.features.rows import Recipe
+from avssl.features.runs import FreshMethod
 from avssl.methods import Method
 from avssl.methods.sound.base import Embeds, Judges
 from avssl.nets import LogMel, SoundEncoder
+from avssl.report.scores import RANDOM, TRAINED, Scores
 
 CHANCE = "chance"
 POOL = 512  # windows at most that give random rows their batch statistics

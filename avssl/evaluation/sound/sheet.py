@@ -7,11 +7,11 @@ from PIL import Image
 from torch import Tensor
 
 from avssl.evaluation.attention.maps import spread
-from avssl.evaluation.drawing import picture_table
 from avssl.evaluation.sound.boxes import Sources
 from avssl.evaluation.sound.clips import Heard, over
 from avssl.methods import Method
 from avssl.methods.sound.base import Locates
+from avssl.report.figures import picture_table
 
 TRUE_COLOR, OTHER_COLOR = (60, 220, 60), (230, 60, 60)  # of the box of what sounds, and of what does not
 

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from avssl.config import ConfigError
-from avssl.evaluation.metrics import localisation as metric
 from avssl.evaluation.sound.boxes import Sources
 from avssl.evaluation.sound.clips import Heard
 from avssl.evaluation.sound.finding import maps_of
 from avssl.methods import Method
+from avssl.metrics import localisation as metric
 
 
 def partner_of_class(heard: Heard, sources: Sources, seed: int) -> Tensor:

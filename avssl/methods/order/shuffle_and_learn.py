@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from avssl.data.transforms import Draws, Transform
-from avssl.data.transforms.base import through
-from avssl.data.transforms.draws import numbered
 from avssl.methods.base import Batch, Method
 from avssl.nets import Encoder, LinearHead, MLPHead, RelationHead
+from avssl.transforms import Draws, Transform
+from avssl.transforms.base import through
+from avssl.transforms.draws import numbered
 
 A, B, C, D, E = range(5)  # five frames of one video, in order of time (the paper's names, section 3)
 

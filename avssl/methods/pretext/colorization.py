@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avssl.data.transforms import Draws, Transform
-from avssl.data.transforms.lab import bins, lab_from_rgb, rgb_from_lab
 from avssl.methods.base import Batch, Method
-from avssl.methods.pretext.colouring import channels_of, grey_and_lab, side_by_side
-from avssl.methods.pretext.pictures import pictures_of, seen
+from avssl.methods.inputs import pictures_of, seen
 from avssl.nets import Encoder
+from avssl.nets.columns import channels_of, grey_and_lab, side_by_side
+from avssl.transforms import Draws, Transform
+from avssl.transforms.lab import bins, lab_from_rgb, rgb_from_lab
 
 NEAREST, SIGMA = 5, 5.0  # bins that share a colour, and the width of their Gaussian in a and b (section 2.1)
 UNIFORM = 0.5  # lambda, the share of the uniform distribution in what rarity is measured by (section 2.2)
@@ -98,7 +98,7 @@ class Colorization(Method):
         """Judge every cell of every picture.
 
         Args:
-            batch: pictures, as `avssl.methods.pretext.pictures.pictures_of` takes them.
+            batch: pictures, as `avssl.methods.inputs.pictures_of` takes them.
 
         Returns:
             ``loss``, the rebalanced cross-entropy in nats (log 313 = 5.746 for a head that cannot decide), and

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from avssl.data.transforms import Draws, Transform
-from avssl.data.transforms.masks import SHARE, Hole, bounds, grown, holes
 from avssl.methods.base import Batch, Method
-from avssl.methods.pretext.pictures import pictures_of, seen
+from avssl.methods.inputs import pictures_of, seen
 from avssl.nets import Encoder
 from avssl.nets.discriminator import Discriminator, held_still
 from avssl.nets.encoders import shapes_of
 from avssl.nets.inpainting import Decoder
+from avssl.transforms import Draws, Transform
+from avssl.transforms.masks import SHARE, Hole, bounds, grown, holes
 
 RING = 10.0  # weight of the pixels around a hole that are predicted too (section 5.1)
 
@@ -46,7 +46,7 @@ class ContextEncoder(Method):
     optimiser of its own. The paper has ten times the learning rate for the method (section 5.1).
 
     Departures from the paper: up-convolutions are followed by batch normalisation (the authors' code); random shapes
-    come from smooth noise, see `avssl.data.transforms.masks`; maps are pooled to ``cells`` whatever the encoder; where
+    come from smooth noise, see `avssl.transforms.masks`; maps are pooled to ``cells`` whatever the encoder; where
     ``layer`` is a vector (the paper's bottleneck of 4,000 units, section 5.1), one fully connected layer leads from it
     to the decoder, in place of the channel-wise one; the ring is there for holes of every kind, where the paper has it
     for the middle; method and adversary step at once, from one backward pass, where the paper lets them take turns.
@@ -114,7 +114,7 @@ class ContextEncoder(Method):
         """Fill the holes of all pictures.
 
         Args:
-            batch: pictures, as `avssl.methods.pretext.pictures.pictures_of` takes them.
+            batch: pictures, as `avssl.methods.inputs.pictures_of` takes them.
 
         Returns:
             ``loss``; its parts ``reconstruction`` and ``fooled`` (cross-entropy in nats of the verdict "true" on what

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avssl.data.transforms import Draws, Transform
-from avssl.data.transforms.lab import rgb_from_lab
 from avssl.methods.base import Batch, Method
-from avssl.methods.pretext.colouring import channels_of, gathered, grey_and_lab
-from avssl.methods.pretext.pictures import pictures_of, seen
+from avssl.methods.inputs import pictures_of, seen
 from avssl.nets import Encoder
+from avssl.nets.columns import channels_of, gathered, grey_and_lab
+from avssl.transforms import Draws, Transform
+from avssl.transforms.lab import rgb_from_lab
 
 BINS = 32  # of hue, and of chroma (section 3.2)
 POINTS = 128  # of a picture, in a step (section 3, "Neural network architecture and training")
@@ -87,7 +87,7 @@ class HypercolumnColorization(Method):
         """Judge some pixels of every picture, drawn by its key.
 
         Args:
-            batch: pictures, as `avssl.methods.pretext.pictures.pictures_of` takes them.
+            batch: pictures, as `avssl.methods.inputs.pictures_of` takes them.
 
         Returns:
             ``loss``, in nats; its parts ``chroma_loss`` and ``hue_loss``, the mean over pixels and that weighted by

@@ -10,13 +10,13 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from avssl.data.transforms import Draws, Transform
-from avssl.data.transforms.tiles import Tiles
 from avssl.methods.base import Batch, Method
+from avssl.methods.inputs import pictures_of, seen
 from avssl.methods.pretext.permutations import TILES, Choice, distances, permutation_set
-from avssl.methods.pretext.pictures import pictures_of, seen
 from avssl.methods.pretext.puzzles import GUARDS, drawn, judged, laid, told
 from avssl.nets import Encoder, MLPHead
+from avssl.transforms import Draws, Transform
+from avssl.transforms.tiles import Tiles
 
 
 class JigsawPlusPlus(Method):
@@ -101,7 +101,7 @@ class JigsawPlusPlus(Method):
         """Judge the puzzles of every picture.
 
         Args:
-            batch: pictures, as `avssl.methods.pretext.pictures.pictures_of` takes them.
+            batch: pictures, as `avssl.methods.inputs.pictures_of` takes them.
 
         Returns:
             ``loss``, cross-entropy in nats (the log of the number of permutations for a head that cannot decide);

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from avssl.data.transforms import Draws
+from avssl.transforms import Draws
 
 TILES = 9
 ALL = math.factorial(TILES)  # 362,880

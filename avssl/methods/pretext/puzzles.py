@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from avssl.data.transforms import Draws
-from avssl.methods.pretext.guards import Guard
+from avssl.methods.guards import Guard
 from avssl.methods.pretext.permutations import TILES, distances
+from avssl.transforms import Draws
 
 GUARDS = (
     Guard(name="gap, channel_jitter", cue="Texture", off={"gap": 0, "channel_jitter": 0}, on={}),

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from avssl.data.transforms import Draws, Transform
-from avssl.data.transforms.patches import SIDE, coarsen, drop_colour, grid_patches, level, project_colour
 from avssl.methods.base import Batch, Method
-from avssl.methods.pretext.guards import Guard
-from avssl.methods.pretext.pictures import pictures_of, seen
+from avssl.methods.guards import Guard
+from avssl.methods.inputs import pictures_of, seen
 from avssl.nets import Encoder, MLPHead
+from avssl.transforms import Draws, Transform
+from avssl.transforms.patches import SIDE, coarsen, drop_colour, grid_patches, level, project_colour
 
 MIDDLE = SIDE * SIDE // 2
 AROUND = [cell for cell in range(SIDE * SIDE) if cell != MIDDLE]  # the eight places (section 3)
@@ -98,7 +98,7 @@ class RelativePosition(Method):
         """Judge the eight pairs of every picture.
 
         Args:
-            batch: pictures, as `avssl.methods.pretext.pictures.pictures_of` takes them.
+            batch: pictures, as `avssl.methods.inputs.pictures_of` takes them.
 
         Returns:
             ``loss``, cross-entropy in nats (log 8 = 2.079 for a head that cannot decide); ``accuracy``, chance 0.125.

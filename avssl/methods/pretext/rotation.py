@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avssl.data.transforms import Draws, Transform
 from avssl.methods.base import Batch, Method
-from avssl.methods.pretext.pictures import pictures_of, seen
+from avssl.methods.inputs import pictures_of, seen
 from avssl.nets import Encoder
+from avssl.transforms import Draws, Transform
 
 QUARTERS = 4  # 0, 90, 180 and 270 degrees (section 2.1)
 
@@ -51,7 +51,7 @@ class Rotation(Method):
         """Judge every picture in all four turns.
 
         Args:
-            batch: pictures, as `avssl.methods.pretext.pictures.pictures_of` takes them.
+            batch: pictures, as `avssl.methods.inputs.pictures_of` takes them.
 
         Returns:
             ``loss``, cross-entropy in nats (log 4 = 1.386 for a head that cannot decide); ``accuracy``, chance 0.25.

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avssl.data.transforms import Draws, Transform
+from avssl.distributed import gathered
 from avssl.methods.base import Batch, Method
-from avssl.methods.pretext.pictures import pictures_of, seen
+from avssl.methods.inputs import pictures_of, seen
 from avssl.methods.pretext.rotation import QUARTERS, turns
 from avssl.methods.sound.bank import move, noise_entries, places, told_apart
-from avssl.methods.sound.gathering import gathered
 from avssl.nets import Encoder
+from avssl.transforms import Draws, Transform
 
 
 class RotationDecoupling(Method):
@@ -103,7 +103,7 @@ class RotationDecoupling(Method):
         """Judge every picture in all four turns, and tell it from others.
 
         Args:
-            batch: pictures, as `avssl.methods.pretext.pictures.pictures_of` takes them.
+            batch: pictures, as `avssl.methods.inputs.pictures_of` takes them.
 
         Returns:
             ``loss``; its parts ``rotation`` (cross-entropy in nats, weighted in training: log 4 = 1.386 undecided),

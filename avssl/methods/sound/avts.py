@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avssl.data.transforms import Transform
 from avssl.methods.base import Batch, Method
 from avssl.methods.sound.ave import embedding
 from avssl.methods.sound.pairs import jittered, pairs_of
@@ -19,6 +18,7 @@ from avssl.methods.sound.per_moment import PerMoment
 from avssl.methods.sound.shifts import KINDS, Told, halves, moments_of, negatives_of
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
 from avssl.nets.clips import see
+from avssl.transforms import Transform
 
 
 class AVTS(Method):

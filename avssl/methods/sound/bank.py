@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avssl.data.transforms import Draws
-from avssl.methods.sound.gathering import gathered
+from avssl.distributed import gathered
+from avssl.transforms import Draws
 
 NOISE_STREAM = -3  # last number of the key that noise is drawn by, so that it shares no chance with views
 

@@ -9,8 +9,8 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
-from avssl.data.transforms import Transform
 from avssl.nets import Encoder, SoundEncoder
+from avssl.transforms import Transform
 
 
 @runtime_checkable

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from avssl.data.transforms import Transform
 from avssl.methods.base import Batch, Method
 from avssl.methods.sound.pairs import check_negatives, jittered, measure_pairs, pairs_of, tell_apart
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
 from avssl.nets.clips import see
+from avssl.transforms import Transform
 
 
 class L3(Method):

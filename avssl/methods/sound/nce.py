@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avssl.data.transforms import Transform
+from avssl.distributed import gathered
 from avssl.methods.base import Batch, Method
 from avssl.methods.sound.bank import Bank, noise_entries, told_apart
-from avssl.methods.sound.gathering import gathered
 from avssl.methods.sound.pairs import Pairs, jittered, measure_pairs, pairs_of
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
 from avssl.nets.clips import see
+from avssl.transforms import Transform
 
 Shift = Literal["ignored", "variant", "invariant"]
 Reversal = Literal["none", "variant", "invariant"]

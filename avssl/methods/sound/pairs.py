@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from avssl.data.transforms import Draws, Transform
-from avssl.data.transforms.base import through
 from avssl.methods.base import Batch
 from avssl.nets import SpectrogramMask
+from avssl.transforms import Draws, Transform
+from avssl.transforms.base import through
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from avssl.data.transforms import Transform
 from avssl.methods.base import Batch
 from avssl.methods.sound.pairs import pairs_of
+from avssl.transforms import Transform
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

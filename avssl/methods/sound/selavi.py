@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avssl.data.transforms import Transform
 from avssl.methods.base import Batch, Method
 from avssl.methods.sound.pairs import jittered, measure_pairs, pairs_of
 from avssl.methods.sound.pooled import Pooled, looking, pooled
 from avssl.methods.sound.transport import shares, transport
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
 from avssl.nets.clips import see
+from avssl.transforms import Transform
 
 
 class SeLaVi(Method):

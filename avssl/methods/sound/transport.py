@@ -8,7 +8,7 @@ https://arxiv.org/abs/1306.0895.
 import torch
 from torch import Tensor
 
-from avssl.data.transforms import Draws
+from avssl.transforms import Draws
 
 
 def transport(likely: Tensor, sizes: Tensor, sharpness: float = 20.0, rounds: int = 200, close: float = 1e-3) -> Tensor:

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avssl.data.transforms import Transform
 from avssl.methods.base import Batch, Method
 from avssl.methods.sound.clusters import Clusters
 from avssl.methods.sound.pairs import jittered, measure_pairs, pairs_of
 from avssl.methods.sound.pooled import looking, pooled
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
 from avssl.nets.clips import see
+from avssl.transforms import Transform
 
 SOURCES = {"other": (1, 0), "own": (0, 1), "joint": (2, 2)}  # whose clusters pictures and sounds learn
 

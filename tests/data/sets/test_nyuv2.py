@@ -14,7 +14,7 @@ from avssl.data.sets.base import SetError
 from avssl.data.sets.fixtures.nyuv2 import SIZE, TILT, wall, write
 from avssl.data.sets.given_normals import PACKED, Given
 from avssl.data.sets.preparing import prepare
-from avssl.evaluation.metrics.normals import angles
+from avssl.metrics.normals import angles
 
 pytest.importorskip("h5py")
 SLANTED = np.array([TILT, 0, -1]) / np.hypot(TILT, 1)

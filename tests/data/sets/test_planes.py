@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from avssl.data.sets.planes import LEAST, normals_from_depth
-from avssl.evaluation.metrics.normals import angles
+from avssl.metrics.normals import angles
 
 FOCAL, MIDDLE = (60.0, 66.0), (31.0, 24.0)
 ROWS, COLUMNS = np.mgrid[:50, :64]

@@ -6,7 +6,8 @@ import shutil
 import pytest
 
 from avssl.data import Pictures
-from avssl.data.scenes import Scenes, read_boxes
+from avssl.data.boxes import read_boxes
+from avssl.data.scenes import Scenes
 from avssl.data.sets import voc
 from avssl.data.sets.base import SetError
 from avssl.data.sets.fixtures.voc import write

@@ -11,7 +11,7 @@ from avssl.evaluation.dense.fitting import Fitting
 from avssl.evaluation.dense.normals import BIN, Directions, measured
 from avssl.evaluation.dense.pixels import ColorsAndPlace, PixelNet
 from avssl.evaluation.dense.segmentation import Regions
-from avssl.evaluation.metrics import normals
+from avssl.metrics import normals
 from avssl.nets import SmallNet
 from avssl.training.optim import AdamW
 from tests.evaluation.dense.scenery import SIDE, Colors, Grey, Squares

@@ -7,14 +7,14 @@ from sklearn.linear_model import Ridge as SklearnRidge
 from torch import nn
 
 from avssl.config import ConfigError
-from avssl.data.transforms import Draws
-from avssl.evaluation.features import Extractor
-from avssl.evaluation.kept import Kept, digest
 from avssl.evaluation.keypoints.heads import HeatMaps, Labelled, Regression, Ridge
 from avssl.evaluation.keypoints.heads.learning import mirror, shifted
 from avssl.evaluation.keypoints.heads.regression import Finder
 from avssl.evaluation.keypoints.heads.ridge import predict, standardised
+from avssl.features.cache import Kept, digest
+from avssl.features.layers import Extractor
 from avssl.nets import SmallNet
+from avssl.transforms import Draws
 
 EXTRACT = Extractor(Kept(), quiet=True)
 

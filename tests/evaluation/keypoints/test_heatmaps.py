@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from avssl.evaluation.features import Extractor
-from avssl.evaluation.kept import Kept, digest
 from avssl.evaluation.keypoints.heads import HeatMaps, Labelled
 from avssl.evaluation.keypoints.heads.heatmaps import Mapper
 from avssl.evaluation.keypoints.heads.maps import gaussians, places
+from avssl.features.cache import Kept, digest
+from avssl.features.layers import Extractor
 from avssl.nets import ResNet, SmallNet
 
 EXTRACT = Extractor(Kept(), quiet=True)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from avssl.config import ConfigError
-from avssl.data.transforms import Crop, GainOffset
 from avssl.evaluation import FineTune
-from avssl.evaluation.kept import digest
+from avssl.features.cache import digest
 from avssl.nets import SmallNet
+from avssl.transforms import Crop, GainOffset
 from tests.evaluation.probes.test_evaluator import Tagged
 from tests.evaluation.retrieval.test_evaluator import Colors
 

@@ -9,10 +9,10 @@ from skimage.color import rgb2lab
 from avssl.config import ConfigError
 from avssl.data import Pictures
 from avssl.evaluation import Recoloring
-from avssl.evaluation.metrics.color import color_area, signal_to_noise
 from avssl.evaluation.recoloring.evaluator import measures
 from avssl.evaluation.recoloring.making import borrowed, color_of, gray, recolored
 from avssl.methods import Method
+from avssl.metrics.color import color_area, signal_to_noise
 from avssl.nets import SmallNet
 
 HUES = ((170, 90, 90), (90, 140, 90), (90, 110, 170))

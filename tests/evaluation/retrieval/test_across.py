@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from avssl.config import ConfigError
-from avssl.evaluation.feature_files import write_features
 from avssl.evaluation.retrieval.across import compare_features
+from avssl.features.files import write_features
 from tests.evaluation.retrieval.worlds import rows
 
 CHANCE = np.random.default_rng(0)

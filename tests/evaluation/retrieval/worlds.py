@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from avssl.data import Dataset
-from avssl.evaluation.extraction import Rows
+from avssl.features.extraction import Rows
 
 
 def rows(label, group=None, item=None, path=None, clip=None, labels=None):

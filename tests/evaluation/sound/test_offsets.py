@@ -6,9 +6,9 @@ import torch
 
 from avssl.config import ConfigError
 from avssl.data import Dataset
-from avssl.evaluation.metrics.offsets import chance, measures, middle
 from avssl.evaluation.sound.offsets import Offsets
 from avssl.methods import Method
+from avssl.metrics.offsets import chance, measures, middle
 from avssl.nets import SmallSound, SmallVision
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from avssl.data.transforms.lab import bins, lab_from_rgb, rgb_from_lab
 from avssl.methods import Colorization
 from avssl.methods.pretext.colorization import annealed, rebalanced, soft
 from avssl.nets import SmallNet
+from avssl.transforms.lab import bins, lab_from_rgb, rgb_from_lab
 
 
 def method(**settings):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from avssl.methods import ContextEncoder
-from avssl.methods.pretext.pictures import pictures_of
+from avssl.methods.inputs import pictures_of
 from avssl.nets import AlexNet, ResNet, SmallNet
 from avssl.nets.inpainting import ChannelwiseFull
 

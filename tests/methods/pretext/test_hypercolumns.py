@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from avssl.data.transforms import Draws
-from avssl.data.transforms.lab import lab_from_rgb, rgb_from_lab
 from avssl.methods import HypercolumnColorization
+from avssl.methods.inputs import pictures_of
 from avssl.methods.pretext import hypercolumns
-from avssl.methods.pretext.colouring import gathered, grey_and_lab
 from avssl.methods.pretext.hypercolumns import CHROMA, centres, mean_hue, median, polar
-from avssl.methods.pretext.pictures import pictures_of
 from avssl.nets import SmallNet
+from avssl.nets.columns import gathered, grey_and_lab
+from avssl.transforms import Draws
+from avssl.transforms.lab import lab_from_rgb, rgb_from_lab
 
 
 def method(**settings):

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from avssl.data.transforms import Draws
 from avssl.methods import Jigsaw, JigsawPlusPlus
+from avssl.methods.inputs import pictures_of
 from avssl.methods.pretext.jigsaw_plus_plus import foreign_tiles
-from avssl.methods.pretext.pictures import pictures_of
 from avssl.methods.pretext.puzzles import drawn
 from avssl.nets import SmallNet
+from avssl.transforms import Draws
 
 SMALL = {"permutations": 10, "tile": 6, "gap": 2, "channel_jitter": 1, "hidden": 32}
 BOTH = pytest.mark.parametrize("kind", [Jigsaw, JigsawPlusPlus])

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from avssl.data.transforms import Draws
-from avssl.data.transforms.patches import coarsen, drop_colour, grid_patches, project_colour
 from avssl.methods import RelativePosition
-from avssl.methods.pretext.pictures import pictures_of
+from avssl.methods.inputs import pictures_of
 from avssl.nets import SmallNet
+from avssl.transforms import Draws
+from avssl.transforms.patches import coarsen, drop_colour, grid_patches, project_colour
 
 SMALL = {"patch": 6, "gap": 2, "jitter": 1}
 

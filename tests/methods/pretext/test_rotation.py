@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from avssl.methods import Rotation
-from avssl.methods.pretext.pictures import pictures_of
+from avssl.methods.inputs import pictures_of
 from avssl.methods.pretext.rotation import turns
 from avssl.nets import SmallNet
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from avssl.data.transforms import Draws
 from avssl.methods import RotationDecoupling
 from avssl.methods.pretext.rotation import turns
 from avssl.methods.pretext.rotation_decoupling import recall, turn_weights
 from avssl.methods.sound.bank import noise_entries
 from avssl.nets import SmallNet
+from avssl.transforms import Draws
 
 SIDE = 16
 

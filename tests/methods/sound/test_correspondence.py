@@ -6,9 +6,9 @@ import pytest
 import torch
 from buzzing import SPEC, world
 
-from avssl.data.transforms import Flip
 from avssl.methods import AVE, AVOL, L3, CrossModalNCE
 from avssl.nets import SmallSound, SmallVision, SpectrogramMask
+from avssl.transforms import Flip
 
 METHODS = (L3, AVE, AVOL)
 

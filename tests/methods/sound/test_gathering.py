@@ -4,7 +4,7 @@ import torch
 from torch import distributed, multiprocessing
 from torch.nn import functional as F
 
-from avssl.methods.sound.gathering import gathered
+from avssl.distributed import gathered
 
 SIZES = (3, 5)  # rows of each process
 

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from avssl.config import ConfigError
-from avssl.evaluation.features import Extractor
+from avssl.features.layers import Extractor
 from avssl.nets import Encoder
 
 

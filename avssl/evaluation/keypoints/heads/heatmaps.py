@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from avssl.evaluation.features import Extractor, last_map, unit
 from avssl.evaluation.keypoints.heads.base import Head, Labelled
 from avssl.evaluation.keypoints.heads.learning import Learning, Network, Schedule, sides
 from avssl.evaluation.keypoints.heads.maps import Decode, gaussians, places
+from avssl.features.layers import Extractor, last_map, unit
 from avssl.nets import Encoder
 
 LARGE = 128  # pixels a side from which maps are a quarter of the picture, as the paper's; half below

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from avssl.config import ConfigError
-from avssl.data.transforms import Draws, GainOffset
-from avssl.evaluation.features import unit
 from avssl.evaluation.keypoints.heads.base import Labelled
+from avssl.features.layers import unit
 from avssl.nets import Encoder
+from avssl.transforms import Draws, GainOffset
 
 Schedule = Literal["cycle", "drops"]
 DROPS = (90 / 140, 120 / 140)  # epochs after which Xiao et al., ECCV 2018, divide the rate by 10 (section 3.1)

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avssl.evaluation.features import Extractor, unit
 from avssl.evaluation.keypoints.heads.base import Head, Labelled
 from avssl.evaluation.keypoints.heads.learning import Learning, Network, Schedule, mirrored_points, sides
+from avssl.features.layers import Extractor, unit
 from avssl.nets import Encoder
 
 

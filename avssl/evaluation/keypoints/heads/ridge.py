@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from avssl.evaluation.features import Extractor, last_map
 from avssl.evaluation.keypoints.heads.base import Head, Labelled
+from avssl.features.layers import Extractor, last_map
 from avssl.nets import Encoder
 from avssl.sampling import rng_for
 

@@ -1,0 +1,168 @@
+"""What an encoder is compared with: random initialisations of its own architecture, and plain pixels."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from avssl.config import ConfigError
+from avssl.data import Dataset
+from avssl.features.layers import unit
+from avssl.features.rows import centre
+from avssl.features.runs import Fresh
+from avssl.features.weights import load_weights
+from avssl.nets import Encoder
+from avssl.report.scores import HOG, PIXELS, RANDOM, TRAINED
+
+LEAST = 16  # pixels a side, for HOG
+
+
+class Pixels(Encoder):
+    """No network: the picture itself, averaged to at most ``side`` x ``side`` cells.
+
+    Args:
+        side: the finest grid that is kept.
+    """
+
+    def __init__(self, side: int = 32):
+        trunk = nn.Sequential()
+        trunk.add_module("pixels", Shrink(side))
+        trunk.add_module("flat", nn.Flatten())
+        super().__init__(trunk, 3 * side * side, {"pixels": "pixels"}, mean=(0.0,) * 3, std=(1.0,) * 3)
+
+
+def contenders(
+    encoder: Encoder,
+    pool: Tensor,
+    fresh: Fresh | None = None,
+    device: torch.device | str = "cpu",
+    initialisations: int = 3,
+    seed: int = 0,
+    extra: Mapping[str, str] | None = None,
+) -> dict[str, list[Encoder]]:
+    """Return the networks that a table compares, row by row: random, trained, then the others.
+
+    Args:
+        encoder: the trained one.
+        pool: pictures, uint8 ``(pictures, 3, H, W)``, that give the random rows their batch statistics.
+        fresh: builds random initialisations; None re-initialises copies.
+        device: where encoders run.
+        initialisations: how many random ones.
+        seed: of the first.
+        extra: further rows, from a name to the folder of a run or a file of weights (of the same architecture).
+
+    Raises:
+        ConfigError: if the weights of a further row cannot be loaded.
+    """
+    make = fresh or (lambda number: reinitialised(encoder, number))
+    rows = {RANDOM: [calibrated(make(seed + one), pool, device) for one in range(initialisations)], TRAINED: [encoder]}
+    for name, path in (extra or {}).items():
+        if name in (*rows, PIXELS, HOG):
+            raise ConfigError(f"evaluator.extra.{name}: there is a row of that name already; choose another")
+        rows[name] = [load_weights(path, encoder)]
+    return rows
+
+
+def baselines(pool: Tensor) -> dict[str, list[Encoder]]:
+    """Return what needs no network: the picture itself, and HOG where pictures are large enough for it.
+
+    Args:
+        pool: pictures as encoders will see them, ``(pictures, 3, H, W)``.
+    """
+    from avssl.features.hog import Hog
+
+    rows: dict[str, list[Encoder]] = {PIXELS: [Pixels()]}
+    size = (pool.shape[-2], pool.shape[-1])
+    if min(size) >= LEAST:
+        rows[HOG] = [Hog(size)]
+    return rows
+
+
+def pool_of(data: Dataset, count: int = 512, crop: int | tuple[int, int] | None = None) -> Tensor:
+    """Return pictures of items spread evenly over a data set, uint8 ``(pictures, 3, H, W)``, at most ``count``.
+
+    Raises:
+        ConfigError: if none can be read, or they differ in size.
+    """
+    items = np.unique(np.linspace(0, len(data) - 1, min(count, len(data))).round().astype(int)).tolist()
+    each = -(-count // len(items))
+    found = []
+    for index in items:
+        item = data[0, index]
+        if "failure" not in item:
+            frames = item["frames"][item["valid"]]
+            chosen = frames[torch.linspace(0, len(frames) - 1, min(each, len(frames))).round().long()]
+            found.append(chosen if crop is None else centre(chosen, crop)[0])
+    sizes = {tuple(frames.shape[-2:]) for frames in found}
+    if len(sizes) != 1:
+        told = f"differ in size ({sorted(sizes)[:3]}); set size: [height, width]" if sizes else "cannot be read"
+        raise ConfigError(f"the pictures of the data {told}")
+    return torch.cat(found)[:count]
+
+
+class Shrink(nn.Module):
+    """Averages pictures to at most ``side`` cells a side; smaller pictures stay as they are."""
+
+    def __init__(self, side: int):
+        super().__init__()
+        self.side = side
+
+    def forward(self, images: Tensor) -> Tensor:
+        height, width = images.shape[-2:]
+        return nn.functional.adaptive_avg_pool2d(images, (min(height, self.side), min(width, self.side)))
+
+
+def reinitialised(encoder: Encoder, seed: int) -> Encoder:
+    """Return a copy with initial weights, by each module's own ``reset_parameters``.
+
+    An architecture that sets its initial weights in another way should be built anew instead.
+
+    Raises:
+        ValueError: if a module with weights cannot reset them.
+    """
+    copy = deepcopy(encoder)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for name, module in copy.named_modules():
+            if not list(module.parameters(recurse=False)) and not isinstance(module, _BatchNorm):
+                continue
+            reset = getattr(module, "reset_parameters", None)
+            if reset is None:
+                raise ValueError(
+                    f"{type(encoder).__name__}: {name or 'the encoder'} ({type(module).__name__}) has weights but no "
+                    "reset_parameters; pass fresh= to build random initialisations"
+                )
+            reset()
+    return copy
+
+
+@torch.no_grad()
+def calibrated(encoder: Encoder, pool: Tensor, device: torch.device | str = "cpu", batch: int = 256) -> Encoder:
+    """Set the statistics of batch normalisation to those of a pool of pictures, and return the encoder.
+
+    Without this a random network is judged with statistics that fit no data, and looks worse than it is.
+
+    Args:
+        encoder: changed in place; left in evaluation mode.
+        pool: uint8 RGB ``(pictures, 3, H, W)``.
+        device: where the encoder runs.
+        batch: pictures a pass; the mean over passes counts.
+    """
+    encoder = encoder.to(device).eval()
+    norms = [module for module in encoder.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+    if not norms:
+        return encoder
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain mean over the passes
+        norm.train()
+    passes = max(1, len(pool) // batch)  # no small last pass: it would weigh as much as a full one
+    for images in pool.chunk(passes):
+        encoder(unit(images.to(device)))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    return encoder.eval()

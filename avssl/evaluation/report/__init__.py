@@ -1,5 +1,0 @@
-"""One HTML page that shows a run: curves, scores with their protocols, pictures, and how to do it again."""
-
-from avssl.evaluation.report.page import report, write_report
-
-__all__ = ["report", "write_report"]

@@ -1,0 +1,103 @@
+"""Features on disk: ``<layer>.npy`` and beside them ``index.parquet``, which says what each row is."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import parquet
+
+from avssl.cache import whole
+from avssl.config import ConfigError
+from avssl.config.errors import suggest
+from avssl.features.extraction import Rows
+
+INDEX = "index.parquet"
+CLASSES = b"avssl.classes"  # metadata of the index: names of the classes, parted by line ends
+
+
+def write_features(folder: Path, features: Mapping[str, np.ndarray], rows: Rows) -> None:
+    """Write arrays and the index of their rows into a folder; each file is there whole or not at all.
+
+    Args:
+        folder: made if need be.
+        features: from a layer's name to ``(rows, ...)``.
+        rows: what each row is.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for layer, array in features.items():
+        with whole(folder / f"{layer}.npy") as part, open(part, "wb") as file:
+            np.save(file, array, allow_pickle=False)
+    columns: dict[str, Any] = {
+        name: getattr(rows, name) for name in ("path", "item", "clip", "start", "end", "label", "group")
+    }
+    for name in ("labels", "box", "keypoints", "visible"):
+        values = getattr(rows, name)
+        if values is not None:
+            columns[name] = list(values.reshape(len(values), -1))
+    table = pa.table(columns).replace_schema_metadata({CLASSES: "\n".join(rows.classes).encode()})
+    with whole(folder / INDEX) as part:
+        parquet.write_table(table, part)
+
+
+def read_features(folder: str | Path, layer: str | None = None) -> tuple[np.ndarray, Rows]:
+    """Return features that were written by `write_features` or ``tools/extract.py``.
+
+    Args:
+        folder: that holds ``index.parquet``; or one of the ``.npy`` files in it.
+        layer: which file; None where there is one alone.
+
+    Returns:
+        ``(rows, ...)`` and what each row is.
+
+    Raises:
+        ConfigError: if there is no index, no such layer, or file and index differ in length.
+    """
+    folder = Path(folder).expanduser()
+    if folder.suffix == ".npy":
+        folder, layer = folder.parent, folder.stem
+    if not (folder / INDEX).is_file():
+        raise ConfigError(f"{folder} holds no features: it has no {INDEX}; write them with tools/extract.py")
+    there = sorted(path.stem for path in folder.glob("*.npy"))
+    if layer is None and len(there) == 1:
+        layer = there[0]
+    if layer not in there:
+        asked = "several layers: name one" if layer is None else f"no {layer}.npy{suggest(layer, there)}"
+        raise ConfigError(f"{folder} holds {asked}; there is {', '.join(there) or 'none'}")
+    features = np.load(folder / f"{layer}.npy", allow_pickle=False)
+    table = parquet.read_table(folder / INDEX)
+    if len(features) != table.num_rows:
+        raise ConfigError(
+            f"{folder / f'{layer}.npy'} has {len(features)} rows, its {INDEX} {table.num_rows}; extract them together"
+        )
+    names = (table.schema.metadata or {}).get(CLASSES, b"").decode()
+    return features, _rows(table, tuple(names.split("\n")) if names else ())
+
+
+def _rows(table: pa.Table, classes: tuple[str, ...]) -> Rows:
+    def column(name: str, kind: Any, otherwise: Any) -> np.ndarray:
+        if name in table.column_names:
+            return np.array(table[name].to_pylist(), dtype=kind)
+        return np.full(table.num_rows, otherwise, dtype=kind)
+
+    def several(name: str, kind: Any, *shape: int) -> np.ndarray | None:
+        if name not in table.column_names:
+            return None
+        return np.array(table[name].to_pylist(), dtype=kind).reshape(table.num_rows, *shape)
+
+    path = column("path", None, "")
+    return Rows(
+        path=path,
+        item=column("item", np.int64, -1) if "item" in table.column_names else np.arange(table.num_rows),
+        clip=column("clip", np.int64, -1),
+        start=column("start", np.float64, 0.0),
+        end=column("end", np.float64, 0.0),
+        label=column("label", np.int64, -1),
+        group=column("group", None, "") if "group" in table.column_names else path,
+        labels=several("labels", np.float32, -1),
+        box=several("box", np.int64, 4),
+        keypoints=several("keypoints", np.float32, -1, 2),
+        visible=several("visible", bool, -1),
+        classes=classes,
+    )

@@ -1,0 +1,79 @@
+"""Runs on disk: finding one, and building its encoder with initial weights."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from avssl.config import ConfigError, describe, make
+from avssl.methods import Method
+from avssl.nets import Encoder
+from avssl.training.checkpoint import LAST, peek
+from avssl.training.export import FILE, read_export
+
+Fresh = Callable[[int], Encoder]  # a seed -> an encoder of the same architecture with initial weights
+FreshMethod = Callable[[int], Method]  # a seed -> a method of the same settings with initial weights
+CONFIG = "config.yaml"
+WEIGHTS = (LAST, FILE)  # a checkpoint, or the encoder alone
+TRAIN_FIRST = "train one first (python tools/train.py configs/shuffle_learn.yaml), or name one with run=FOLDER"
+
+
+def find_run(run: str | Path | None = None, runs: str | Path = "runs", weights: bool = True) -> Path:
+    """Return the folder of a run.
+
+    Args:
+        run: the folder; None for the one under ``runs`` that was written last.
+        runs: where runs lie.
+        weights: the run must have weights, not just a config.
+
+    Raises:
+        ConfigError: if there is none, or it lacks what is needed.
+    """
+    needed = WEIGHTS if weights else (CONFIG,)
+    if run is None:
+        found = [path for name in needed for path in Path(runs).glob(f"*/{name}") if (path.parent / CONFIG).is_file()]
+        if not found:
+            raise ConfigError(f"run: no {'trained ' if weights else ''}run under {Path(runs).resolve()}; {TRAIN_FIRST}")
+        return max(found, key=lambda path: path.stat().st_mtime).parent
+    folder = Path(run)
+    if not folder.is_dir():
+        raise ConfigError(f"run: there is no folder {folder}; {TRAIN_FIRST}")
+    if not (folder / CONFIG).is_file():
+        raise ConfigError(f"run: {folder} is not the folder of a run: it has no {CONFIG}; {TRAIN_FIRST}")
+    if not any((folder / name).is_file() for name in needed):
+        raise ConfigError(f"run: {folder} has no weights yet ({' or '.join(WEIGHTS)}); let its training go on")
+    return folder
+
+
+def fresh_encoders(run: Path) -> Fresh:
+    """Return what builds the run's architecture with initial weights from a seed; torch's own stream is kept."""
+    return from_settings(peek(run / LAST)["encoder"] if (run / LAST).is_file() else read_export(run / FILE)[0])
+
+
+def fresh_like(encoder: Encoder) -> Fresh:
+    """Return what builds an encoder's architecture with initial weights from a seed."""
+    return from_settings(describe(encoder))
+
+
+def from_settings(settings: Any) -> Fresh:
+    """Return what builds an encoder from its settings, with initial weights that a seed fixes."""
+
+    def fresh(seed: int) -> Encoder:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return make(settings, "avssl.nets.Encoder", "encoder")
+
+    return fresh
+
+
+def fresh_methods(run: Path) -> FreshMethod:
+    """Return what builds the run's method with initial weights from a seed; torch's own stream is kept."""
+    settings = peek(run / LAST)["settings"]["method"]
+
+    def fresh(seed: int) -> Method:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return make(settings, "avssl.methods.Method", "method").eval()
+
+    return fresh

@@ -1,0 +1,58 @@
+"""What is to be judged: the encoder of a run, or weights from elsewhere, and the folder for what is found."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from avssl.config import ConfigError
+from avssl.features.runs import Fresh, find_run, fresh_encoders, fresh_like
+from avssl.features.weights import is_export, load_weights
+from avssl.nets import Encoder
+from avssl.training.export import load_encoder
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Judged:
+    """An encoder to judge.
+
+    Args:
+        encoder: with its weights.
+        fresh: builds encoders of its architecture with initial weights.
+        folder: where results go.
+    """
+
+    encoder: Encoder
+    fresh: Fresh
+    folder: Path
+
+
+def find_judged(
+    run: str | Path | None = None,
+    weights: str | Path | None = None,
+    encoder: Encoder | None = None,
+    out: str | Path | None = None,
+    runs: str | Path = "runs",
+) -> Judged:
+    """Return what is to be judged.
+
+    Args:
+        run: folder of the run; None for the one that was written last.
+        weights: judge these instead: a ``.safetensors`` or ``.pth`` with torchvision's keys, or an export of ours.
+        encoder: the architecture of ``weights``; None for that of the run, or the one that an export names.
+        out: folder that the results of ``weights`` go to; None for ``<runs>/<name of the file>``.
+        runs: where runs lie.
+
+    Raises:
+        ConfigError: if there is no such run, it has no weights, or weights do not fit the encoder.
+    """
+    if weights is None:
+        if encoder is not None or out is not None:
+            raise ConfigError("encoder and out go with weights=FILE; a run knows its encoder and holds its own results")
+        folder = find_run(run, runs)
+        return Judged(encoder=load_encoder(folder), fresh=fresh_encoders(folder), folder=folder)
+    like = encoder
+    if like is None and not is_export(weights):
+        like = load_encoder(find_run(run, runs))
+    found = load_weights(weights, like)
+    folder = Path(out) if out is not None else Path(runs) / Path(weights).stem
+    folder.mkdir(parents=True, exist_ok=True)
+    return Judged(encoder=found, fresh=fresh_like(found), folder=folder)

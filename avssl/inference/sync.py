@@ -1,0 +1,155 @@
+"""How well sound and picture of one recording fit, along time and when the sound is moved."""
+
+import csv
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from matplotlib.figure import Figure
+from pydantic import Field
+
+from avssl.config import ConfigError, Positive
+from avssl.features.device import chosen
+from avssl.inference.moments import Taught, centres, frames_at, judged, open_whole, sounds_at, taught
+from avssl.methods.sound.base import Judges
+from avssl.report.figures import rendered
+
+SURE = 3  # standard errors that a peak must stand out by, as the best of many offsets
+LEAST = 0.9  # share of a window that the track must hold to be scored
+
+
+def score_sync(
+    *,
+    video: Path,
+    out: Path | None = None,
+    run: Path | None = None,
+    runs: Path = Path("runs"),
+    every: Positive = 0.2,
+    reach: Positive = 1.0,
+    step: Positive = 0.1,
+    device: str = "auto",
+    most: Annotated[int, Field(ge=1)] = 600,
+) -> dict[str, float]:
+    """Score how sound and picture of a recording belong together, and at which offset of the sound they fit best.
+
+    A method that was taught to tell recordings apart says whether what is heard can be what is seen; only one that was
+    taught with shifted sounds (AVTS) says when. The curve is flat for the others, and the spread beside it shows that.
+
+    Args:
+        video: a recording with picture and sound.
+        out: folder for ``<name>_sync.png`` and ``<name>_sync.csv``; None for the run's ``score_sync``.
+        run: folder of the run; None for the one that was written last.
+        runs: where runs lie.
+        every: seconds between moments.
+        reach: greatest offset of the sound, in seconds, earlier and later.
+        step: between offsets, in seconds.
+        device: where the method runs.
+        most: moments at most, spread evenly over longer recordings.
+
+    Returns:
+        ``offset`` in seconds (above 0: the sound that fits lies later than the picture), ``score`` there, ``at 0``, and
+        ``error``, the standard error of their difference over windows that do not overlap, and ``at the edge``, 1 where
+        the best offset is the greatest that was tried.
+
+    Raises:
+        ConfigError: if the recording has no sound, or the run's method does not judge pairs.
+        MediaError: if the recording cannot be read.
+    """
+    method = taught(run, runs, Judges, "tell whether sound and picture belong together", chosen(device))
+    offsets = np.arange(-round(reach / step), round(reach / step) + 1) * step
+    with open_whole(video, method.size) as opened:
+        times = centres(opened, every, video)
+        whole = (times + method.within[0] >= opened.timeline.times[0]) & (
+            times + method.within[-1] < opened.timeline.end
+        )
+        times = times[whole] if whole.any() else times
+        times = times[np.linspace(0, len(times) - 1, min(most, len(times))).round().astype(int)]
+        scores = scores_at(opened, method, times, offsets)
+    if np.isnan(scores).all():
+        raise ConfigError(f"{video}: no whole window of {method.seconds:g} s of sound lies around any frame; too short")
+    zero = int(np.abs(offsets).argmin())
+    mean = curve_of(scores)
+    best = int(np.nanargmax(mean))
+    apart = scores[:, best] - scores[:, zero]
+    kept = apart[~np.isnan(apart)]
+    apart_by = max(every, float(np.median(np.diff(times))) if len(times) > 1 else every)
+    independent = len(kept) * min(1.0, apart_by / method.seconds)  # windows overlap
+    error = float(kept.std(ddof=1) / max(independent, 1.0) ** 0.5) if len(kept) > 1 else float("nan")
+    found = {"offset": float(offsets[best]), "score": float(mean[best]), "at 0": float(mean[zero]), "error": error}
+    found["at the edge"] = float(best in (0, len(offsets) - 1))
+    folder = out or method.folder / "score_sync"
+    folder.mkdir(parents=True, exist_ok=True)
+    picture, table = folder / f"{video.stem}_sync.png", folder / f"{video.stem}_sync.csv"
+    draw(scores, times, offsets, video.name).save(picture)
+    with open(table, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["time", *(f"{offset:+.3f}" for offset in offsets)])
+        writer.writerows(
+            [f"{time:.3f}", *(f"{score:.4f}" for score in row)] for time, row in zip(times, scores, strict=True)
+        )
+    print(told(video, found))
+    print(f"Written: {picture}, {table}")
+    return found
+
+
+def scores_at(video, taught: Taught, times: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Return a score for each moment (row) and offset of the sound (column); NaN where the track holds too little.
+
+    Args:
+        video: opened, with sound.
+        taught: judges pairs.
+        times: moments of the frames, in seconds.
+        offsets: of the sound, in seconds.
+    """
+    frames = frames_at(video, times, taught.within)
+    scores = np.full((len(times), len(offsets)), np.nan)
+    for column, offset in enumerate(offsets):
+        sound, share = sounds_at(video, times + offset, taught.seconds, taught.rate)
+        whole = (share >= LEAST).numpy()
+        if whole.any():
+            scores[whole, column] = judged(taught, frames[whole], sound[whole])
+    return scores
+
+
+def curve_of(scores: np.ndarray) -> np.ndarray:
+    """Return the mean score of each offset over the moments that have all offsets; over any, if none has."""
+    complete = ~np.isnan(scores).any(1)
+    chosen = scores[complete] if complete.any() else scores
+    counts = (~np.isnan(chosen)).sum(0)
+    return np.where(counts > 0, np.nansum(chosen, 0) / np.maximum(counts, 1), np.nan)
+
+
+def told(video: Path, found: dict[str, float]) -> str:
+    """Return the answer in one line."""
+    gain = found["score"] - found["at 0"]
+    if found["offset"] == 0:
+        return f"{video}: sound and picture fit best as they are (score {found['score']:.2f})"
+    side = "later" if found["offset"] > 0 else "earlier"
+    sure = "" if gain > SURE * found["error"] else f", within {SURE} standard errors: no offset is shown"
+    if found["at the edge"]:
+        sure = "; that is the edge of what was tried, so there is no peak and no offset is shown"
+    return (
+        f"{video}: the sound fits best {abs(found['offset']):.2f} s {side} (score {found['score']:.2f}, "
+        f"{found['at 0']:.2f} as it is, difference {gain:.2f} ± {found['error']:.2f}{sure})"
+    )
+
+
+def draw(scores: np.ndarray, times: np.ndarray, offsets: np.ndarray, name: str):
+    """Draw the score along time, and the mean score by offset with its spread over moments."""
+    figure = Figure(figsize=(9, 3.2), dpi=110, layout="constrained")
+    figure.suptitle(name, fontsize=10)
+    along, by = figure.subplots(1, 2, width_ratios=[2, 1])
+    zero = int(np.abs(offsets).argmin())
+    along.plot(times, scores[:, zero], color="#2a6fdb", linewidth=1.5)
+    along.axhline(0, color="#8a8f98", linewidth=0.8)
+    along.set(xlabel="time in s", ylabel="score as it is")
+    mean = curve_of(scores)
+    count = np.maximum((~np.isnan(scores)).sum(0), 1)
+    spread = np.array([np.nanstd(column) if (~np.isnan(column)).any() else np.nan for column in scores.T]) / count**0.5
+    by.fill_between(offsets, mean - spread, mean + spread, color="#2a6fdb", alpha=0.2, linewidth=0)
+    by.plot(offsets, mean, color="#2a6fdb", linewidth=1.5)
+    by.axvline(offsets[int(np.nanargmax(mean))], color="#e4572e", linewidth=1)
+    by.set(xlabel="sound later by, in s", ylabel="mean score ± standard error")
+    for panel in (along, by):
+        panel.spines[["top", "right"]].set_visible(False)
+    return rendered(figure)

@@ -1,0 +1,72 @@
+"""Changes of place and size."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from avssl.transforms.base import Scope, Transform, check_chance, some, spread
+from avssl.transforms.draws import Draws
+
+
+class Crop(Transform):
+    """Cut a window out: anywhere in training, the middle in evaluation.
+
+    Args:
+        size: side of the square window, or (height, width), in pixels.
+        scope: ``"tuple"`` (all frames of a tuple alike) or ``"frame"``.
+
+    Raises:
+        ValueError: if the frames are smaller than the window.
+    """
+
+    def __init__(self, size: int | tuple[int, int], scope: Scope = "tuple"):
+        self.size = (size, size) if isinstance(size, int) else size
+        self.scope: Scope = scope
+
+    def __call__(self, frames: Tensor, draws: Draws, train: bool = True) -> Tensor:
+        room = [have - want for have, want in zip(frames.shape[-2:], self.size, strict=True)]
+        if min(room) < 0:
+            came, need = "x".join(map(str, frames.shape[-2:])), "x".join(map(str, self.size))
+            raise ValueError(f"cannot crop {need} pixels out of frames of {came}; load them at a larger size")
+        place = spread(draws, frames, self.scope, 2, low=0, high=1) if train else frames.new_full((1, 1, 2), 0.5)
+        starts = (place * (frames.new_tensor(room) + 1)).long() if train else (place * frames.new_tensor(room)).long()
+        starts = starts.expand(*frames.shape[:2], 2)
+        rows = starts[..., 0, None] + torch.arange(self.size[0], device=frames.device)
+        columns = starts[..., 1, None] + torch.arange(self.size[1], device=frames.device)
+        frames = frames.gather(3, rows[:, :, None, :, None].expand(-1, -1, 3, -1, frames.shape[-1]))
+        return frames.gather(4, columns[:, :, None, None, :].expand(-1, -1, 3, frames.shape[-2], -1))
+
+
+class Flip(Transform):
+    """Mirror left and right, in training only.
+
+    Args:
+        chance: share of tuples (or frames) that are mirrored.
+        scope: ``"tuple"`` or ``"frame"``.
+    """
+
+    def __init__(self, chance: float = 0.5, scope: Scope = "tuple"):
+        self.chance = check_chance(chance)
+        self.scope: Scope = scope
+
+    def __call__(self, frames: Tensor, draws: Draws, train: bool = True) -> Tensor:
+        if not train:
+            return frames
+        return frames.flip(-1).where(some(draws, frames, self.scope, self.chance), frames)
+
+
+class Resize(Transform):
+    """Warp to a fixed size (bilinear, antialiased), in training and evaluation.
+
+    Args:
+        size: side of the square, or (height, width), in pixels.
+    """
+
+    def __init__(self, size: int | tuple[int, int]):
+        self.size = (size, size) if isinstance(size, int) else size
+
+    def __call__(self, frames: Tensor, draws: Draws, train: bool = True) -> Tensor:
+        if tuple(frames.shape[-2:]) == self.size:
+            return frames
+        flat = F.interpolate(frames.flatten(0, 1), size=self.size, mode="bilinear", antialias=True)
+        return flat.unflatten(0, frames.shape[:2])

@@ -1,0 +1,113 @@
+"""The audit finds the shortcut that a guard keeps away, where the guard is off."""
+
+from functools import partial
+
+import pytest
+import torch
+
+from avssl.audit.planting import CUES, Remembered, planted, remembered
+from avssl.audit.shortcuts import audit_shortcuts, ways
+from avssl.audit.trials import Told, Trial, with_settings
+from avssl.data import Noise
+from avssl.methods import RelativePosition, Rotation, ShuffleAndLearn
+from avssl.nets import SmallNet
+from avssl.training import AdamW
+from avssl.training.feed import alone
+
+
+def small(gap=2, jitter=1):
+    return RelativePosition(SmallNet(dim=32, width=4), patch=6, gap=gap, jitter=jitter, hidden=32)
+
+
+def right(method, cue, changed, rounds=25):
+    """Return how often a method is right on noise with a cue, for each of some settings."""
+    trial = Trial(fabric=alone("cpu"), optim=AdamW(lr=1e-2), schedule=None, rounds=rounds, seed=0)
+    learners = {str(one): (with_settings(method, one, 0), partial(planted, plant=CUES[cue].plant)) for one in changed}
+    sets = [Noise(count=count, size=(24, 24), seed=seed, **CUES[cue].noise) for seed, count in enumerate((800, 512))]
+    return [Told.of(groups) for groups in trial(learners, sets, 32, lambda: None).values()]
+
+
+@pytest.mark.parametrize(
+    ("cue", "off", "on"),
+    [
+        ("Light", {"centred": False}, {"centred": True}),
+        ("Aberration", {"colour": "keep"}, {"colour": "drop"}),
+        ("Vignette", {"centred": False}, {"levelled": True}),
+    ],
+)
+def test_a_cue_alone_is_taken_where_its_guard_is_off_and_not_where_it_is_on(cue, off, on):
+    taken, kept_away = right(small(), cue, (off, on))
+    assert taken.mean > 0.125 + 10 * taken.error and taken.mean > 0.22
+    assert kept_away.mean == pytest.approx(0.125, abs=0.03)
+
+
+def test_light_tells_turns_and_what_is_alike_from_all_sides_does_not():
+    rotation = Rotation(SmallNet(dim=32, width=4))
+    assert right(rotation, "Light", [{}], rounds=15)[0].mean > 0.9
+    assert right(rotation, "Vignette", [{}], rounds=15)[0].mean == pytest.approx(0.25, abs=0.03)
+
+
+def test_each_setting_of_a_guard_is_a_row_once():
+    rows = [(way.cue, way.state, way.settings) for way in ways(small(), RelativePosition.guards)]
+    assert rows[:6] == [
+        (None, "as configured", ""),
+        ("Aberration", "off", "colour=keep"),
+        ("Aberration", "as configured", "colour=project"),
+        ("Aberration", "on", "colour=drop"),
+        ("Vignette", "off", "centred=false levelled=false"),
+        ("Vignette", "as configured", "centred=true levelled=false"),
+    ]
+    unguarded = small(gap=0, jitter=0)
+    assert [way.state for way in ways(unguarded, unguarded.guards) if way.cue == "Light"] == ["off", "on"]
+    assert [way.state for way in ways(unguarded, unguarded.guards) if way.cue == "Texture"] == ["off"]
+    assert [way.cue for way in ways(Rotation(SmallNet(dim=8, width=4)), ())] == [None, *CUES]
+
+
+def test_the_same_cue_is_planted_in_a_picture_whenever_it_is_seen():
+    frames = torch.randint(0, 256, (4, 1, 2, 3, 16, 16), dtype=torch.uint8)
+    batch = {"frames": frames, "key": torch.tensor([[0, 1, index] for index in range(4)])}
+    (whole,) = planted([batch], CUES["Texture"].plant)
+    (alone_,) = planted([{name: value[2:3] for name, value in batch.items()}], CUES["Texture"].plant)
+    assert whole["frames"].dtype == torch.uint8 and torch.equal(whole["frames"][2:3], alone_["frames"])
+    assert not torch.equal(whole["frames"][0, 0, 0] - frames[0, 0, 0], whole["frames"][0, 0, 1] - frames[0, 0, 1])
+    assert list(planted([batch], None)) == [batch]
+
+
+def test_mean_and_error_are_those_of_independent_groups():
+    told = Told.of([0.1, 0.2, 0.3])
+    assert (told.mean, told.error) == (pytest.approx(0.2), pytest.approx(0.1 / 3**0.5))
+    assert Told.of([0.5]).text == "0.500 ± 0.000"
+
+
+def settings(folder, content):
+    return {
+        "data": content,
+        "held_out": content,
+        "optim": AdamW(lr=1e-3),
+        "out": folder,
+        "workers": 0,
+        "accelerator": "cpu",
+        "batch_size": 4,
+    }
+
+
+def test_the_whole_audit_runs_prints_and_writes(tmp_path, capsys):
+    content = Remembered(torch.randint(0, 256, (8, 1, 2, 3, 24, 24), dtype=torch.uint8))
+    scores = audit_shortcuts(method=small(), rounds=1, blank=16, **settings(tmp_path, content))
+    out = capsys.readouterr().out
+    assert "chance 0.125" in out and "colour: off" in out and "gap=0 jitter=0" in out
+    assert 0 <= scores["Light/centred off/cue only"] <= 1 and "Light/centred on/content with it, error" in scores
+    lines = (tmp_path / "shortcuts/shortcuts.csv").read_text().splitlines()
+    assert len(lines) == 1 + 13 and lines[1].startswith("none,none")
+    assert (tmp_path / "shortcuts/cues.png").stat().st_size > 10_000
+
+
+def test_a_method_without_guards_is_said_to_have_none_in_one_line(tmp_path, capsys):
+    method = ShuffleAndLearn(SmallNet(dim=8, width=2))
+    assert audit_shortcuts(method=method, **settings(tmp_path, Noise(count=2, size=(8, 8)))) == {}
+    assert capsys.readouterr().out == ("ShuffleAndLearn states no guards and no chance: there is nothing to audit\n")
+
+
+def test_content_that_cannot_be_read_is_refused():
+    with pytest.raises(ValueError, match="data: of 4 items asked for, 1 can be read; an audit needs a batch of 2: set"):
+        remembered(alone("cpu"), Noise(count=1, size=(8, 8)), 4, 2, 0, "data")

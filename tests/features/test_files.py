@@ -1,0 +1,56 @@
+"""Features on disk say what they are, and come back as they went."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from avssl.config import ConfigError
+from avssl.features.cache import Kept
+from avssl.features.extraction import Asked, extract
+from avssl.features.files import read_features, write_features
+from avssl.features.rows import Recipe
+from avssl.nets import SmallNet
+from tests.evaluation.worlds import Dots
+
+
+@pytest.fixture
+def found():
+    asked = {"encoder": Asked(SmallNet(width=4, dim=8), ("conv3", "output"))}
+    return extract(asked, Dots(3), Recipe(unit="frame"), Kept(), quiet=True)
+
+
+def test_what_was_written_is_read_back(found, tmp_path):
+    write_features(tmp_path, found.features["encoder"], found.rows)
+    features, rows = read_features(tmp_path, "conv3")
+    np.testing.assert_array_equal(features, found.features["encoder"]["conv3"])
+    for name in ("path", "item", "clip", "start", "end", "label", "group", "keypoints", "visible"):
+        np.testing.assert_array_equal(getattr(rows, name), getattr(found.rows, name), name)
+    assert rows.box is None and rows.labels is None and rows.classes == found.rows.classes
+
+
+def test_a_file_names_its_layer(found, tmp_path):
+    write_features(tmp_path, found.features["encoder"], found.rows)
+    assert read_features(tmp_path / "output.npy")[0].shape == (6, 8)
+
+
+def test_features_of_other_programs_need_a_path_alone(tmp_path):
+    np.save(tmp_path / "theirs.npy", np.zeros((2, 4), np.float32))
+    parquet.write_table(pa.table({"path": ["a.wav", "b.wav"]}), tmp_path / "index.parquet")
+    _, rows = read_features(tmp_path)
+    assert (
+        rows.item.tolist() == [0, 1] and rows.group.tolist() == ["a.wav", "b.wav"] and rows.label.tolist() == [-1, -1]
+    )
+
+
+def test_what_is_not_there_or_does_not_fit_is_told(found, tmp_path):
+    with pytest.raises(ConfigError, match=r"holds no features: it has no index\.parquet"):
+        read_features(tmp_path)
+    write_features(tmp_path, found.features["encoder"], found.rows)
+    with pytest.raises(ConfigError, match="holds several layers: name one; there is conv3, output"):
+        read_features(tmp_path)
+    with pytest.raises(ConfigError, match=r"holds no conv4\.npy \(did you mean 'conv3'\?\)"):
+        read_features(tmp_path, "conv4")
+    np.save(tmp_path / "conv3.npy", np.zeros((2, 4)))
+    with pytest.raises(ConfigError, match=r"conv3\.npy has 2 rows, its index\.parquet 6"):
+        read_features(tmp_path, "conv3")
