@@ -2,18 +2,15 @@
 
 from typing import TYPE_CHECKING
 
+from avssl.lazy import attach
 from avssl.version import __version__
 
 if TYPE_CHECKING:
-    from avssl.training.export import load_encoder, load_method, load_sound
+    from avssl.training.export import load_encoder as load_encoder
+    from avssl.training.export import load_method as load_method
+    from avssl.training.export import load_sound as load_sound
 
-__all__ = ["__version__", "load_encoder", "load_method", "load_sound"]
-
-
-def __getattr__(name: str):
-    """Load what needs torch only when it is asked for, so that ``import avssl.sampling`` stays NumPy only."""
-    if name.startswith("load_") and name in __all__:
-        from avssl.training import export
-
-        return getattr(export, name)
-    raise AttributeError(f"module 'avssl' has no attribute {name!r}")
+__all__ = [
+    "__version__"
+]  # and what attach adds, loaded when it is asked for: ``import avssl.sampling`` stays NumPy only
+__getattr__, __dir__ = attach(__name__)

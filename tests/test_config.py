@@ -292,14 +292,20 @@ def test_help_shows_the_usage_and_every_setting_with_its_default():
 
 
 def function_of(tool):
-    """Return the dotted path of the function that a tool runs."""
+    """Return the dotted path of the function that a tool or a benchmark runs."""
     calls = [node for node in ast.walk(ast.parse(tool.read_text())) if isinstance(node, ast.Call)]
-    return next(call.args[0].value for call in calls if getattr(call.func, "id", "") == "main")
+    path = next(call.args[0].value for call in calls if getattr(call.func, "id", "") == "main")
+    return path.replace("__main__", f"{tool.parent.name}.{tool.stem}")
+
+
+BENCHMARKS = {"bench_training": "training", "bench_pretext": "transforms"}
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("configs/*.yaml")), ids=lambda path: path.stem)
 def test_every_config_we_ship_fits_the_tool_it_is_for(path):
     tools = [tool for tool in ROOT.glob("tools/*.py") if path.stem.startswith(tool.stem)]
+    if path.stem in BENCHMARKS:
+        tools = [ROOT / "benchmarks" / f"{BENCHMARKS[path.stem]}.py"]
     function = function_of(tools[0] if tools else ROOT / "tools/train.py")
     module, _, name = function.rpartition(".")
     config.plan(module, name, config.read(path))

@@ -95,13 +95,8 @@ def statements(tree: ast.AST) -> Iterator[ast.AST]:
 
 @cache
 def exports(package: str) -> dict[str, tuple[str, str]]:
-    """Return a package's public names and where each is: its table ``WHERE``, and what it imports."""
-    found = names(package)
-    public = {name: place for name, place in found.items() if isinstance(place, tuple) and place[1]}
-    table = found.get("WHERE")
-    if isinstance(table, ast.Dict):
-        public |= {name: (module, name) for name, module in ast.literal_eval(table).items()}
-    return public
+    """Return a package's public names and where each is: what it imports, at once or when used (`avssl.lazy`)."""
+    return {name: place for name, place in names(package).items() if isinstance(place, tuple) and place[1]}
 
 
 @cache

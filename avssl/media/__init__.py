@@ -2,78 +2,30 @@
 
 from typing import TYPE_CHECKING
 
+from avssl.lazy import attach
+
 if TYPE_CHECKING:
-    from avssl.media.base import Backend, Frames, Index, Report, Size, Sound, SoundInfo, VideoInfo
-    from avssl.media.errors import (
-        BackendUnavailable,
-        BackendUnsuitable,
-        DecodeError,
-        DecodeTimeout,
-        MediaError,
-        OpenError,
-        ScanError,
-        TooShort,
-    )
-    from avssl.media.motion import motion_profile
-    from avssl.media.reader import Reader, open_video
-    from avssl.media.sound import SoundReader, open_sound
-    from avssl.media.source import Source
+    from avssl.media.base import Backend as Backend
+    from avssl.media.base import Frames as Frames
+    from avssl.media.base import Index as Index
+    from avssl.media.base import Report as Report
+    from avssl.media.base import Size as Size
+    from avssl.media.base import Sound as Sound
+    from avssl.media.base import SoundInfo as SoundInfo
+    from avssl.media.base import VideoInfo as VideoInfo
+    from avssl.media.errors import BackendUnavailable as BackendUnavailable
+    from avssl.media.errors import BackendUnsuitable as BackendUnsuitable
+    from avssl.media.errors import DecodeError as DecodeError
+    from avssl.media.errors import DecodeTimeout as DecodeTimeout
+    from avssl.media.errors import MediaError as MediaError
+    from avssl.media.errors import OpenError as OpenError
+    from avssl.media.errors import ScanError as ScanError
+    from avssl.media.errors import TooShort as TooShort
+    from avssl.media.motion import motion_profile as motion_profile
+    from avssl.media.reader import Reader as Reader
+    from avssl.media.reader import open_video as open_video
+    from avssl.media.sound import SoundReader as SoundReader
+    from avssl.media.sound import open_sound as open_sound
+    from avssl.media.source import Source as Source
 
-_NAMES = {
-    "Backend": "base",
-    "Frames": "base",
-    "Index": "base",
-    "Reader": "reader",
-    "Report": "base",
-    "Size": "base",
-    "Sound": "base",
-    "SoundInfo": "base",
-    "Source": "source",
-    "VideoInfo": "base",
-    "BackendUnavailable": "errors",
-    "BackendUnsuitable": "errors",
-    "DecodeError": "errors",
-    "DecodeTimeout": "errors",
-    "MediaError": "errors",
-    "OpenError": "errors",
-    "ScanError": "errors",
-    "TooShort": "errors",
-    "motion_profile": "motion",
-    "SoundReader": "sound",
-    "open_sound": "sound",
-    "open_video": "reader",
-}
-
-__all__ = [
-    "Backend",
-    "BackendUnavailable",
-    "BackendUnsuitable",
-    "DecodeError",
-    "DecodeTimeout",
-    "Frames",
-    "Index",
-    "MediaError",
-    "OpenError",
-    "Reader",
-    "Report",
-    "ScanError",
-    "Size",
-    "Sound",
-    "SoundInfo",
-    "SoundReader",
-    "Source",
-    "TooShort",
-    "VideoInfo",
-    "motion_profile",
-    "open_sound",
-    "open_video",
-]
-
-
-def __getattr__(name: str):
-    """Import what is asked for, so that naming the package costs nothing."""
-    if name not in _NAMES:
-        raise AttributeError(f"module 'avssl.media' has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"avssl.media.{_NAMES[name]}"), name)
+__getattr__, __dir__ = attach(__name__)

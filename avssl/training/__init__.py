@@ -1,49 +1,22 @@
 """How to learn: the training loop, optimisers, schedules, checkpoints and logs."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from avssl.lazy import attach
+
 if TYPE_CHECKING:
-    from avssl.training.errors import Stopped, TrainingError
-    from avssl.training.export import load_encoder
-    from avssl.training.loop import train
-    from avssl.training.optim import LARS, SGD, AdamW, Optim
-    from avssl.training.schedule import Constant, Cosine, OneCycle, Schedule, Step
+    from avssl.training.errors import Stopped as Stopped
+    from avssl.training.errors import TrainingError as TrainingError
+    from avssl.training.export import load_encoder as load_encoder
+    from avssl.training.loop import train as train
+    from avssl.training.optim import LARS as LARS
+    from avssl.training.optim import SGD as SGD
+    from avssl.training.optim import AdamW as AdamW
+    from avssl.training.optim import Optim as Optim
+    from avssl.training.schedule import Constant as Constant
+    from avssl.training.schedule import Cosine as Cosine
+    from avssl.training.schedule import OneCycle as OneCycle
+    from avssl.training.schedule import Schedule as Schedule
+    from avssl.training.schedule import Step as Step
 
-WHERE = {  # public name -> the module that holds it, imported when the name is first used
-    "AdamW": "avssl.training.optim",
-    "Constant": "avssl.training.schedule",
-    "Cosine": "avssl.training.schedule",
-    "LARS": "avssl.training.optim",
-    "OneCycle": "avssl.training.schedule",
-    "Optim": "avssl.training.optim",
-    "SGD": "avssl.training.optim",
-    "Schedule": "avssl.training.schedule",
-    "Step": "avssl.training.schedule",
-    "Stopped": "avssl.training.errors",
-    "TrainingError": "avssl.training.errors",
-    "load_encoder": "avssl.training.export",
-    "train": "avssl.training.loop",
-}
-
-__all__ = [
-    "LARS",
-    "SGD",
-    "AdamW",
-    "Constant",
-    "Cosine",
-    "OneCycle",
-    "Optim",
-    "Schedule",
-    "Step",
-    "Stopped",
-    "TrainingError",
-    "load_encoder",
-    "train",
-]
-
-
-def __getattr__(name: str):
-    if name in WHERE:
-        return getattr(import_module(WHERE[name]), name)
-    raise AttributeError(f"module 'avssl.training' has no attribute {name!r}")
+__getattr__, __dir__ = attach(__name__)

@@ -1,0 +1,49 @@
+"""Public names of a package, each imported when it is first used: importing avssl then takes milliseconds."""
+
+import ast
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+
+def attach(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return ``__getattr__`` and ``__dir__`` for a package, and set its ``__all__``.
+
+    The names are those that its ``__init__.py`` imports under ``if TYPE_CHECKING:``. Type checkers and
+    `avssl.config` read the same lines, so a public name is written once.
+
+    Args:
+        package: its dotted name, ``__name__`` in its ``__init__.py``.
+
+    Examples:
+        >>> import avssl.methods
+        >>> "Jigsaw" in avssl.methods.__all__, avssl.methods.Jigsaw.__module__
+        (True, 'avssl.methods.pretext.jigsaw')
+    """
+    where = table(package)
+
+    def load(name: str) -> Any:
+        if name not in where:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        module, original = where[name]
+        return getattr(import_module(module), original)
+
+    own = vars(sys.modules[package])
+    own["__all__"] = sorted({*own.get("__all__", ()), *where})
+    return load, lambda: sorted({*own, *where})
+
+
+def table(package: str) -> dict[str, tuple[str, str]]:
+    """Return each lazy name of a package with the module that holds it and its name there."""
+    spec = getattr(sys.modules.get(package), "__spec__", None) or find_spec(package)
+    source: str = spec.loader.get_source(package)  # works out of archives too
+    return {
+        alias.asname or alias.name: (str(line.module), alias.name)
+        for block in ast.parse(source).body
+        if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING"
+        for line in block.body
+        if isinstance(line, ast.ImportFrom)
+        for alias in line.names
+    }
