@@ -1,6 +1,19 @@
-"""What all tests share: a cache of their own, and no test of TorchCodec where it cannot find FFmpeg's libraries."""
+"""What all tests share: one thread a process, a cache of their own, TorchCodec where it finds FFmpeg."""
+
+import os
 
 import pytest
+
+# Read before torch is imported, here and in child processes. Two processes share the machine; sums have one order.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Let torch compute on one thread, also where it was loaded before."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session", autouse=True)
