@@ -10,12 +10,20 @@ if TYPE_CHECKING:
     from avssl.nets.heads import LinearHead as LinearHead
     from avssl.nets.heads import MLPHead as MLPHead
     from avssl.nets.heads import RelationHead as RelationHead
+    from avssl.nets.kmeans import KMeans as KMeans
+    from avssl.nets.kmeans import fit_kmeans as fit_kmeans
+    from avssl.nets.kmeans import nearest as nearest
+    from avssl.nets.memory import Bank as Bank
+    from avssl.nets.memory import Queue as Queue
+    from avssl.nets.projectors import named_projector as named_projector
+    from avssl.nets.projectors import projector as projector
     from avssl.nets.small import SmallNet as SmallNet
     from avssl.nets.small_clips import SmallClips as SmallClips
     from avssl.nets.sound import LogMel as LogMel
     from avssl.nets.sound import SoundEncoder as SoundEncoder
     from avssl.nets.spectrogram import Spectrogram as Spectrogram
     from avssl.nets.spectrogram import SpectrogramSpec as SpectrogramSpec
+    from avssl.nets.teacher import Teacher as Teacher
     from avssl.nets.torchvision import VGG16 as VGG16
     from avssl.nets.torchvision import AlexNet as AlexNet
     from avssl.nets.torchvision import ResNet as ResNet
@@ -24,6 +32,7 @@ if TYPE_CHECKING:
     from avssl.nets.towers import SmallVision as SmallVision
     from avssl.nets.towers import SoundTower as SoundTower
     from avssl.nets.towers import VisionTower as VisionTower
+    from avssl.nets.whitening import Whitening as Whitening
     from avssl.transforms.spectrogram_mask import SpectrogramMask as SpectrogramMask
 
 __getattr__, __dir__ = attach(__name__)

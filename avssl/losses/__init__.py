@@ -1,0 +1,30 @@
+"""Losses as pure functions of tensors: no state, no chance, no process group; usable in any PyTorch code."""
+
+from typing import TYPE_CHECKING
+
+from avssl.lazy import attach
+
+if TYPE_CHECKING:
+    from avssl.losses.assignment import drawn_sizes as drawn_sizes
+    from avssl.losses.assignment import sinkhorn as sinkhorn
+    from avssl.losses.assignment import transport as transport
+    from avssl.losses.contrastive import accuracy as accuracy
+    from avssl.losses.contrastive import contrast as contrast
+    from avssl.losses.contrastive import halfway as halfway
+    from avssl.losses.contrastive import info_nce as info_nce
+    from avssl.losses.contrastive import nt_xent as nt_xent
+    from avssl.losses.contrastive import similarities as similarities
+    from avssl.losses.contrastive import symmetric_contrast as symmetric_contrast
+    from avssl.losses.noise import contrast_with_bank as contrast_with_bank
+    from avssl.losses.noise import estimate_log_constant as estimate_log_constant
+    from avssl.losses.noise import noise_contrast as noise_contrast
+    from avssl.losses.redundancy import barlow_twins as barlow_twins
+    from avssl.losses.redundancy import covariance as covariance
+    from avssl.losses.redundancy import cross_correlation as cross_correlation
+    from avssl.losses.redundancy import variance as variance
+    from avssl.losses.redundancy import vicreg as vicreg
+    from avssl.losses.regression import byol as byol
+    from avssl.losses.regression import negative_cosine as negative_cosine
+    from avssl.losses.verification import pair_verification as pair_verification
+
+__getattr__, __dir__ = attach(__name__)

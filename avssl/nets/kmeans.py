@@ -1,0 +1,167 @@
+"""K-means: Lloyd's algorithm, exact, in blocks, on any device and over any number of processes.
+
+Lloyd, "Least squares quantization in PCM", 1982; k-means++: Arthur and Vassilvitskii, SODA 2007. Clusters that lose all
+their rows split the largest one, as in FAISS and DeepCluster (Caron et al., ECCV 2018, section 3.2,
+https://arxiv.org/abs/1807.05520).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from avssl.nets.kmeans_start import starting
+from avssl.nets.row_blocks import Reduce, Rows, Table, alone, exact
+
+APART = 1 / 1024  # share of each coordinate by which the halves of a split cluster are moved apart
+
+
+@dataclass(frozen=True, eq=False)
+class KMeans:
+    """What k-means found.
+
+    Args:
+        centres: ``(clusters, dim)``.
+        labels: the nearest centre of each row of this process, int64 ``(N,)``.
+        sizes: rows of each cluster in all processes, int64 ``(clusters,)``; 0 where nothing is nearest.
+        objective: sum of squared distances of all rows to their nearest centre, before each update and at the end.
+    """
+
+    centres: Tensor
+    labels: Tensor
+    sizes: Tensor
+    objective: list[float]
+
+
+@torch.no_grad()
+def fit_kmeans(
+    rows: Rows,
+    clusters: int,
+    rounds: int = 25,
+    start: Literal["random", "k-means++"] | Tensor = "random",
+    seed: int = 0,
+    spherical: bool = False,
+    block: int = 8192,
+    index: Tensor | None = None,
+    reduce: Reduce | None = None,
+    device: torch.device | str | None = None,
+) -> KMeans:
+    """Find centres and the nearest one of each row. No table of all rows by all clusters is ever made.
+
+    An empty cluster takes half of the largest one, the first of equals: both centres are moved apart by 1/1024 of each
+    coordinate, in turn up and down. On one device the result depends on the arguments alone; sums are float64, so
+    blocks and processes change it by rounding only.
+
+    Args:
+        rows: ``(N, dim)``: a tensor, an array (memory-mapped or not), or a function that returns blocks in order, asked
+            anew for each pass.
+        clusters: how many; no more than there are rows.
+        rounds: updates of the centres, at most; fewer once they stand still.
+        start: ``"random"``: rows drawn by chance; ``"k-means++"``: rows far from each other, among at most 64 a cluster
+            that are drawn by chance; or centres, ``(clusters, dim)``.
+        seed: of the start.
+        spherical: rows and centres are of length 1.
+        block: rows compared with all centres at a time.
+        index: the number of each row among those of all processes, int64 ``(N,)``; needed with ``reduce``, since the
+            start is drawn by these numbers.
+        reduce: sum over processes; None for one process. Each process hands in its own rows.
+        device: where to compute; None where the rows are.
+
+    Raises:
+        ValueError: if there are fewer rows than clusters, values that are not finite, or a setting cannot be.
+
+    Examples:
+        >>> found = fit_kmeans(torch.tensor([[0.0], [1.0], [10.0], [11.0]]), clusters=2)
+        >>> found.centres.sort(0).values.flatten().tolist(), found.objective[-1]
+        ([0.5, 10.5], 1.0)
+    """
+    if clusters < 1 or rounds < 0:
+        raise ValueError(f"needs clusters >= 1 and rounds >= 0; got {clusters} and {rounds}")
+    if reduce is not None and index is None:
+        raise ValueError("with several processes k-means needs index: the number of each row among those of all")
+    table, reduce = Table(rows, block, device, spherical), reduce or alone
+    if not isinstance(start, Tensor):
+        start = starting(table, clusters, start, seed, index, reduce)
+    centres = start.to(table.device, table.dtype)
+    if centres.shape != (clusters, table.dim):
+        raise ValueError(f"start must be centres ({clusters}, {table.dim}); got {tuple(centres.shape)}")
+    centres, objective = unit(centres, spherical), []
+    for _ in range(rounds):
+        sums, sizes, value, _ = one_pass(table, centres, reduce)
+        objective.append(value)
+        moved = torch.where(sizes[:, None] > 0, sums / sizes.clamp(min=1)[:, None], centres.to(sums)).to(centres)
+        moved = unit(split_empty(moved, sizes), spherical)
+        still = reduce((moved != centres).any().to(torch.int64))  # summed, so that all processes stop in one round
+        centres = moved
+        if not still:
+            break
+    _, sizes, value, labels = one_pass(table, centres, reduce)
+    return KMeans(centres, labels, sizes, [*objective, value])
+
+
+@torch.no_grad()
+def nearest(rows: Rows, centres: Tensor, spherical: bool = False, block: int = 8192) -> tuple[Tensor, Tensor]:
+    """Return the nearest centre of each row, int64 ``(N,)``, and the squared distance to it, ``(N,)``.
+
+    Args:
+        rows: as for `fit_kmeans`; computed where the centres are.
+        centres: ``(clusters, dim)``.
+        spherical: rows are taken at length 1.
+        block: rows compared with all centres at a time.
+    """
+    table = Table(rows, block, centres.device, spherical)
+    if centres.ndim != 2 or centres.shape[1] != table.dim:
+        raise ValueError(
+            f"rows of {table.dim} numbers need centres (clusters, {table.dim}); got {tuple(centres.shape)}"
+        )
+    centres = unit(centres.to(table.dtype), spherical)
+    found = [nearest_of(part, centres) for part in table] or [nearest_of(centres[:0], centres)]
+    return torch.cat([labels for labels, _ in found]), torch.cat([distances for _, distances in found])
+
+
+def unit(rows: Tensor, asked: bool) -> Tensor:
+    return F.normalize(rows, dim=1) if asked else rows
+
+
+def nearest_of(part: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the nearest centre of each row of a block, and the squared distance to it."""
+    middle = centres.mean(0)  # or digits are lost where rows lie far from 0
+    others = centres - middle
+    with torch.autocast(part.device.type, enabled=False):
+        table = torch.addmm(others.square().sum(1), part - middle, others.T, alpha=-2)
+    labels = table.argmin(1)
+    return labels, (part - centres[labels]).square().sum(1)
+
+
+def one_pass(table: Table, centres: Tensor, reduce: Reduce) -> tuple[Tensor, Tensor, float, Tensor]:
+    """Return sums and numbers of the rows of each cluster and the objective, of all processes, and own labels."""
+    wide = exact(centres.device)
+    sums = torch.zeros(centres.shape, dtype=wide, device=centres.device)
+    sizes = torch.zeros(len(centres), dtype=torch.int64, device=centres.device)
+    value, found = torch.zeros((), dtype=wide, device=centres.device), [torch.zeros_like(sizes[:0])]
+    for part in table:
+        labels, distances = nearest_of(part, centres)
+        sums += torch.zeros_like(centres).index_add_(0, labels, part)
+        sizes += torch.bincount(labels, minlength=len(centres))
+        value += distances.sum(dtype=wide)
+        found.append(labels)
+    sums, sizes, objective = reduce(sums), reduce(sizes), float(reduce(value))
+    if not objective < float("inf"):
+        raise ValueError("rows hold values that are not finite, and have no nearest centre")
+    return sums, sizes, objective, torch.cat(found)
+
+
+def split_empty(centres: Tensor, sizes: Tensor) -> Tensor:
+    """Return centres where each empty cluster takes half of the largest one."""
+    centres, left = centres.clone(), sizes.to(exact(sizes.device))
+    apart = torch.full_like(centres[0], APART)
+    apart[1::2] *= -1
+    for empty in (sizes == 0).nonzero().flatten().tolist():
+        largest = int(left.argmax())
+        if left[largest] <= 1:  # nothing to share: fewer rows than clusters
+            break
+        left[largest] = left[empty] = left[largest] / 2
+        centres[empty], centres[largest] = centres[largest] * (1 + apart), centres[largest] * (1 - apart)
+    return centres

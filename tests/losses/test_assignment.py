@@ -1,0 +1,115 @@
+"""Optimal transport: by hand, against slow writings, over two processes, and at temperatures that overflow."""
+
+import math
+
+import pytest
+import torch
+from scipy.optimize import linear_sum_assignment
+
+from avssl.losses import drawn_sizes, sinkhorn, transport
+from avssl.methods.sound.transport import shares
+from avssl.methods.sound.transport import transport as old_transport
+from avssl.transforms import Draws
+
+
+def scores(count=12, clusters=4, seed=0, dtype=torch.float64):
+    return torch.randn(count, clusters, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def slow_sinkhorn(table, epsilon, rounds, sizes):
+    plan = [[math.exp(value / epsilon) for value in row] for row in table.tolist()]
+    count, clusters = len(plan), len(plan[0])
+    for _ in range(rounds):
+        for cluster in range(clusters):
+            total = sum(row[cluster] for row in plan)
+            for row in plan:
+                row[cluster] *= sizes[cluster] * count / total
+        plan = [[value / sum(row) for value in row] for row in plan]
+    return torch.tensor(plan, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_codes_equal_a_slow_writing(rounds):
+    table, sizes = scores(), [0.1, 0.2, 0.3, 0.4]
+    found = sinkhorn(table, 0.5, rounds, torch.tensor(sizes))
+    torch.testing.assert_close(found, slow_sinkhorn(table, 0.5, rounds, sizes), rtol=1e-6, atol=1e-9)
+    even = sinkhorn(table, 0.5, rounds)
+    torch.testing.assert_close(even, slow_sinkhorn(table, 0.5, rounds, [0.25] * 4), rtol=1e-6, atol=1e-9)
+
+
+def test_every_row_sums_to_one_and_clusters_get_their_sizes():
+    table = scores(200, 10)
+    assert torch.allclose(sinkhorn(table, 0.05, 1).sum(1), torch.ones(200, dtype=torch.float64), atol=1e-12)
+    assert torch.allclose(sinkhorn(table, 0.2, 300).sum(0), torch.full((10,), 20, dtype=torch.float64), rtol=1e-3)
+
+
+def test_equal_scores_give_even_codes_and_constants_a_row_change_nothing():
+    assert torch.allclose(sinkhorn(torch.full((6, 3), 0.7)), torch.full((6, 3), 1 / 3))
+    table = scores()
+    shifted = table + torch.arange(12.0, dtype=torch.float64)[:, None]
+    assert torch.allclose(sinkhorn(shifted, 0.3, 500), sinkhorn(table, 0.3, 500), atol=1e-6)
+    order = torch.tensor([2, 0, 3, 1])
+    assert torch.allclose(sinkhorn(table[:, order]), sinkhorn(table)[:, order])
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_the_sharpest_temperature_gives_whole_decisions_and_no_overflow(dtype):
+    table = scores(6, 6).clamp(-1, 1)
+    table = (table + 2 * torch.eye(6)[[3, 1, 5, 0, 2, 4]]).to(dtype)
+    codes = sinkhorn(table, epsilon=1e-3, rounds=50)
+    assert codes.isfinite().all() and codes.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
+    assert codes.argmax(1).tolist() == linear_sum_assignment(table.double().numpy(), maximize=True)[1].tolist()
+    assert transport(table, torch.full((6,), 1 / 6), sharpness=1e4).isfinite().all()
+
+
+def test_a_cluster_of_no_size_gets_nothing():
+    sizes = torch.tensor([0.5, 0.0, 0.5, 0.0])
+    for plan in (sinkhorn(scores(), 0.5, 5, sizes), transport(scores(), sizes)):
+        assert plan.isfinite().all() and plan[:, 1].sum() == plan[:, 3].sum() == 0
+        assert plan.sum(0)[0].item() == pytest.approx(plan.sum().item() / 2, rel=0.1)
+
+
+def test_transport_has_the_numbers_it_had():
+    for seed, sharpness in ((0, 3.0), (1, 20.0), (2, 200.0)):
+        likely, sizes = scores(30, 5, seed).log_softmax(1), torch.tensor([0.1, 0.1, 0.2, 0.25, 0.35])
+        assert torch.equal(transport(likely, sizes, sharpness), old_transport(likely, sizes, sharpness))
+        found = transport(likely.float(), sizes, sharpness, 500, 1e-6)
+        assert torch.equal(found, old_transport(likely.float(), sizes, sharpness, 500, 1e-6))
+
+
+def test_rows_weigh_what_they_are_given():
+    weights, sizes = torch.tensor([1.0, 2, 3, 4, 5]) / 15, torch.tensor([0.3, 0.7])
+    plan = transport(scores(5, 2).log_softmax(1), sizes, 3.0, 500, 1e-8, weights)
+    assert torch.allclose(plan.sum(1), weights.double()) and torch.allclose(plan.sum(0), sizes.double(), rtol=1e-6)
+    twice = torch.tensor([0, 1, 1])  # a row of twice the weight is two rows
+    likely = scores(2, 2).log_softmax(1)
+    single = transport(likely, sizes, 3.0, 500, 1e-8, torch.tensor([1.0, 2.0]) / 3)
+    double = transport(likely[twice], sizes, 3.0, 500, 1e-8)
+    assert torch.allclose(single, torch.stack([double[0], double[1] + double[2]]), atol=1e-8)
+
+
+def test_drawn_sizes_are_those_of_selavi():
+    key = torch.tensor([[3]])
+    normal = torch.special.ndtri(Draws(key).uniform(40, low=1e-6)[0].double())
+    assert torch.equal(drawn_sizes(normal, 0.1), shares(40, 0.1, key))
+
+
+def test_codes_carry_no_gradient():
+    table = scores().requires_grad_()
+    assert not sinkhorn(table).requires_grad and not transport(table, torch.full((4,), 0.25)).requires_grad
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: sinkhorn(torch.zeros(0, 3)), r"at least one row and one cluster, \(rows, clusters\); got \(0, 3\)"),
+        (lambda: sinkhorn(torch.zeros(3, 0)), r"got \(3, 0\)"),
+        (lambda: transport(torch.zeros(0, 3), torch.full((3,), 1 / 3)), r"got \(0, 3\)"),
+        (lambda: sinkhorn(scores(), epsilon=0), "epsilon > 0 and rounds >= 1; got 0 and 3"),
+        (lambda: sinkhorn(scores(), sizes=torch.ones(4)), "shares of 4 clusters that sum to 1.*sum 4"),
+        (lambda: transport(scores(), torch.tensor([0.5, 0.5])), r"shares of 4 clusters.*shape \(2,\)"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -1,0 +1,9 @@
+"""Lets the tests of this folder import what tests share."""
+
+import sys
+from pathlib import Path
+
+TESTS = str(Path(__file__).parents[1])
+
+if TESTS not in sys.path:
+    sys.path.insert(0, TESTS)  # for two_processes
