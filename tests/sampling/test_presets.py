@@ -13,11 +13,26 @@ from avssl.sampling import Timeline, presets, rng_for
 from avssl.sampling.presets.float32 import linspace, whole_linspace
 
 LENGTHS = [1, 2, 3, 7, 8, 15, 16, 17, 31, 32, 33, 50, 63, 64, 65, 100, 164, 250, 301]
-RATES = [15, 24000 / 1001, 25, 30000 / 1001, 30, 50, 60]
+EVERY = range(1, 302)
+RATES = [Fraction(rate) for rate in (15, "24000/1001", 25, "30000/1001", 30, 50, "60000/1001", 60)]
 
 
 def film(frames, rate=25):
     return Timeline.constant(frames=frames, rate=rate)
+
+
+class Extreme:
+    """A generator that always draws the least number, or always the greatest."""
+
+    def __init__(self, greatest):
+        self.greatest = greatest
+
+    def integers(self, low, high=None, size=None):
+        low, high = (0, low) if high is None else (low, high)
+        return np.full(() if size is None else size, high - 1 if self.greatest else low)
+
+    def uniform(self, low, high, size):
+        return np.full(size, np.nextafter(high, low) if self.greatest and high > low else low)
 
 
 def drawn(sampler, timeline, times=1500):
@@ -47,7 +62,7 @@ def test_whole_linspace_is_pytorchs(end, steps):
 
 
 def slowfast(frames, fps, clip, clips, length, rate, target, offset):
-    size = max(1.0, length * rate * fps / target)
+    size = max(1.0, rate * length / target * float(fps))
     delta = max(frames - size, 0)
     if not offset:
         start = delta * clip / clips
@@ -72,6 +87,22 @@ def test_slowfast_test_clips(length, rate, clips, offset):
             assert found.valid.tolist() == [valid for _, valid in expected], (frames, fps)
 
 
+@settings(max_examples=300, deadline=None)
+@given(
+    frames=st.integers(1, 2000),
+    fps=st.sampled_from(RATES),
+    length=st.integers(1, 40),
+    rate=st.integers(1, 16),
+    target=st.sampled_from(RATES).map(float),
+    clips=st.integers(1, 12),
+    offset=st.booleans(),
+)
+def test_slowfast_test_clips_at_any_rate_and_target(frames, fps, length, rate, target, clips, offset):
+    sampler = presets.SlowFastTest(frames=length, rate=rate, target_fps=target, count=clips, offset=offset)
+    expected = [slowfast(frames, fps, clip, clips, length, rate, target, offset)[0] for clip in range(clips)]
+    assert sampler(film(frames, fps)).index.tolist() == expected
+
+
 def test_slowfast_training_clips_start_uniformly_between_frames_too(fits):
     starts = presets.SlowFastTrain(frames=8, rate=2, count=6000)(film(20, 30), rng_for(0, 0, 0)).index
     fits(np.bincount(starts[:, 0], minlength=5), [1, 1, 1, 1, 0])
@@ -93,13 +124,25 @@ def tsn_frames(start, length, frames):
     return found
 
 
-@pytest.mark.parametrize(("segments", "length"), [(3, 1), (25, 1), (7, 5), (8, 6)])
-def test_tsn_test_snippets(segments, length):
-    for frames in LENGTHS:
+SNIPPETS = pytest.mark.parametrize(("segments", "length"), [(3, 1), (25, 1), (7, 5), (8, 6)])
+
+
+@SNIPPETS
+def test_tsn_test_snippets_are_spread_over_short_recordings_too(segments, length):
+    for frames in EVERY:
+        tick = (frames - length + 1) / segments
+        starts = [max(0, int(tick / 2 + tick * k)) for k in range(segments)]  # below 0 the released code finds no file
+        found = presets.TSNTest(segments=segments, frames=length)(film(frames))
+        assert found.index.tolist() == [tsn_frames(start, length, frames) for start in starts], frames
+
+
+@SNIPPETS
+def test_tsn_validation_snippets_of_short_recordings_start_with_them(segments, length):
+    for frames in EVERY:
         tick = (frames - length + 1) / segments
         enough = frames > segments + length - 1
         starts = [int(tick / 2 + tick * k) if enough else 0 for k in range(segments)]
-        found = presets.TSNTest(segments=segments, frames=length)(film(frames))
+        found = presets.TSNValidation(segments=segments, frames=length)(film(frames))
         assert found.index.tolist() == [tsn_frames(start, length, frames) for start in starts], frames
 
 
@@ -107,6 +150,19 @@ def test_tsn_training_snippets_start_uniformly_within_segments_of_whole_frames(f
     index = drawn(presets.TSNTrain(segments=3, frames=2), film(12))
     for segment in range(3):  # 11 starts make segments of 3; 9 and 10 are never drawn
         fits(np.bincount(index[:, segment, 0], minlength=12), [float(start // 3 == segment) for start in range(12)])
+
+
+@SNIPPETS
+@pytest.mark.parametrize("greatest", [False, True])
+def test_tsn_training_snippets_at_both_ends_of_chance(segments, length, greatest):
+    for frames in EVERY:
+        duration = (frames - length + 1) // segments
+        if duration > 0:
+            starts = [k * duration + (duration - 1) * greatest for k in range(segments)]
+        else:
+            starts = [max(0, frames - length) * greatest * (frames > segments)] * segments
+        found = presets.TSNTrain(segments=segments, frames=length)(film(frames), Extreme(greatest))
+        assert found.index.tolist() == [tsn_frames(start, length, frames) for start in starts], frames
 
 
 def test_tsn_training_snippets_of_short_recordings():
@@ -131,7 +187,7 @@ def out_of_bound(rows, frames, option):
 @pytest.mark.parametrize(("length", "interval", "clips"), [(1, 1, 8), (1, 1, 25), (32, 2, 10), (8, 8, 3), (16, 4, 1)])
 def test_mmaction_test_clips(length, interval, clips, option):
     sampler = presets.MMActionTest(clip_len=length, frame_interval=interval, num_clips=clips, out_of_bound_opt=option)
-    for frames in LENGTHS:
+    for frames in EVERY:
         room = max(frames - ((length - 1) * interval + 1), 0)
         if length == 1:
             offsets = [int(k * (frames / clips) + frames / clips / 2) for k in range(clips)]
@@ -145,12 +201,36 @@ def test_mmaction_test_clips(length, interval, clips, option):
         assert found.valid.tolist() == [[index < frames for index in row] for row in rows]
 
 
+@pytest.mark.parametrize("greatest", [False, True])
+@pytest.mark.parametrize("tail", [False, True])
+@pytest.mark.parametrize(("length", "interval", "clips"), [(1, 1, 8), (32, 2, 1), (8, 8, 3), (4, 2, 5)])
+def test_mmaction_training_clips_at_both_ends_of_chance(length, interval, clips, tail, greatest):
+    sampler = presets.MMActionTrain(
+        clip_len=length, frame_interval=interval, num_clips=clips, keep_tail_frames=tail, out_of_bound_opt="repeat_last"
+    )
+    for frames in EVERY:
+        starts = frames - length * interval + 1
+        if tail:
+            part = max(0, starts) / clips
+            most = np.nextafter(part, 0) if greatest and part else 0
+            offsets = [int(k * part + most) for k in range(clips)]
+        elif starts // clips > 0:
+            offsets = [k * (starts // clips) + (starts // clips - 1) * greatest for k in range(clips)]
+        elif frames > max(clips, length * interval):
+            offsets = [(starts - 1) * greatest] * clips
+        else:
+            offsets = [int(np.around(k * (starts / clips))) if starts >= 0 else 0 for k in range(clips)]
+        rows = [[offset + step * interval for step in range(length)] for offset in offsets]
+        found = sampler(film(frames), Extreme(greatest))
+        assert found.index.tolist() == out_of_bound(rows, frames, "repeat_last"), frames
+
+
 @pytest.mark.parametrize("option", ["loop", "repeat_last"])
 def test_mmaction_dense_test_clips(option):
     sampler = presets.MMActionDenseTest(
         clip_len=4, frame_interval=3, num_clips=3, sample_range=32, num_sample_positions=5, out_of_bound_opt=option
     )
-    for frames in LENGTHS:
+    for frames in EVERY:
         windows = max(1, 1 + frames - 32)
         starts = [int(start) for start in np.linspace(0, windows - 1, 5)]
         offsets = [(start + clip * (32 // 3)) % frames for start in starts for clip in range(3)]
@@ -188,7 +268,7 @@ def test_mmaction_training_clips_of_recordings_that_hardly_hold_one():
 
 
 def test_mmaction_uniform_frames():
-    for frames in LENGTHS:
+    for frames in EVERY:
         for length, clips in ((8, 1), (16, 3)):
             size = (frames - 1) / length
             rows = [
@@ -216,14 +296,14 @@ def videomae(start, frames, length, stride):
     return found
 
 
-@pytest.mark.parametrize(("length", "stride"), [(16, 4), (8, 2), (4, 1)])
-def test_videomae_clips(length, stride):
+@pytest.mark.parametrize("greatest", [False, True])
+@pytest.mark.parametrize(("length", "stride"), [(16, 4), (8, 2), (4, 1), (16, 2)])
+def test_videomae_clips_at_both_ends_of_chance(length, stride, greatest):
     sampler = presets.VideoMAEPretrain(frames=length, stride=stride)
-    for frames in LENGTHS:
-        starts = range(max(1, frames - length * stride + 1))
-        allowed = {tuple(videomae(start, frames, length, stride)) for start in starts}
-        found = {tuple(row) for row in drawn(sampler, film(frames), 30)[:, 0].tolist()}
-        assert found <= allowed, frames
+    for frames in EVERY:
+        start = max(0, frames - length * stride) * greatest
+        found = sampler(film(frames), Extreme(greatest)).index[0].tolist()
+        assert found == videomae(start, frames, length, stride), frames
 
 
 def test_videomae_starts_are_uniform_and_leave_out_the_last(fits):
@@ -231,73 +311,22 @@ def test_videomae_starts_are_uniform_and_leave_out_the_last(fits):
     fits(np.bincount(index[:, 0, 0], minlength=20), [1] * 9 + [0] * 11)
 
 
-# ---- PyTorchVideo --------------------------------------------------------------------------------------------------
+# ---- TorchCodec; beside the library itself in test_torchcodec.py -----------------------------------------------------
 
 
-def shown(start, duration, frames, fps, kept):
-    """Frames with ``start <= time < start + duration``, then ``UniformTemporalSubsample``."""
-    within = [frame for frame in range(frames) if start <= Fraction(frame) / fps < start + duration]
-    places = torch.clamp(torch.linspace(0, len(within) - 1, kept), 0, len(within) - 1).long().tolist()
-    return [within[place] for place in places]
-
-
-def uniform_starts(duration, stride, end, backpad):
-    """``UniformClipSampler`` called until it says that the clip is the last."""
-
-    def bounds(last_end):
-        start = max(last_end - max(0, duration - stride), 0)
-        if backpad:
-            start = max(0, start - max(0, start + duration - end))
-        return start, start + duration
-
-    starts, last_end = [], Fraction(0)
-    while True:
-        start, last_end = bounds(last_end)
-        starts.append(start)
-        following = bounds(last_end)[1]
-        if abs(following - last_end) < 1e-6 if backpad else following > end:
-            return starts
-
-
-@pytest.mark.parametrize("backpad", [False, True])
-@pytest.mark.parametrize("stride", [None, Fraction(1, 2), Fraction(1, 5)])
-def test_pytorchvideo_uniform_clips(stride, backpad):
-    for duration in (Fraction(1), Fraction(1, 2), Fraction(4, 5)):
-        if stride is not None and stride > duration:
-            continue
-        sampler = presets.PyTorchVideoUniform(clip_duration=duration, frames=8, stride=stride, backpad_last=backpad)
-        for frames in (5, 20, 25, 39, 50, 64, 101):
-            for fps in (Fraction(20), Fraction(25), Fraction(30)):
-                timeline = Timeline(times=np.arange(frames) / float(fps), end=float(frames / fps))
-                starts = uniform_starts(duration, stride or duration, frames / fps, backpad)
-                expected = [shown(start, duration, frames, fps, 8) for start in starts]
-                assert sampler(timeline).index.tolist() == expected, (duration, frames, fps)
-
-
-def test_pytorchvideos_own_example_of_a_clip_padded_backwards():
-    sampler = presets.PyTorchVideoUniform(
-        clip_duration=Fraction(32, 30), stride=Fraction(16, 30), frames=32, backpad_last=True
+@pytest.mark.parametrize("policy", ["repeat_last", "wrap"])
+@pytest.mark.parametrize(("clips", "length", "step"), [(1, 1, 1), (5, 8, 2), (7, 3, 5), (60, 4, 1), (3, 16, 4)])
+def test_torchcodec_regular_clips(clips, length, step, policy):
+    sampler = presets.TorchCodecRegular(
+        num_clips=clips, num_frames_per_clip=length, num_indices_between_frames=step, policy=policy
     )
-    index = sampler(film(39, 30)).index
-    assert index[:, 0].tolist() == [0, 7]  # its docstring says 8, which would be a frame too late for 39
-    assert index[1].tolist() == list(range(7, 39))
-
-
-def test_pytorchvideo_constant_clips():
-    for count in (1, 3, 10):
-        sampler = presets.PyTorchVideoConstant(clip_duration=Fraction(1, 2), frames=4, clips_per_video=count)
-        for frames in (13, 25, 50, 101):
-            room = max(Fraction(frames, 25) - Fraction(1, 2), Fraction(0))
-            starts = [room * clip / count for clip in range(count)]
-            expected = [shown(start, Fraction(1, 2), frames, Fraction(25), 4) for start in starts]
-            assert sampler(film(frames)).index.tolist() == expected, (count, frames)
-
-
-def test_pytorchvideo_random_clips_start_uniformly_in_time(fits):
-    sampler = presets.PyTorchVideoRandom(clip_duration=0.4, frames=2, num_clips=4000)
-    index = sampler(film(20, 10), rng_for(0, 0, 0)).index  # starts within 0 and 1.6 s; frame 0 shows only at 0
-    fits(np.bincount(index[:, 0], minlength=20), [0] + [1] * 16 + [0] * 3)
-    assert (index[:, 1] - index[:, 0] == 3).all()
+    for frames in EVERY:
+        behind = max(frames - (length - 1) * step, 1)
+        rows = []
+        for start in torch.linspace(0, behind - 1, clips, dtype=torch.int).tolist():
+            have = list(range(start, min(start + (length - 1) * step + 1, frames), step))
+            rows.append([have[k % len(have) if policy == "wrap" else min(k, len(have) - 1)] for k in range(length)])
+        assert sampler(film(frames)).index.tolist() == rows, frames
 
 
 # ---- all -----------------------------------------------------------------------------------------------------------
@@ -315,7 +344,13 @@ def test_pytorchvideo_random_clips_start_uniformly_in_time(fits):
         (lambda: presets.TorchCodecRegular(num_clips=0), "num_clips must be"),
         (lambda: presets.TorchCodecRegular(policy="last"), "one of repeat_last, wrap, error"),
         (lambda: presets.PyTorchVideoUniform(clip_duration=0, frames=4), "clip_duration must be above 0 seconds"),
-        (lambda: presets.PyTorchVideoUniform(clip_duration=1, frames=4, stride=2), "at most clip_duration; got 2"),
+        (lambda: presets.PyTorchVideoUniform(clip_duration=1, frames=4, stride=0), "stride must be above 0 seconds"),
+        (lambda: presets.PyTorchVideoRandom(clip_duration=math.nan, frames=4), "clip_duration must be above 0 seconds"),
+        (
+            lambda: presets.PyTorchVideoConstant(clip_duration=math.inf, frames=4),
+            "clip_duration must be above 0 seconds",
+        ),
+        (lambda: presets.TSNValidation(segments=0), "segments must be"),
     ],
 )
 def test_presets_check_themselves_at_construction(make, message):

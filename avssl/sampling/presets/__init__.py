@@ -16,7 +16,7 @@ from avssl.sampling.presets.mmaction import (
 from avssl.sampling.presets.pytorchvideo import PyTorchVideoConstant, PyTorchVideoRandom, PyTorchVideoUniform
 from avssl.sampling.presets.slowfast import SlowFastTest, SlowFastTrain
 from avssl.sampling.presets.torchcodec import TorchCodecRandom, TorchCodecRegular
-from avssl.sampling.presets.tsn import TSNTest, TSNTrain
+from avssl.sampling.presets.tsn import TSNTest, TSNTrain, TSNValidation
 from avssl.sampling.presets.videomae import VideoMAEPretrain
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "SlowFastTrain",
     "TSNTest",
     "TSNTrain",
+    "TSNValidation",
     "TorchCodecRandom",
     "TorchCodecRegular",
     "VideoMAEPretrain",

@@ -76,7 +76,7 @@ class SlowFastTest(Sampler):
 def clip_size(timeline: Timeline, sampler: SlowFastTrain | SlowFastTest) -> float:
     """Return the frames of the recording that a clip covers; not a whole number in general."""
     own_rate = round(timeline.rate, 9)  # frames / (frames / 30) may miss 30 by a bit
-    return max(1.0, sampler.frames * sampler.rate * own_rate / sampler.target_fps)
+    return max(1.0, sampler.rate * sampler.frames / sampler.target_fps * own_rate)  # in the library's order
 
 
 def clips_at(timeline: Timeline, starts: Sequence[float], sampler: SlowFastTrain | SlowFastTest) -> Clips:

@@ -45,7 +45,9 @@ class TSNTrain(Sampler):
 
 @dataclass(frozen=True, kw_only=True)
 class TSNTest(Sampler):
-    """The snippet in the middle of each segment (``_get_val_indices``).
+    """The snippet in the middle of each segment (``_get_test_indices``), however short the recording is.
+
+    Starts before the recording, of one shorter than a snippet, are its first frame (the released code fails there).
 
     Args:
         segments: ``num_segments``.
@@ -59,11 +61,32 @@ class TSNTest(Sampler):
         _check(self)
 
     def __call__(self, timeline: Timeline, rng: np.random.Generator | None = None) -> Clips:
-        starts = np.zeros(self.segments, dtype=np.int64)
-        if len(timeline) > self.segments + self.frames - 1:
-            tick = (len(timeline) - self.frames + 1) / self.segments
-            starts = (tick / 2 + tick * np.arange(self.segments)).astype(np.int64)
-        return _snippets(timeline, starts, self)
+        return _snippets(timeline, _middles(timeline, self), self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TSNValidation(Sampler):
+    """The same while training goes on (``_get_val_indices``): with no more starts than segments, all are the first.
+
+    Args:
+        segments: ``num_segments``.
+        frames: ``new_length``, frames a snippet.
+    """
+
+    segments: int = 3
+    frames: int = 1
+
+    def __post_init__(self):
+        _check(self)
+
+    def __call__(self, timeline: Timeline, rng: np.random.Generator | None = None) -> Clips:
+        enough = len(timeline) - self.frames + 1 > self.segments
+        return _snippets(timeline, _middles(timeline, self) * enough, self)
+
+
+def _middles(timeline: Timeline, sampler: TSNTest | TSNValidation) -> np.ndarray:
+    tick = (len(timeline) - sampler.frames + 1) / sampler.segments
+    return (tick / 2 + tick * np.arange(sampler.segments)).astype(np.int64).clip(min=0)
 
 
 def _check(sampler: Sampler) -> None:
@@ -71,6 +94,6 @@ def _check(sampler: Sampler) -> None:
     check_count(sampler, "frames")
 
 
-def _snippets(timeline: Timeline, starts: np.ndarray, sampler: TSNTrain | TSNTest) -> Clips:
+def _snippets(timeline: Timeline, starts: np.ndarray, sampler: TSNTrain | TSNTest | TSNValidation) -> Clips:
     positions = starts[:, None] + np.arange(sampler.frames)
     return padded(timeline, positions, time_of(timeline, positions), "last", sampler)
