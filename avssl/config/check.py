@@ -2,19 +2,18 @@
 
 import collections.abc
 import json
-import types
 import typing
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from avssl.config.errors import ConfigError, joined, suggest
+from avssl.config.errors import ConfigError, joined, shortened, suggest
+from avssl.config.overrides import UNIONS, settle, settled
 from avssl.config.signatures import bases, is_abstract, parameters
 from avssl.config.source import Function, StandIn, exports, is_class, locate, resolve
 
 UNRECORDED = "?unrecorded"  # stands where an object built in Python kept no word of an argument
-UNIONS = (typing.Union, types.UnionType)
 
 
 @dataclass
@@ -69,7 +68,8 @@ def fit(value: Any, hint: Any, where: str) -> Any:
     Raises:
         ConfigError: if the setting does not fit the type.
     """
-    if value == UNRECORDED:
+    value = settle(value, hint, where)
+    if isinstance(value, str) and value == UNRECORDED:
         raise ConfigError(f"{where}: was not recorded, for the object was built in Python and keeps no such attribute")
     if not mentions_class(hint):
         return plain(value, hint, where)
@@ -120,9 +120,16 @@ def choose(value: Any, options: tuple[Any, ...], where: str) -> Any:
 def plain(value: Any, hint: Any, where: str) -> Any:
     """Check a value without classes of ours, strictly: text is no number, and true is no number either."""
     adapter = TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True))
+    value = settled(value)
     try:
         return adapter.validate_json(json.dumps(value), strict=True)
+    except (TypeError, RecursionError):
+        raise ConfigError(f"{where}: got {shortened(value)}; should be what YAML can hold") from None
     except ValidationError as error:
+        if error.errors()[0]["type"] == "json_invalid":
+            raise ConfigError(
+                f"{where}: got {shortened(value)}; is no UTF-8 text, give the file another name"
+            ) from None
         if isinstance(value, float) and value.is_integer():
             try:  # 1e4 steps are a whole number of steps
                 return adapter.validate_json(json.dumps(int(value)), strict=True)
@@ -133,7 +140,7 @@ def plain(value: Any, hint: Any, where: str) -> Any:
             option for one in error.errors() for option in one.get("ctx", {}).get("expected", "").split("'")[1::2]
         ]
         hint_at = suggest(value, choices) if isinstance(value, str) else ""
-        raise ConfigError(f"{where}: got {value!r}; {' or '.join(needs)}{hint_at}") from None
+        raise ConfigError(f"{where}: got {shortened(value)}; {' or '.join(needs)}{hint_at}") from None
 
 
 def component(value: Any, base: type[StandIn], where: str) -> Call:
@@ -148,7 +155,8 @@ def component(value: Any, base: type[StandIn], where: str) -> Call:
         if set(known) != {base.node.name}:
             raise ConfigError(f"{joined(where, 'name')}: missing; {base.node.name} is one of {listed(known)}")
         return call(base, settings, where)
-    name = expect(settings.pop("name"), str, "the name of a class", joined(where, "name"))
+    name = settle(settings.pop("name"), str, joined(where, "name"))
+    name = expect(name, str, "the name of a class", joined(where, "name"))
     return call(find(name, base, known, where), settings, where)
 
 
@@ -191,7 +199,7 @@ def find(name: str, base: type[StandIn], known: dict[str, type[StandIn]], where:
 
 def expect(value: Any, kind: type, words: str, where: str) -> Any:
     if not isinstance(value, kind):
-        raise ConfigError(f"{where}: got {value!r}; should be {words}")
+        raise ConfigError(f"{where}: got {shortened(value)}; should be {words}")
     return value
 
 

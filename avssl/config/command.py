@@ -13,7 +13,8 @@ from typing import Any
 from avssl.config.build import build
 from avssl.config.check import plan
 from avssl.config.errors import ConfigError
-from avssl.config.reading import lay, read
+from avssl.config.overrides import lay_as_given
+from avssl.config.reading import read
 from avssl.config.signatures import parameters
 from avssl.config.source import Function, resolve
 
@@ -64,7 +65,7 @@ def main(
             words = plain(words)
         else:
             words = given(words, takes, several=is_sequence(parameters(resolve(module, name))[takes].hint))
-        if words and "=" not in words[0]:
+        if words and ("=" not in words[0] or is_there(words[0])):
             source, words = words[0], words[1:]
         elif default is not None:
             beside = Path(sys.argv[0]).resolve().parent.parent / default  # tools/NAME.py, from any folder
@@ -76,7 +77,7 @@ def main(
         if not source and not words:
             raise ConfigError(f"give a config, such as configs/NAME.yaml, or key=value; see {sys.argv[0]} --help")
         for word in words:
-            lay(settings, word)
+            lay_as_given(settings, word)
         planned = plan(module, name, settings)
         seeded = "seed" in parameters(resolve(module, name))
         result = build(planned, planned.arguments.get("seed", 0) if seeded else None)
@@ -134,21 +135,40 @@ def given(words: Sequence[str], takes: str, several: bool) -> list[str]:
 
     Examples:
         >>> given(["a.mp4", "--out", "b.mp4", "run=runs/mine"], "video", several=False)
-        ['out=b.mp4', 'run=runs/mine', 'video="a.mp4"']
+        ['out=b.mp4', 'run=runs/mine', 'video=a.mp4']
     """
     options, bare, left = [], [], list(words)
     while left:
         word = left.pop(0)
         if word.startswith("--"):
             options += [word] if "=" in word or not left or left[0].startswith("--") else [word, left.pop(0)]
-        elif "=" in word and not Path(word).exists():
+        elif "=" in word and not is_there(word):
             options.append(word)
         else:
             bare.append(word)
     if len(bare) > 1 and not several:
         raise ConfigError(f"{takes}: got {len(bare)} files ({', '.join(bare[:3])}); give one")
-    filled = [f"{takes}={json.dumps(bare if several else bare[0])}"] if bare else []
+    filled = [f"{takes}={quoted(bare) if several else bare[0]}"] if bare else []
     return plain(options) + filled
+
+
+def is_there(word: str) -> bool:
+    """Tell whether a word is the path of something."""
+    try:
+        return Path(word).exists()
+    except (OSError, ValueError):  # longer than a name may be, or with a NUL in it
+        return False
+
+
+def quoted(words: Sequence[str]) -> str:
+    r"""Return words as a list in YAML, each whole, whatever is in it: a name of a file may hold any sign but NUL.
+
+    Examples:
+        >>> quoted(["a #1.mp4", "\x9b.mp4"])
+        '["a #1.mp4", "\\U0000009b.mp4"]'
+    """
+    text = json.dumps(list(words), ensure_ascii=False)
+    return "".join(sign if sign.isprintable() else f"\\U{ord(sign):08x}" for sign in text)
 
 
 def is_sequence(hint: Any) -> bool:

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
+
+LONGEST = 120  # characters of a value in a message
 
 
 class ConfigError(ValueError):
@@ -15,10 +18,23 @@ def suggest(name: str, options: Iterable[str]) -> str:
         >>> suggest("dropot", ["dropout", "encoder"])
         " (did you mean 'dropout'?)"
     """
-    near = get_close_matches(str(name), list(options), 1)
+    near = get_close_matches(str(name)[:LONGEST], list(options), 1)
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def joined(location: str, key: str | int) -> str:
     """Return the dotted path of a key: ``method.encoder.dim``."""
-    return f"{location}.{key}" if location else str(key)
+    word = str(key)
+    word = word if word.isprintable() and len(word) <= LONGEST else shortened(word)
+    return f"{location}.{word}" if location else word
+
+
+def shortened(value: Any) -> str:
+    r"""Return a value as it is shown in a message: in one line, and not longer than anybody reads.
+
+    Examples:
+        >>> shortened("a\nb"), len(shortened("a" * 5000))
+        ("'a\\nb'", 120)
+    """
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 4]} ..."
