@@ -8,6 +8,7 @@ import torch
 
 from avssl.media.base import Deadline, Sound, SoundInfo
 from avssl.media.errors import OpenError
+from avssl.media.headers import is_cover
 from avssl.media.ledger import Unfit
 from avssl.media.listing import ledger_of
 from avssl.media.packets import Packets
@@ -187,7 +188,7 @@ class SoundReader:
         self._on_error: OnError = check_on_error(on_error)
         self._timeout = timeout
         with opened(self._origin) as container:
-            filmed = any("attached_pic" not in str(stream.disposition) for stream in container.streams.video)
+            filmed = any(not is_cover(stream) for stream in container.streams.video)
         if filmed:
             index = scan(self._origin, deadline=self._deadline())
             self._zero = index.info.start
