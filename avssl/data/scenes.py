@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from avssl.data.base import DataError, Dataset, Key, file_state, split_key
@@ -15,7 +14,8 @@ from avssl.data.boxes import Box, read_boxes
 from avssl.data.recordings import is_of, read_rows
 from avssl.data.sources import find_manifest
 from avssl.media.base import Size
-from avssl.media.errors import MediaError
+from avssl.media.errors import DecodeError, MediaError
+from avssl.media.picture_files import named_errors, open_picture
 from avssl.media.pictures import read_picture
 from avssl.media.resize import output_size, resize_area
 
@@ -168,14 +168,15 @@ def read_mask(path: Path, size: tuple[int, int]) -> np.ndarray:
         DataError: if it cannot be read, is painted in colours instead of numbers, or has another size.
     """
     try:
-        with Image.open(path) as image:
+        with open_picture(path, str(path)) as image:
             if image.mode not in ("P", "L"):
                 raise DataError(
                     f"{path}: a mask of mode {image.mode}; classes are the values of a palette PNG or of one of 8 bits"
                 )
-            mask = np.array(image)
-    except OSError as error:
-        raise DataError(f"{path}: the mask cannot be read ({error})") from error
+            with named_errors(str(path), DecodeError):
+                mask = np.array(image)
+    except MediaError as error:
+        raise DataError(f"{path}: the mask cannot be read ({error.message})") from error
     if mask.shape != size:
         raise DataError(f"{path}: the mask is {mask.shape[1]}x{mask.shape[0]}, its picture {size[1]}x{size[0]}")
     return mask

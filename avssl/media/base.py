@@ -188,7 +188,8 @@ class Frames:
 class Sound:
     """Sound of windows: ``data`` float32 ``(windows, channels, samples)``; ``valid`` bool ``(windows, samples)``.
 
-    ``valid`` is False (and the sound zero) where a window leaves the track.
+    ``valid`` is False (and the sound zero) where a window leaves the track, and where a recorded sample is no sound:
+    NaN, infinite, or beyond 1e10.
     """
 
     data: Tensor

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
 from av.container import InputContainer
+from av.filter import Graph
+from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -14,6 +16,7 @@ from avssl.media.base import Coding, SoundInfo, VideoInfo
 from avssl.media.errors import OpenError
 
 _ATTACHED_PICTURE = 1 << 10  # FFmpeg's AV_DISPOSITION_ATTACHED_PIC
+SIDE_DATA_TYPES = 64  # FFmpeg 8 has 33 of a frame
 _MATRICES = {0: "rgb", 1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "ycgco", 9: "bt2020nc"}
 _RANGES = {1: "limited", 2: "full"}
 _TRANSFERS = {1: "bt709", 6: "smpte170m", 8: "linear", 13: "iec61966-2-1", 16: "smpte2084", 18: "arib-std-b67"}
@@ -37,7 +40,7 @@ def choose(container: InputContainer, stream: str | int, name: str) -> VideoStre
     Raises:
         OpenError: if there is none.
     """
-    videos = [each for each in container.streams.video if not _is_cover(each) and each.codec_context is not None]
+    videos = [each for each in container.streams.video if not is_cover(each) and each.codec_context is not None]
     if stream != "best":
         for each in videos:
             if each.index == stream:
@@ -50,14 +53,16 @@ def choose(container: InputContainer, stream: str | int, name: str) -> VideoStre
         if any(each.codec_context is None for each in container.streams.video):
             raise OpenError("FFmpeg does not know the coding of its video stream, or it is damaged", source=name)
         kinds = sorted({"cover picture" if each.type == "video" else each.type for each in container.streams})
-        raise OpenError(f"no video stream, only {', '.join(kinds) or 'nothing'}", source=name)
+        hint = "; its sound can be read as sound (open_sound)" if container.streams.audio else ""
+        raise OpenError(f"no video stream, only {', '.join(kinds) or 'nothing'}{hint}", source=name)
     best = container.streams.best("video")
     if isinstance(best, VideoStream) and best.index in [each.index for each in videos]:
         return best
     return max(videos, key=lambda each: each.codec_context.width * each.codec_context.height)
 
 
-def _is_cover(stream: VideoStream) -> bool:
+def is_cover(stream: VideoStream) -> bool:
+    """Tell whether a video stream is a picture attached to the recording, such as an album's cover."""
     disposition = getattr(stream, "disposition", 0)  # unknown to PyAV 14.0
     return bool(getattr(disposition, "value", disposition) & _ATTACHED_PICTURE)
 
@@ -156,13 +161,41 @@ def seen(info: VideoInfo, frame: VideoFrame) -> VideoInfo:
 
 def _orientation(frame: VideoFrame) -> tuple[int, bool]:
     """Return (anticlockwise quarter turns, mirrored left to right before turning) of the display matrix."""
-    side = frame.side_data.get("DISPLAYMATRIX")
-    if side is None:
+    matrix = display_matrix(frame)
+    if matrix is None:
         return 0, False
-    a, b, _, c, d = np.frombuffer(bytes(side), np.int32)[:5].tolist()
+    a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()
     flipped = a * d - b * c < 0
     if flipped:
         a, b = -a, -b
     if abs(a) >= abs(b):
         return (0 if a >= 0 else 2), flipped
     return (3 if b > 0 else 1), flipped
+
+
+def display_matrix(frame: VideoFrame) -> bytes | None:
+    """Return the matrix that turns a frame for display, nine int32; None where there is none.
+
+    PyAV refuses all of a frame's side data if it does not know the type of one (EXIF, or whatever a newer FFmpeg adds).
+    """
+    try:
+        side = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:
+        side = _with_known_side_data(frame).side_data.get("DISPLAYMATRIX")
+    return None if side is None else bytes(side)
+
+
+def _with_known_side_data(frame: VideoFrame) -> VideoFrame:
+    """Return a frame without the side data whose types PyAV cannot name."""
+    known = {each.value for each in SideDataType}
+    graph = Graph()
+    size = {"width": frame.width, "height": frame.height, "format": frame.format}
+    last = graph.add_buffer(**size, time_base=frame.time_base or Fraction(1, av.time_base))
+    for number in range(SIDE_DATA_TYPES):
+        if number not in known:
+            last.link_to(shears := graph.add("sidedata", mode="delete", type=str(number)))
+            last = shears
+    last.link_to(graph.add("buffersink"))
+    graph.configure()
+    graph.push(frame)
+    return cast(VideoFrame, graph.pull())

@@ -1,46 +1,46 @@
 """Pictures through the same door as video: one picture, a folder of numbered ones, or an animation, by Pillow."""
 
+import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from avssl.media.base import Backend, Deadline, Index, Interval, Report, Size, VideoInfo
-from avssl.media.errors import DecodeError, MediaError, OpenError, ScanError
+from avssl.media.errors import DecodeError, OpenError, ScanError
+from avssl.media.picture_files import BLACK, Ground, displayed_size, named_errors, open_picture, opened, rgb
 from avssl.media.resize import output_size, resize_area
 from avssl.media.source import Origin
 
 RATE = 25  # pictures a second where nobody says otherwise
 SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 ANIMATED = {"GIF", "WEBP", "PNG"}
-BLACK = (0, 0, 0)  # behind what is transparent, where nobody says otherwise
 Fit = Literal["stretch", "cover", "contain"]
-Ground = tuple[int, int, int]
 SHORTEST = 10  # ms; browsers show frames that claim this or less for 100 ms, and animations are made for browsers
 
 
-def scan_pictures(origin: Origin) -> Index:
+def scan_pictures(origin: Origin, deadline: Deadline | None = None) -> Index:
     """Return the index of a picture, of a folder's pictures in natural order, or of an animation's frames.
 
     Raises:
         OpenError: if the folder holds no picture, or the source is none.
+        DecodeTimeout: if the deadline passes.
         ScanError: if the frames of an animation cannot be listed.
     """
     folder = pictures_in(origin)
     if folder:
-        looks = [_look(path.open("rb"), str(path)) for path in folder]
+        looks = [_look(path) for path in folder]
         sizes = [path.stat().st_size for path in folder]
         return _index(origin, looks, sizes, pts=np.arange(len(folder)), end=len(folder), base=Fraction(1, RATE))
     with opened(origin) as image:
         first = _describe(image)
         if image.format in ANIMATED and getattr(image, "is_animated", False):
-            shown = _milliseconds(image, origin.name)
+            shown = _milliseconds(image, origin.name, deadline or Deadline(None))
             pts = np.concatenate([[0], np.cumsum(shown)])
             looks, base = [first] * len(shown), Fraction(1, 1000)
             return _index(origin, looks, [0] * len(shown), pts=pts[:-1], end=int(pts[-1]), base=base, one_key=True)
@@ -76,7 +76,9 @@ def pictures_in(origin: Origin) -> list[Path]:
     """Return a folder's pictures in natural order; an empty list if the source is no folder."""
     if origin.path is None or not origin.path.is_dir():
         return []
-    found = [path for path in origin.path.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
+    with os.scandir(origin.path) as entries:
+        names = [entry.name for entry in entries if entry.name[0] != "." and entry.is_file()]
+    found = [path for path in map(origin.path.joinpath, names) if path.suffix.lower() in SUFFIXES]
     if not found:
         raise OpenError(
             f"the folder holds no pictures; put frames there, named like 0001.png ({', '.join(sorted(SUFFIXES))})",
@@ -103,7 +105,7 @@ class Pictures(Backend):
                 for frame in interval.targets:
                     deadline.check()
                     name = str(folder[frame]) if folder else self.origin.name
-                    with _image(folder[frame].open("rb"), name) if folder else opened(self.origin) as image:
+                    with open_picture(folder[frame], name) if folder else opened(self.origin) as image:
                         report.decoded += 1
                         self._write(image, name, slots[frame])
                     report.filled.add(frame)
@@ -119,7 +121,7 @@ class Pictures(Backend):
         with opened(self.origin) as image:
             for frame in range(last + 1):
                 deadline.check()
-                with _telling(self.origin.name, DecodeError, self.index.seconds(frame)):
+                with named_errors(self.origin.name, DecodeError, self.index.seconds(frame)):
                     image.seek(frame)
                     image.load()
                 report.decoded += 1
@@ -128,7 +130,7 @@ class Pictures(Backend):
                     report.filled.add(frame)
 
     def _write(self, image: Image.Image, name: str, slot: np.ndarray) -> None:
-        with _telling(name, DecodeError):
+        with named_errors(name, DecodeError):
             pixels = rgb(image)
         native = (self.index.info.height, self.index.info.width)
         if pixels.shape[:2] != native and slot.shape[:2] == native:
@@ -164,7 +166,7 @@ def read_picture(
     name = str(path)
     if not Path(path).is_file():
         raise OpenError("there is no such picture", source=name, backend="pictures")
-    with _image(open(path, "rb"), name) as image, _telling(name, DecodeError):
+    with open_picture(path, name) as image, named_errors(name, DecodeError):
         pixels = rgb(image, ground)
     if min(pixels.shape[:2]) < least:
         told = f"the picture is {pixels.shape[1]}x{pixels.shape[0]}, and the shorter side must have {least} px"
@@ -194,85 +196,22 @@ def _middle(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     return pixels[top : top + height, left : left + width]
 
 
-def rgb(image: Image.Image, ground: Ground = BLACK) -> np.ndarray:
-    """Return a picture of any mode as it is meant to be seen before ``ground``, uint8 RGB ``(height, width, 3)``."""
-    turned = orientation(image) > 1
-    image.load()
-    if turned:
-        image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I"):
-        deep = np.asarray(image).astype(np.int64)
-        if deep.min() < 0 or deep.max() > 65535:
-            raise ValueError(f"grey values from {deep.min()} to {deep.max()}; save it with 8 or 16 bits")
-        return ((deep + 128) // 257).astype(np.uint8)[..., None].repeat(3, axis=2)
-    if image.mode == "F":
-        raise ValueError("floating point grey values have no known white; save it with 8 or 16 bits")
-    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, (*ground, 255)), image)
-    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
-
-
-@contextmanager
-def opened(origin: Origin) -> Iterator[Image.Image]:
-    """Open one picture or animation and close it whatever happens; a file of the caller's stays open.
-
-    Raises:
-        OpenError: if Pillow does not know what it is.
-    """
-    with _image(origin.open(), origin.name, lent=origin.lent) as image:
-        yield image
-
-
-@contextmanager
-def _image(file, name: str, lent: bool = False) -> Iterator[Image.Image]:
-    try:
-        with _telling(name, OpenError):
-            image = Image.open(file)
-        yield image
-    finally:
-        if not lent:
-            file.close()
-
-
-@contextmanager
-def _telling(name: str, kind: type[MediaError], position: float | None = None) -> Iterator[None]:
-    """Turn whatever Pillow raises into one clear error that names the file."""
-    try:
-        yield
-    except Exception as error:  # its plugins raise OSError, SyntaxError, ValueError, struct.error, ...
-        reason = "not a picture that Pillow knows" if isinstance(error, Image.UnidentifiedImageError) else str(error)
-        raise kind(
-            f"the picture cannot be read: {reason or type(error).__name__}",
-            source=name,
-            backend="pictures",
-            position=position,
-        ) from error
-
-
-def _look(file, name: str) -> tuple[str, str, int, int]:
-    with _image(file, name) as image:
+def _look(path: Path) -> tuple[str, str, int, int]:
+    with open_picture(path, str(path)) as image:
         return _describe(image)
 
 
 def _describe(image: Image.Image) -> tuple[str, str, int, int]:
     """Return format, mode, and height and width as displayed, from the header."""
-    width, height = image.size[::-1] if orientation(image) >= 5 else image.size  # from 5 on rows and columns change
-    return (image.format or "").lower(), image.mode, height, width
+    return (image.format or "").lower(), image.mode, *displayed_size(image)
 
 
-def orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 to 8, from the header; for a PNG that has it behind the pixels, 1."""
-    if image.format == "PNG" and "exif" not in image.info:
-        return 1  # Pillow would decode the whole picture to look behind it
-    return image.getexif().get(0x0112, 1)
-
-
-def _milliseconds(image: Image.Image, name: str) -> np.ndarray:
+def _milliseconds(image: Image.Image, name: str, deadline: Deadline) -> np.ndarray:
     """Return how long each frame of an animation is shown, int64 ``(frames,)``."""
     shown: list[int] = []
-    with _telling(name, ScanError):
+    with named_errors(name, ScanError):
         for frame in range(getattr(image, "n_frames", 1)):
+            deadline.check()
             image.seek(frame)
             image.load()
             shown.append(round(image.info.get("duration", 0)))

@@ -23,6 +23,7 @@ from avssl.media.resize import write_rgb
 from avssl.media.source import Origin
 from avssl.media.walk import opened
 
+LENIENT = {"tiff"}  # told to refuse damage, FFmpeg refuses every tag of a TIFF that it does not know, sound or not
 _NEAR = 64  # packets that are read over rather than sought
 
 
@@ -220,7 +221,7 @@ def _prepared(context: Any, threads: int, strict: bool) -> VideoCodecContext:
     """Set threads (never FFmpeg's AUTO, which can hang when a reader stops early) and strictness about damage."""
     context.thread_count = threads
     context.thread_type = "NONE" if threads == 1 else "FRAME"
-    if strict:
+    if strict and context.codec.name not in LENIENT:
         context.options = {"err_detect": "explode"}  # an error, where FFmpeg would make up what is missing
     return context
 

@@ -57,7 +57,7 @@ def scan_now(
     if origin.pictures():
         from avssl.media.pictures import scan_pictures
 
-        return scan_pictures(origin)
+        return scan_pictures(origin, deadline)
     found = walk(origin, stream, deadline, count=count or None)
     reason = "its presentation times turned out wrong" if count else _distrust(found)
     if reason and not found.complete:

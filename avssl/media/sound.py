@@ -8,6 +8,7 @@ import torch
 
 from avssl.media.base import Deadline, Sound, SoundInfo
 from avssl.media.errors import OpenError
+from avssl.media.headers import is_cover
 from avssl.media.ledger import Unfit
 from avssl.media.listing import ledger_of
 from avssl.media.packets import Packets
@@ -15,7 +16,7 @@ from avssl.media.scan import scan
 from avssl.media.source import Origin, Source
 from avssl.media.track import OnError, Track, check_on_error
 from avssl.media.walk import opened
-from avssl.media.waveform import interpolate, reach
+from avssl.media.waveform import hush, interpolate, reach
 from avssl.sampling import Timeline
 
 GRAIN = 0.01  # seconds between the instants that stand in for frames where there are none
@@ -50,7 +51,8 @@ def read_sound(
 
     Returns:
         ``data`` float32 ``(windows, channels, samples)`` with exactly ``round(length * rate)`` samples, full scale at
-        1, and ``valid`` bool ``(windows, samples)``, False (and the sound 0) where there is no sound.
+        1, and ``valid`` bool ``(windows, samples)``, False (and the sound 0) where there is no sound, or samples that
+        are none: NaN, infinite, or beyond 1e10.
 
     Raises:
         ValueError: if the windows are of unequal length, or an argument makes no sense.
@@ -81,6 +83,7 @@ def _heard(track: Track | Packets, windows: np.ndarray, count: int, rate: int) -
     valid = np.zeros((len(windows), count), bool)
     for low, high, members in _union(starts, count, track.rate, rate):
         wave, known = track.read(low, high)
+        hush(wave, known)  # before samples are mixed into others
         whole = bool(known.all())
         for window in members:
             data[window] = interpolate(wave, starts[window] - low, track.rate, rate, count)
@@ -187,7 +190,7 @@ class SoundReader:
         self._on_error: OnError = check_on_error(on_error)
         self._timeout = timeout
         with opened(self._origin) as container:
-            filmed = any("attached_pic" not in str(stream.disposition) for stream in container.streams.video)
+            filmed = any(not is_cover(stream) for stream in container.streams.video)
         if filmed:
             index = scan(self._origin, deadline=self._deadline())
             self._zero = index.info.start

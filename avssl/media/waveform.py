@@ -14,6 +14,7 @@ BETA = 8.4  # of the Kaiser window: 85 dB down
 STEPS = 1024  # table rows a zero crossing; linear interpolation between them errs by -115 dB
 SAME_INSTANT = 1e-5  # in samples; closer than this two instants are one and the sample is copied
 KINDS = {"u8": np.uint8, "s16": np.int16, "s32": np.int32, "s64": np.int64, "flt": np.float32, "dbl": np.float64}
+LOUDEST = 1e10  # of full scale: nothing means that, and squares stay finite; whole numbers kept as floats are below 2e9
 BLOCK = 64  # wanted samples worked on together
 LONG = 1024  # phases, above which each block gets weights of its own: odd pairs of rates
 
@@ -124,6 +125,25 @@ def _table() -> tuple[np.ndarray, np.ndarray]:
     return sinc, np.diff(sinc, append=0)
 
 
+def hush(samples: np.ndarray, known: np.ndarray) -> None:
+    """Set to 0, and mark as not known, samples that are no sound: not finite in any channel, or beyond `LOUDEST`.
+
+    Args:
+        samples: float32 ``(channels, samples)``.
+        known: bool ``(samples,)``.
+
+    Examples:
+        >>> samples, known = np.float32([[0.5, np.nan, -0.5]]), np.ones(3, bool)
+        >>> hush(samples, known)
+        >>> samples.tolist(), known.tolist()
+        ([[0.5, 0.0, -0.5]], [True, False, True])
+    """
+    with np.errstate(invalid="ignore"):
+        if samples.size and not (samples.min() >= -LOUDEST and samples.max() <= LOUDEST):
+            bad = ~(np.abs(samples) <= LOUDEST).all(0)
+            samples[:, bad], known[bad] = 0, False
+
+
 def samples_of(frame: av.AudioFrame) -> np.ndarray:
     """Return a decoded frame of any sample format as float32 ``(channels, samples)``, full scale at 1."""
     kind, channels = KINDS[frame.format.name.removesuffix("p")], len(frame.layout.channels)
@@ -133,7 +153,8 @@ def samples_of(frame: av.AudioFrame) -> np.ndarray:
     else:
         raw = np.frombuffer(memoryview(frame.planes[0]), kind, frame.samples * channels).reshape(-1, channels).T
     if raw.dtype.kind == "f":
-        return raw.astype(np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):  # what single precision cannot hold is infinite
+            return raw.astype(np.float32)
     if raw.dtype.kind == "u":
         return (raw.astype(np.float32) - 128) / 128
     return (raw / 2.0 ** (8 * raw.itemsize - 1)).astype(np.float32)
@@ -175,4 +196,5 @@ def mix(samples: np.ndarray, channels: int | None) -> np.ndarray:
     """
     if channels is None or len(samples) == channels:
         return samples
-    return samples.mean(axis=0, keepdims=True) if channels == 1 else samples.repeat(2, axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite stays so, and is told of later
+        return samples.mean(axis=0, keepdims=True) if channels == 1 else samples.repeat(2, axis=0)

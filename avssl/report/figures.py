@@ -174,4 +174,4 @@ def rendered(figure: Figure) -> Image.Image:
     stream = io.BytesIO()
     FigureCanvasAgg(figure).print_png(stream)
     stream.seek(0)
-    return Image.open(stream).convert("RGB")
+    return Image.open(stream, formats=["PNG"]).convert("RGB")

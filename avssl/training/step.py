@@ -92,10 +92,21 @@ def nonfinite(values: dict[str, float], scaler: Any) -> str | None:
 
 def complaint(what: str, value: float, batches: Sequence[Batch], step: int) -> str:
     """Return what to say of a value that is not finite: the step, the batch's files, what to try."""
-    paths = [str(path) for batch in batches for path in batch.get("path", [])]
+    odd = [path for batch in batches for path in odd_files(batch)]
+    paths = odd or [str(path) for batch in batches for path in batch.get("path", [])]
     files = ", ".join(paths[:8]) + (f" and {len(paths) - 8} more" if len(paths) > 8 else "")
     return (
         f"step {step}: {what} is {value}; the weights were left as they were, and the last checkpoint is good. "
-        f"Try a lower optim.lr, a longer schedule.warmup, clip=1 or precision=32-true, and look at the batch's files: "
-        f"{files or '(the data names none)'}"
+        f"Try a lower optim.lr, a longer schedule.warmup, clip=1 or precision=32-true, and look at the batch's files"
+        f"{' that hold values which are not finite' if odd else ''}: {files or '(the data names none)'}"
     )
+
+
+def odd_files(batch: Batch) -> list[str]:
+    """Return the files of a batch whose pictures or sounds hold values that are not finite."""
+    paths, bad = batch.get("path", []), set()
+    for name in ("frames", "sound"):
+        values = batch.get(name)
+        if isinstance(values, torch.Tensor) and values.is_floating_point() and len(values) == len(paths):
+            bad.update((~values.flatten(1).isfinite().all(1)).nonzero().flatten().tolist())
+    return [str(paths[place]) for place in sorted(bad)]

@@ -28,7 +28,8 @@ from avssl.cache import cache_folder, whole
 from avssl.data.recordings import read_rows
 from avssl.data.sets.debian import Package, PackageError, fetch, files_of
 from avssl.media import open_video
-from avssl.media.pictures import rgb
+from avssl.media.errors import DecodeError
+from avssl.media.picture_files import named_errors, open_picture, rgb
 from avssl.media.resize import resize_area
 
 STAMPS = Package(
@@ -130,6 +131,12 @@ def class_of(path: PurePosixPath) -> str | None:
     return names[0] if names else None
 
 
+def pixels_of(content: bytes, path: PurePosixPath) -> np.ndarray:
+    """Return a picture out of a package on a grey ground, uint8 RGB ``(height, width, 3)``."""
+    with open_picture(io.BytesIO(content), str(path)) as image, named_errors(str(path), DecodeError):
+        return rgb(image, GROUND)
+
+
 def stamps(root: Path, debs: Path | None) -> list[Row]:
     """Write the photographs among the stamps on a grey ground, at most 256 px long."""
     rows = []
@@ -138,7 +145,7 @@ def stamps(root: Path, debs: Path | None) -> list[Row]:
         if name is not None:
             place = f"{name}/{path.stem}.png".replace(" ", "_")
             place = place if not (root / place).exists() else f"{name}/{path.parent.name}_{path.stem}.png"
-            pixels = rgb(Image.open(io.BytesIO(content)), GROUND)
+            pixels = pixels_of(content, path)
             scale = min(1.0, LONGER / max(pixels.shape[:2]))
             save(resized(pixels, scale), root / place)
             group = f"{name}/{group_of(path)}"
@@ -154,8 +161,7 @@ def wallpapers(root: Path, debs: Path | None) -> list[Row]:
         for path, content in content_of(package, debs, "backgrounds"):
             if path.suffix.lower() not in PICTURES or re.search(r"_\d+x\d+$", path.stem):
                 continue  # larger copies of one that is there
-            image = Image.open(io.BytesIO(content))
-            pixels = rgb(image, GROUND)
+            pixels = pixels_of(content, path)
             pixels = resized(pixels, TILE * ACROSS / min(pixels.shape[:2]))
             group = f"{package.name}/{group_of(path)}"
             about = {"split": "", "label": "", "group": group}

@@ -17,8 +17,8 @@ SIDE = 40
 BAD = {
     "cut.jpg": "the picture cannot be read",
     "cut.png": "the picture cannot be read",
-    "empty.png": "not a picture that Pillow knows",
-    "text.jpg": "not a picture that Pillow knows",
+    "empty.png": "not a picture of a kind that is read here",
+    "text.jpg": "not a picture of a kind that is read here",
     "head.png": "the picture cannot be read",
     "float.tif": "floating point grey values have no known white",
 }

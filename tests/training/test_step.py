@@ -50,3 +50,10 @@ def test_alone_a_process_agrees_with_itself():
 
     full = {"frames": torch.zeros(1)}
     assert agree(Alone(), 2, [full, {"failures": []}]) == (2, [full])
+
+
+def test_the_files_whose_values_are_not_finite_are_named_and_no_others():
+    sound = torch.ones(4, 2, 1, 8)
+    sound[2, 1, 0, 3] = math.nan
+    told = complaint("loss", math.nan, [{"path": [f"{i}.wav" for i in range(4)], "sound": sound}], 7)
+    assert told.endswith("hold values which are not finite: 2.wav")

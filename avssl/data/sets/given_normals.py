@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from avssl.data.sets import matlab
 from avssl.data.sets.base import SetError
+from avssl.media.errors import MediaError
+from avssl.media.pictures import read_picture
 
 ENDINGS = (".mat", ".npz", ".npy", ".png")
 PACKED = "all_normals.pklz"  # of the benchmark of Goyal et al., ICCV 2019: the normals of Ladicky et al.
@@ -90,8 +91,10 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
         except SetError:  # not every version of these files has it
             return normals, known(normals)
     if path.suffix.lower() == ".png":
-        with Image.open(path) as image:
-            coded = np.asarray(image.convert("RGB"))
+        try:
+            coded = read_picture(path)
+        except MediaError as error:
+            raise SetError(str(error)) from error
         return coded.astype(np.float32) / 127.5 - 1, np.asarray(coded.any(-1), bool)
     try:
         stored = np.load(path, allow_pickle=False)

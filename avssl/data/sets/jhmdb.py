@@ -15,6 +15,8 @@ from avssl.data.sets import matlab
 from avssl.data.sets.base import Count, Listing, Problem, SetError
 from avssl.data.sets.coordinates import points_from_matlab
 from avssl.data.sets.trees import check_root, folders
+from avssl.media.errors import MediaError
+from avssl.media.picture_files import open_picture
 
 FRAMES, JOINTS, SPLITS = "Rename_Images", "joint_positions", "splits"
 SIDES = {"1": "train", "2": "test"}
@@ -154,13 +156,11 @@ def size_of(frame: Path) -> np.ndarray:
     Raises:
         SetError: if it is no picture.
     """
-    from PIL import Image
-
     try:
-        with Image.open(frame) as picture:
+        with open_picture(frame, frame.name) as picture:
             return np.array(picture.size)
-    except OSError as error:
-        raise SetError(f"{frame.name} is no picture: {error}") from error
+    except MediaError as error:
+        raise SetError(f"{frame.name} is no picture: {error.message}") from error
 
 
 def frames_of(clip: Path) -> dict[int, Path]:
