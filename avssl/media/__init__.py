@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         DecodeTimeout,
         MediaError,
         OpenError,
+        ReadError,
         ScanError,
         TooShort,
     )
@@ -36,6 +37,7 @@ _NAMES = {
     "DecodeTimeout": "errors",
     "MediaError": "errors",
     "OpenError": "errors",
+    "ReadError": "errors",
     "ScanError": "errors",
     "TooShort": "errors",
     "motion_profile": "motion",
@@ -54,6 +56,7 @@ __all__ = [
     "Index",
     "MediaError",
     "OpenError",
+    "ReadError",
     "Reader",
     "Report",
     "ScanError",
