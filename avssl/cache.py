@@ -14,7 +14,7 @@ def cache_folder(*parts: str) -> Path:
     """
     root = os.environ.get("AVSSL_CACHE")
     folder = Path(root).expanduser() if root else Path.home() / ".cache" / "avssl"
-    folder = folder.joinpath(*parts)
+    folder = folder.joinpath(*parts).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -22,6 +22,7 @@ def cache_folder(*parts: str) -> Path:
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """Give a path to write to; what was written takes ``path``'s place, in one move, only when the block ends well."""
+    path = path.absolute()  # FFmpeg takes what stands before a colon in a relative one for a protocol
     part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
     try:
         yield part

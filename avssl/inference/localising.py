@@ -18,6 +18,8 @@ from avssl.evaluation.sound.sheet import blend
 from avssl.features.device import chosen
 from avssl.inference.moments import Taught, frames_at, open_whole, ready, sounds_at, taught
 from avssl.media import open_video
+from avssl.media.source import Origin
+from avssl.media.walk import demuxed, opened
 from avssl.methods.sound.base import Locates
 
 PIECE = 64  # frames held at a time
@@ -65,14 +67,15 @@ def localise(
     out.parent.mkdir(parents=True, exist_ok=True)
     named = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}[out.suffix.lower()]
     with open_whole(video, method.size) as small, open_video(video) as large, whole(out) as part:
-        with av.open(str(video)) as source:
+        origin = Origin(video)
+        with opened(origin) as source:
             check_holds(named, source, out)
-        with av.open(str(part), "w", format=named) as container, av.open(str(video)) as source:
+        with av.open(str(part), "w", format=named) as container, opened(origin) as source:
             heard = source.streams.audio[0]
             sound = container.add_stream_from_template(heard)
             picture = started(container, large.info.height, large.info.width)
             times = large.timeline.times
-            copied = copy_of(source, heard, container, sound)
+            copied = copy_of(demuxed(origin, source, heard), container, sound)
             next(copied)
             for start in track(range(0, len(times), PIECE), "frames", console=Console(stderr=True), transient=True):
                 piece = times[start : start + PIECE]
@@ -116,10 +119,10 @@ def check_holds(named: str, source, out: Path) -> None:
         ) from error
 
 
-def copy_of(source, heard, container, sound):
+def copy_of(packets, container, sound):
     """Copy packets of sound up to each time that is sent, in seconds, so that both streams grow together."""
     until = yield
-    for packet in source.demux(heard):
+    for packet in packets:
         if packet.dts is None:
             continue
         while float(packet.dts * packet.time_base) > until:

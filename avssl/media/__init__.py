@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from avssl.media.errors import DecodeTimeout as DecodeTimeout
     from avssl.media.errors import MediaError as MediaError
     from avssl.media.errors import OpenError as OpenError
+    from avssl.media.errors import ReadError as ReadError
     from avssl.media.errors import ScanError as ScanError
     from avssl.media.errors import TooShort as TooShort
     from avssl.media.motion import motion_profile as motion_profile

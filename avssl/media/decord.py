@@ -76,7 +76,7 @@ class Decord(Backend):
         decord = load(self.origin)
         if several_videos(self.origin):
             raise refusal(self, "there are several video streams and Decord chooses by itself")
-        source = str(self.origin.path) if self.origin.path else io.BytesIO(contents(self.origin))
+        source = str(self.origin.path.absolute()) if self.origin.path else io.BytesIO(contents(self.origin))
         try:
             reader = decord.VideoReader(source, ctx=decord.cpu(0), num_threads=self.threads, fault_tol=0)
             times = reader.get_frame_timestamp(np.arange(len(reader)))[:, 0].astype(np.float64)

@@ -7,7 +7,7 @@ class MediaError(ValueError):
     Args:
         message: what came, what is needed, what to do.
         source: the recording, as a person would name it.
-        stage: ``"open"``, ``"scan"``, ``"plan"``, ``"decode"`` or ``"sound"``.
+        stage: ``"open"``, ``"read"``, ``"scan"``, ``"plan"``, ``"decode"`` or ``"sound"``.
         backend: ``"pyav"``, ``"decord"``, ``"torchcodec"`` or ``"pictures"``; None before one was chosen.
         position: where in the recording, in seconds; None when unknown.
         details: further facts of the subclass, as keywords (they become attributes).
@@ -48,6 +48,12 @@ def _rebuild(kind: type[MediaError], message: str, keywords: dict) -> MediaError
 
 class OpenError(MediaError):
     """The source cannot be opened, is not a recording, or has no stream of the kind asked for."""
+
+
+class ReadError(MediaError):
+    """The bytes did not come, or are no longer those that were scanned; the recording itself may be whole."""
+
+    stage = "read"
 
 
 class ScanError(MediaError):

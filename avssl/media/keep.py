@@ -6,6 +6,8 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from fractions import Fraction
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import numpy as np
 from avssl.cache import cache_folder, whole
 from avssl.media.base import Coding, Index, SoundInfo, VideoInfo
 
-VERSION = 3  # raise it when the scan or the file changes: older files are then scanned anew
+VERSION = 4  # raise it when the scan or the file changes: older files are then scanned anew
 _ARRAYS = {
     "pts": np.int64,
     "durations": np.int64,
@@ -58,9 +60,16 @@ def keep_bytes(name: str, which: str, kind: str, data: bytes) -> None:
 
 
 def _place(name: str, which: str, kind: str) -> Path:
+    return cache_folder("scans", name[:2]) / f"{name[2:]}-{which}-{libraries()}.{kind}"
+
+
+@cache
+def libraries() -> str:
+    """Return what names the libraries that read recordings: PyAV's version, and a hash of FFmpeg's and Pillow's."""
     import av
 
-    return cache_folder("scans", name[:2]) / f"{name[2:]}-{which}-{av.__version__}.{kind}"
+    others = json.dumps([sorted(av.library_versions.items()), version("pillow")])
+    return f"{av.__version__}-{zlib.crc32(others.encode()):08x}"
 
 
 def pack(index: Index) -> bytes:

@@ -12,7 +12,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 
 from avssl.media.base import Deadline
-from avssl.media.errors import MediaError
+from avssl.media.errors import MediaError, ReadError
 from avssl.media.keep import fetch_bytes, keep_bytes
 from avssl.media.ledger import RUN_UPS, Ledger, Unfit, pack, unpack
 from avssl.media.packets import Packets
@@ -20,7 +20,7 @@ from avssl.media.source import Origin
 from avssl.media.track import Head, Track, drift
 from avssl.media.walk import opened, whereabouts
 
-VERSION = 1  # raise it when the scan or the file changes: older files are then scanned anew
+VERSION = 2  # raise it when the scan or the file changes: older files are then scanned anew
 PROOF = 8  # codec frames at the head that must come out the same either way
 
 
@@ -33,7 +33,9 @@ def ledger_of(origin: Origin, stream: int, deadline: Deadline) -> Ledger:
     known = None if data is None else unpack(data)
     if known is None:
         known = scan_sound(origin, stream, deadline)
-        keep_bytes(name, f"{stream}-{VERSION}", "sound", pack(known))
+        origin.check()
+        if origin.fingerprint() == name:
+            keep_bytes(name, f"{stream}-{VERSION}", "sound", pack(known))
     return known
 
 
@@ -49,6 +51,8 @@ def scan_sound(origin: Origin, stream: int, deadline: Deadline) -> Ledger:
             return _proved(origin, _listed(origin, stream, track.head(), track.end(), deadline), wave, known, deadline)
     except Unfit as reason:
         return Ledger(reason=str(reason))
+    except ReadError:
+        raise  # not a finding: the same file may well do next time
     except (MediaError, FFmpegError) as error:
         deadline.check()  # out of time is not a finding
         return Ledger(reason=f"the scan of its sound failed: {error}")  # reading through the container says it in full

@@ -14,12 +14,14 @@ import numpy as np
 
 from avssl.cache import cache_folder, whole
 from avssl.media.errors import BackendUnavailable
+from avssl.media.keep import libraries
 from avssl.media.plan import plan_frames
 from avssl.media.reader import Reader, open_video
 from avssl.media.source import Origin, Source
+from avssl.media.walk import reading
 
 Method = Literal["difference", "farneback"]
-VERSION = 1  # raise it when the numbers change: older profiles are then made anew
+VERSION = 2  # raise it when the numbers change: older profiles are then made anew
 SIDE = {"difference": 32, "farneback": 64}  # short side in pixels of the frames that are compared
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 AT_ONCE = 256  # frames decoded in one call, or one stretch between key frames: bounds the memory
@@ -45,8 +47,10 @@ def motion_profile(source: Source | Reader, method: Method = "difference", *, ca
     if method not in SIDE:
         raise ValueError(f"method is {' or '.join(map(repr, SIDE))}; got {method!r}")
     origin, stream = (source.origin, source.stream) if isinstance(source, Reader) else (Origin(source), "best")
-    name = origin.fingerprint() if cache else None
-    kept = None if name is None else _place(f"{name}-{stream}-{method}-{VERSION}")
+    with reading(origin):
+        origin.check()
+        name = origin.fingerprint() if cache else None
+    kept = None if name is None else _place(f"{name}-{stream}-{method}-{VERSION}-{libraries()}")
     known = None if kept is None else _fetch(kept)
     if known is not None:
         return known
@@ -58,7 +62,7 @@ def motion_profile(source: Source | Reader, method: Method = "difference", *, ca
     neighbours = np.full(len(changes), 2, np.float32)
     neighbours[[0, -1]] = 1
     profile = (changes + np.append(changes[1:], np.float32(0))) / neighbours
-    if kept is not None:
+    if kept is not None and origin.fingerprint() == name:  # of a file that changed meanwhile it may be a mixture
         _keep(kept, profile)
     return profile
 
@@ -122,7 +126,7 @@ def _fetch(place: Path) -> np.ndarray | None:
     """Return the profile kept at ``place``; None if there is none, or it is not whole and must be made anew."""
     try:
         return np.load(place, allow_pickle=False)
-    except (FileNotFoundError, ValueError, EOFError):
+    except (OSError, ValueError, EOFError):
         return None
 
 

@@ -11,6 +11,7 @@ from av.packet import Packet
 from avssl.media.base import Deadline
 from avssl.media.ledger import Ledger, Unfit
 from avssl.media.source import Origin
+from avssl.media.walk import read_at
 from avssl.media.waveform import fold, mix, pour
 
 
@@ -111,9 +112,7 @@ class Packets:
     def _feed(self, offset: int, size: int) -> list[av.AudioFrame]:
         """Give one packet to the decoder and return what comes out."""
         packet = Packet(size)  # FFmpeg's own memory, with the room that decoders read past the end
-        self._file.seek(offset)
-        if self._file.readinto(packet) != size:
-            raise Unfit("the file is shorter than when it was scanned")
+        read_at(self._file, offset, packet)
         try:
             return self._context.decode(packet)
         except FFmpegError as error:

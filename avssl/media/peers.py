@@ -107,8 +107,7 @@ def contents(origin: Origin) -> bytes:
     try:
         return file.read()
     finally:
-        if not origin.lent:
-            file.close()
+        file.close()
 
 
 def in_chunks(plan: Sequence[Interval], index: Index) -> Iterator[list[int]]:

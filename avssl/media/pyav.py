@@ -21,7 +21,7 @@ from avssl.media.errors import DecodeError
 from avssl.media.plan import earlier, feed
 from avssl.media.resize import write_rgb
 from avssl.media.source import Origin
-from avssl.media.walk import opened
+from avssl.media.walk import opened, read_at
 
 LENIENT = {"tiff"}  # told to refuse damage, FFmpeg refuses every tag of a TIFF that it does not know, sound or not
 _NEAR = 64  # packets that are read over rather than sought
@@ -183,9 +183,7 @@ class _FromFile:
         offsets, sizes = self.index.offsets[numbers].tolist(), self.index.sizes[numbers].tolist()
         for number, offset, size in zip(numbers.tolist(), offsets, sizes, strict=True):
             packet = Packet(size)  # FFmpeg's own memory, with the room that decoders read past the end
-            self.file.seek(offset)
-            if self.file.readinto(packet) != size:
-                raise _Missing("the file is shorter than when it was scanned")
+            read_at(self.file, offset, packet)
             packet.pts = number
             if number in self.keys:  # some decoders add what is not marked so to the picture before
                 packet.is_keyframe = True

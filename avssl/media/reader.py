@@ -10,11 +10,12 @@ import numpy as np
 import torch
 
 from avssl.media.base import Backend, Deadline, Frames, Index, Mismatch, Report, Size, Sound, VideoInfo
-from avssl.media.errors import BackendUnsuitable, DecodeError, MediaError, TooShort
+from avssl.media.errors import BackendUnsuitable, DecodeError, MediaError, ReadError, TooShort
 from avssl.media.plan import plan_frames
 from avssl.media.resize import output_size
 from avssl.media.scan import remember, scan, scan_now
 from avssl.media.source import Origin, Source
+from avssl.media.walk import reading
 from avssl.sampling import Clips, Timeline
 
 BACKENDS = {
@@ -276,7 +277,14 @@ class Reader:
         wanted, first, inverse = np.unique(flat, return_index=True, return_inverse=True)
         slots = {frame: data[place] for frame, place in zip(wanted.tolist(), first.tolist(), strict=True)}
         self.report = Report()
-        self._decode(wanted, slots, deadline)
+        try:
+            with reading(self.origin):
+                self.origin.check()
+                self._decode(wanted, slots, deadline)
+                self.origin.check()
+        except ReadError:
+            self.close()  # FFmpeg takes a read that failed for the end of the file
+            raise
         filled = np.array([frame in self.report.filled for frame in wanted.tolist()], bool)
         for place in np.flatnonzero(~filled):
             data[first[place]] = 0

@@ -7,37 +7,46 @@ from itertools import pairwise
 import numpy as np
 
 from avssl.media.base import NO_TIME, Deadline, Index, SoundInfo
-from avssl.media.errors import ScanError
+from avssl.media.errors import ReadError, ScanError
 from avssl.media.keep import fetch, keep
 from avssl.media.source import Origin
-from avssl.media.walk import TIMED, Walk, walk
+from avssl.media.walk import TIMED, Walk, reading, walk
 
 
 def scan(origin: Origin, stream: str | int = "best", deadline: Deadline | None = None) -> Index:
     """Return the index of a recording, from the cache if it was scanned before.
 
     Args:
-        origin: the recording.
+        origin: the recording; from now on it is held to what it is now.
         stream: ``"best"``, or the number of a stream in the container.
         deadline: when to give up.
 
     Raises:
         DecodeTimeout: if the deadline has passed.
         OpenError: if it is not a video.
+        ReadError: if its bytes do not come, or change meanwhile.
         ScanError: if it holds no frame.
     """
-    name = origin.fingerprint()
-    known = None if name is None else fetch(name, stream)
-    if known is not None:
-        return known
-    index = scan_now(origin, stream, deadline)
-    remember(origin, stream, index)
+    with reading(origin):
+        origin.pin()
+        name = origin.fingerprint()
+        known = None if name is None else fetch(name, stream)
+        if known is not None:
+            return known
+        index = scan_now(origin, stream, deadline)
+        origin.check()
+        if name is not None and origin.fingerprint() != name:  # folders have no other check
+            raise ReadError("it changed while it was scanned; wait until it is written", source=origin.name)
+    if name is not None:
+        keep(name, stream, index)
     return index
 
 
 def remember(origin: Origin, stream: str | int, index: Index) -> None:
     """Keep an index on disk, in place of an earlier one of the same recording."""
-    name = origin.fingerprint()
+    with reading(origin):
+        name = origin.fingerprint()
+        origin.check()  # the name is that of the file which was scanned
     if name is not None:
         keep(name, stream, index)
 

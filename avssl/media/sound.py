@@ -15,7 +15,7 @@ from avssl.media.packets import Packets
 from avssl.media.scan import scan
 from avssl.media.source import Origin, Source
 from avssl.media.track import OnError, Track, check_on_error
-from avssl.media.walk import opened
+from avssl.media.walk import opened, reading
 from avssl.media.waveform import hush, interpolate, reach
 from avssl.sampling import Timeline
 
@@ -65,14 +65,33 @@ def read_sound(
     if channels not in (None, 1, 2):
         raise ValueError(f"channels must be 1 (mean), 2 (stereo) or None (as recorded); got {channels!r}")
     deadline = deadline or Deadline(None)
-    ledger = ledger_of(origin, info.stream, deadline)
+    with reading(origin):
+        origin.check()
+        sound = _read(origin, info.stream, windows, count, rate, channels, zero, on_error, deadline)
+        origin.check()
+    return sound
+
+
+def _read(
+    origin: Origin,
+    stream: int,
+    windows: np.ndarray,
+    count: int,
+    rate: int,
+    channels: int | None,
+    zero: Fraction | float | None,
+    on_error: OnError,
+    deadline: Deadline,
+) -> Sound:
+    """Return the windows, from the packets where they do without the container."""
+    ledger = ledger_of(origin, stream, deadline)
     if not ledger.reason:
         try:
             with Packets(origin, ledger, channels=channels, zero=zero, deadline=deadline) as packets:
                 return _heard(packets, windows, count, rate)
         except Unfit:
             pass  # damage, most likely: through the container it is told, or masked
-    with Track(origin, stream=info.stream, channels=channels, zero=zero, on_error=on_error, deadline=deadline) as track:
+    with Track(origin, stream=stream, channels=channels, zero=zero, on_error=on_error, deadline=deadline) as track:
         return _heard(track, windows, count, rate)
 
 
@@ -189,6 +208,13 @@ class SoundReader:
         self._origin = Origin(source)
         self._on_error: OnError = check_on_error(on_error)
         self._timeout = timeout
+        with reading(self._origin):
+            self._origin.pin()
+            self._look()
+            self._origin.check()
+
+    def _look(self) -> None:
+        """Learn what there is to hear, and when."""
         with opened(self._origin) as container:
             filmed = any(not is_cover(stream) for stream in container.streams.video)
         if filmed:

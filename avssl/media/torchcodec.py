@@ -62,7 +62,7 @@ class TorchCodec(Backend):
     def _open(self):
         decoders = load(self.origin)
         origin, info = self.origin, self.index.info
-        source = str(origin.path) if origin.path else contents(origin)
+        source = str(origin.path.absolute()) if origin.path else contents(origin)
         try:
             decoder = decoders.VideoDecoder(
                 source,

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from errno import EINVAL
 from fractions import Fraction
-from typing import IO
+from typing import IO, Any
 
 import av
 from av.container import InputContainer
@@ -14,7 +15,8 @@ from av.video.frame import VideoFrame
 
 from avssl.media.base import Coding, Deadline, SoundInfo, VideoInfo
 from avssl.media.bitstream import SEEKABLE, Examiner, Marks, examiner
-from avssl.media.errors import OpenError, ScanError
+from avssl.media.errors import OpenError, ReadError, ScanError
+from avssl.media.formats import FORMATS
 from avssl.media.headers import choose, describe, describe_sound, rational, seen
 from avssl.media.source import Origin
 
@@ -22,6 +24,9 @@ from avssl.media.source import Origin
 # at the rest runs backwards.
 TIMED = frozenset(("mov", "mp4", "matroska", "webm", "mpegts", "flv", "ogg", "nut", "ivf", "apng", "gif"))
 HEAD = 300  # packets after which we stop waiting for a picture at the start
+# The bytes are read by Python: a name is then never an address, a read that fails is an OSError and not the end of the
+# file, and whatever else a file names is refused.
+_GUARDS = {"format_whitelist": ",".join(FORMATS), "protocol_whitelist": "none"}
 _NEAR = 48  # a container may put this many bytes between a packet's place and its data (a block's header)
 
 
@@ -103,29 +108,70 @@ def _first_key(rows: list[Row]) -> int | None:
 
 
 @contextmanager
+def reading(origin: Origin) -> Iterator[None]:
+    """Tell a read that failed, of FFmpeg's or of ours, as what it is.
+
+    Raises:
+        ReadError: instead of an OSError.
+    """
+    try:
+        yield
+    except FFmpegError:  # some are OSErrors as well
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error) or type(error).__name__
+        raise ReadError(
+            f"reading failed: {reason}; that is the disk's or the network's doing, so try again", source=origin.name
+        ) from error
+
+
+def read_at(file: Any, offset: int, packet: Packet) -> None:
+    """Fill a packet with the bytes at a place which the scan knows.
+
+    Raises:
+        OSError: if they do not come.
+    """
+    file.seek(offset)
+    if file.readinto(packet) != packet.size:
+        raise OSError("the file is shorter than when it was scanned")
+
+
+def demuxed(origin: Origin, container: InputContainer, stream: Any) -> Iterator[Packet]:
+    """Yield the packets of one stream of an open recording.
+
+    Raises:
+        ReadError: if the bytes do not come.
+    """
+    with reading(origin):
+        yield from container.demux(stream)
+
+
+@contextmanager
 def opened(origin: Origin) -> Iterator[InputContainer]:
     """Open a recording with FFmpeg and close it whatever happens.
 
     Raises:
         OpenError: if FFmpeg does not know what it is.
+        ReadError: if its bytes do not come.
     """
-    file: IO[bytes] | None = None
+    with reading(origin):
+        file = origin.open()
     container: InputContainer | None = None
     try:
-        if origin.path is None:
-            file = origin.open()
-        container = av.open(str(origin.path) if file is None else file, mode="r", metadata_errors="replace")
+        with reading(origin):
+            container = av.open(file, mode="r", metadata_errors="replace", container_options=_GUARDS)
         yield container
     except FFmpegError as error:
         if container is not None:
             raise
         reason = error.strerror or type(error).__name__
+        if error.errno == EINVAL:
+            reason += " (playlists and other files that name further files are not followed)"
         raise OpenError(f"this is not a video that FFmpeg can open: {reason}", source=origin.name) from error
     finally:
         if container is not None:
             container.close()
-        if file is not None and not origin.lent:
-            file.close()
+        file.close()
 
 
 def walk(
