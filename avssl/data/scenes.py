@@ -1,5 +1,6 @@
 """A dataset of pictures with the truth about what is in them: boxes of objects, masks of regions, surface normals."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +12,16 @@ from PIL import Image
 from torch import Tensor
 
 from avssl.cache import cache_folder
+from avssl.data.arrays import read_arrays
 from avssl.data.base import DataError, Dataset, Key, file_state, split_key
-from avssl.data.recordings import BETWEEN, CACHED, DEMO, MANIFESTS, is_of, read_rows
+from avssl.data.cells import IGNORED, is_of, parts_of
+from avssl.data.recordings import CACHED, DEMO, MANIFESTS
+from avssl.data.tables import BETWEEN, read_manifest_rows
+from avssl.files import FileError
 from avssl.media.base import Size
 from avssl.media.errors import MediaError
 from avssl.media.pictures import read_picture
 from avssl.media.resize import output_size, resize_area
-
-IGNORED = "?"  # before a name: it is there but counts neither when found nor when missed (VOC's difficult)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,27 +156,24 @@ def find_scenes(source: str | Path, split: str | None = None) -> tuple[list[Scen
         ValueError: if the source does not exist, is empty, or lacks the column or the split.
     """
     manifest = find_manifest(source)
-    rows = list(read_rows(manifest))
-    if not rows or "path" not in rows[0]:
-        columns = ", ".join(rows[0]) if rows else "no rows"
-        raise ValueError(f"{manifest}: needs a header with a column 'path' and at least one row; got {columns}")
-    boxes = [read_boxes(row["boxes"], f"{manifest}, row {line}") for line, row in enumerate(rows, 2) if "boxes" in row]
-    classes = sorted({box.name for each in boxes for box in each})
+    rows = read_manifest_rows(manifest)
+    boxes = {line: read_boxes(row["boxes"], f"{manifest}, row {line}") for line, row in rows.items() if "boxes" in row}
+    classes = sorted({box.name for each in boxes.values() for box in each})
     scenes = []
-    for number, row in enumerate(rows):
+    for line, row in rows.items():
         if split is None or is_of(split, row.get("split", "")):
             scene = Scene(
                 path=manifest.parent / row["path"],
                 group=row.get("group") or row["path"],
-                boxes=boxes[number] if boxes else None,
+                boxes=boxes.get(line),
                 mask=manifest.parent / row["mask"] if row.get("mask") else None,
                 normals=manifest.parent / row["normals"] if row.get("normals") else None,
                 truth=row.get("truth", ""),
             )
             scenes.append(scene)
     if not scenes:
-        words = sorted({word for row in rows for word in row.get("split", "").split()})
-        raise ValueError(f"{manifest}: no row has split {split!r}; there is {', '.join(map(repr, words)) or 'none'}")
+        words = sorted({word for row in rows.values() for word in row.get("split", "").split()})
+        raise FileError(f"{manifest}: no row has split {split!r}; there is {', '.join(map(repr, words)) or 'none'}")
     return scenes, classes
 
 
@@ -189,7 +189,7 @@ def find_manifest(source: str | Path) -> Path:
     for candidate in (path, *(path / name for name in MANIFESTS)):
         if candidate.is_file() and candidate.suffix.lower() in (".csv", ".parquet"):
             return candidate
-    raise ValueError(
+    raise FileError(
         f"{path} {'holds no manifest.csv' if path.exists() else 'does not exist'}; annotated pictures come from a "
         "manifest, as datasets/<name>/prepare.py writes it, or from demo:stills, demo:crowd or demo:solids"
     )
@@ -207,15 +207,15 @@ def read_boxes(text: str, where: str = "boxes") -> tuple[Box, ...]:
         ((-0.5, -0.5, 99.5, 49.5), 'potted plant', True)
     """
     found = []
-    for one in text.split(BETWEEN) if text.strip() else ():
+    for one in parts_of(text):
         parts = one.split(maxsplit=4)
         try:
             left, top, right, bottom = (float(part) for part in parts[:4])
             name = parts[4].strip()
         except (ValueError, IndexError):
-            raise ValueError(f"{where}: {one.strip()!r} is no box; write: left top right bottom name") from None
-        if not (left < right and top < bottom):
-            raise ValueError(f"{where}: the box {one.strip()!r} has no extent; left < right and top < bottom")
+            raise FileError(f"{where}: {one[:80]!r} is no box; write: left top right bottom name") from None
+        if not (-math.inf < left < right < math.inf and -math.inf < top < bottom < math.inf):
+            raise FileError(f"{where}: the box {one[:80]!r} has no extent; left < right and top < bottom")
         edges = (left, top, right, bottom)
         found.append(Box(edges=edges, name=name.removeprefix(IGNORED), ignored=name.startswith(IGNORED)))
     return tuple(found)
@@ -241,13 +241,12 @@ def read_mask(path: Path, size: tuple[int, int]) -> np.ndarray:
     """
     try:
         with Image.open(path) as image:
-            if image.mode not in ("P", "L"):
-                raise DataError(
-                    f"{path}: a mask of mode {image.mode}; classes are the values of a palette PNG or of one of 8 bits"
-                )
-            mask = np.array(image)
-    except OSError as error:
-        raise DataError(f"{path}: the mask cannot be read ({error})") from error
+            mode, mask = image.mode, np.array(image)
+    except Exception as error:  # Pillow's readers raise OSError, SyntaxError, ValueError, struct.error, ...
+        told = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{path}: the mask cannot be read ({told})") from error
+    if mode not in ("P", "L"):
+        raise DataError(f"{path}: a mask of mode {mode}; classes are the values of a palette PNG or of one of 8 bits")
     if mask.shape != size:
         raise DataError(f"{path}: the mask is {mask.shape[1]}x{mask.shape[0]}, its picture {size[1]}x{size[0]}")
     return mask
@@ -259,11 +258,7 @@ def read_normals(path: Path, size: tuple[int, int]) -> np.ndarray:
     Raises:
         DataError: if they cannot be read or have another size.
     """
-    try:
-        with np.load(path) as stored:
-            normals = stored["normals"].astype(np.float32)
-    except (OSError, KeyError, ValueError) as error:
-        raise DataError(f"{path}: an .npz with an array 'normals' is needed ({error})") from error
+    normals = read_arrays(path, "normals")["normals"].astype(np.float32)
     if normals.shape != (*size, 3):
         raise DataError(f"{path}: normals are {normals.shape}, the picture {(*size, 3)}")
     return normals

@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from avssl.files import FileError, names_in
 from avssl.media.base import Backend, Deadline, Index, Interval, Report, Size, VideoInfo
 from avssl.media.errors import DecodeError, MediaError, OpenError, ScanError
 from avssl.media.resize import output_size, resize_area
@@ -34,7 +35,7 @@ def scan_pictures(origin: Origin) -> Index:
     """
     folder = pictures_in(origin)
     if folder:
-        looks = [_look(path.open("rb"), str(path)) for path in folder]
+        looks = [_look(_file(path), str(path)) for path in folder]
         sizes = [path.stat().st_size for path in folder]
         return _index(origin, looks, sizes, pts=np.arange(len(folder)), end=len(folder), base=Fraction(1, RATE))
     with opened(origin) as image:
@@ -76,7 +77,10 @@ def pictures_in(origin: Origin) -> list[Path]:
     """Return a folder's pictures in natural order; an empty list if the source is no folder."""
     if origin.path is None or not origin.path.is_dir():
         return []
-    found = [path for path in origin.path.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
+    try:
+        found = [origin.path / name for name in names_in(origin.path, SUFFIXES, depth=0)]
+    except FileError as error:
+        raise OpenError(str(error), source=origin.name, backend="pictures") from error
     if not found:
         raise OpenError(
             f"the folder holds no pictures; put frames there, named like 0001.png ({', '.join(sorted(SUFFIXES))})",
@@ -103,7 +107,7 @@ class Pictures(Backend):
                 for frame in interval.targets:
                     deadline.check()
                     name = str(folder[frame]) if folder else self.origin.name
-                    with _image(folder[frame].open("rb"), name) if folder else opened(self.origin) as image:
+                    with _image(_file(folder[frame]), name) if folder else opened(self.origin) as image:
                         report.decoded += 1
                         self._write(image, name, slots[frame])
                     report.filled.add(frame)
@@ -248,6 +252,12 @@ def _telling(name: str, kind: type[MediaError], position: float | None = None) -
             backend="pictures",
             position=position,
         ) from error
+
+
+def _file(path: Path) -> IO[bytes]:
+    """Open one picture of a folder, which may be a link to nowhere."""
+    with _telling(str(path), OpenError):
+        return path.open("rb")
 
 
 def _look(file, name: str) -> tuple[str, str, int, int]:

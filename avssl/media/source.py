@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+from avssl.files import FileError, entries_of
 from avssl.media.errors import OpenError
 
 Source = str | Path | bytes | IO[bytes] | Callable[[], IO[bytes]]  # the opener may be fsspec's ``OpenFile.open``
@@ -81,10 +82,12 @@ class Origin:
         if self.path is None:
             return None
         parts = [str(self.path.resolve())]
-        files = sorted(self.path.iterdir()) if self.path.is_dir() else [self.path]
-        for file in files:
-            found = file.stat()
-            parts.append(f"{file.name}:{found.st_size}:{found.st_mtime_ns}")
+        try:
+            for file in entries_of(self.path) if self.path.is_dir() else [self.path]:
+                found = file.stat()
+                parts.append(f"{file.name}:{found.st_size}:{found.st_mtime_ns}")
+        except (FileError, OSError):  # a folder that cannot be listed, or a link in it to nowhere
+            return None
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
 
     def pictures(self) -> bool:

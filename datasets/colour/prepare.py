@@ -9,7 +9,6 @@ A set that is there is not made again, unless --again is said.
 """
 
 import argparse
-import csv
 import hashlib
 import io
 import re
@@ -25,8 +24,8 @@ import numpy as np
 from PIL import Image
 
 from avssl.cache import cache_folder, whole
-from avssl.data.recordings import read_rows
 from avssl.data.sets.debian import Package, PackageError, fetch, files_of
+from avssl.data.tables import read_table, write_table
 from avssl.media import open_video
 from avssl.media.pictures import rgb
 from avssl.media.resize import resize_area
@@ -186,7 +185,7 @@ def frames(root: Path, debs: Path | None) -> list[Row]:
     manifest = cache_folder("samples") / "manifest.csv"
     if not manifest.exists():
         raise ValueError(f"{manifest} is missing; make it first with: python datasets/samples/prepare.py")
-    videos = {row["path"]: row for row in read_rows(manifest)}
+    videos = {row["path"]: row for row in read_table(manifest).values()}
     rows = []
     for path, about in videos.items():
         name = Path(path).stem
@@ -235,10 +234,8 @@ def save(pixels: np.ndarray, path: Path) -> None:
 
 
 def write_manifest(rows: list[Row], path: Path) -> None:
-    with whole(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
+    with whole(path) as part:
+        write_table(part, COLUMNS, rows)
 
 
 def make(name: str, root: Path, debs: Path | None) -> None:
@@ -256,7 +253,7 @@ def write_all(root: Path) -> list[str]:
     rows, told = [], []
     for name in SETS:
         if (root / name / "manifest.csv").exists():
-            own = [dict(row) for row in read_rows(root / name / "manifest.csv")]
+            own = [dict(row) for row in read_table(root / name / "manifest.csv").values()]
             count = {split: sum(row["split"] == split for row in own) for split in ("train", "test")}
             told.append(f"{root / name}: {count['train']} pictures to learn from, {count['test']} to judge")
             place = {"label": ""}
