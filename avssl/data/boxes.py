@@ -1,12 +1,12 @@
 """Boxes of objects, and how manifests write them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-BETWEEN = " | "  # parts several labels of one row
-
-
-IGNORED = "?"  # before a name: it is there but counts neither when found nor when missed (VOC's difficult)
+from avssl.data.cells import IGNORED, parts_of
+from avssl.data.tables import BETWEEN
+from avssl.files import FileError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,15 +36,15 @@ def read_boxes(text: str, where: str = "boxes") -> tuple[Box, ...]:
         ((-0.5, -0.5, 99.5, 49.5), 'potted plant', True)
     """
     found = []
-    for one in text.split(BETWEEN) if text.strip() else ():
+    for one in parts_of(text):
         parts = one.split(maxsplit=4)
         try:
             left, top, right, bottom = (float(part) for part in parts[:4])
             name = parts[4].strip()
         except (ValueError, IndexError):
-            raise ValueError(f"{where}: {one.strip()!r} is no box; write: left top right bottom name") from None
-        if not (left < right and top < bottom):
-            raise ValueError(f"{where}: the box {one.strip()!r} has no extent; left < right and top < bottom")
+            raise FileError(f"{where}: {one[:80]!r} is no box; write: left top right bottom name") from None
+        if not (-math.inf < left < right < math.inf and -math.inf < top < bottom < math.inf):
+            raise FileError(f"{where}: the box {one[:80]!r} has no extent; left < right and top < bottom")
         edges = (left, top, right, bottom)
         found.append(Box(edges=edges, name=name.removeprefix(IGNORED), ignored=name.startswith(IGNORED)))
     return tuple(found)

@@ -18,6 +18,7 @@ import torch
 from avssl.cache import cache_folder, whole
 from avssl.data.base import Dataset, Key, file_state, split_key
 from avssl.data.sources import CACHED
+from avssl.data.texts import read_lines
 from avssl.media.base import Size
 from avssl.media.resize import output_size, resize_area
 
@@ -139,7 +140,7 @@ def places(total: int, split: Split, count: int | None, seed: int, folder: Path)
 def names_in(folder: Path) -> list[str]:
     """Return the names of the classes that the folder lists in ``classes.txt``, one a line; an empty list without."""
     path = folder / "classes.txt"
-    return path.read_text(encoding="utf-8").split("\n")[:-1] if path.is_file() else []
+    return [name for _, name in read_lines(path)] if path.is_file() else []
 
 
 def find(folder: Path, name: str) -> Path:

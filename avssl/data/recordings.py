@@ -1,14 +1,13 @@
 """Which recordings there are: folder trees, flat folders, CSV and Parquet manifests, and the demo world."""
 
-import csv
-import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from avssl.cache import cache_folder
-from avssl.data.boxes import BETWEEN
+from avssl.data.cells import boxes_of, check_labels, class_names, is_of, name_of, number_in, parts_of, presence
 from avssl.data.sources import CACHED, DEMO, MANIFESTS
+from avssl.data.tables import Row, read_manifest_rows
+from avssl.files import FileError, names_in
 
 KNOWN = ".3gp .asf .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .rm .ts .vob .webm .webp .wmv"
 ENDINGS: frozenset[str] = frozenset(KNOWN.split())
@@ -57,14 +56,14 @@ def find_recordings(
         source: a folder of class folders, a folder of files, a manifest (``.csv`` or ``.parquet`` with a column
             ``path``, relative to the manifest, and optionally ``split``, ``label``, ``labels`` (several, parted by
             ``" | "``, a leading ``?`` for those to be ignored), ``start``, ``end``, ``group``, ``keypoints``,
-            ``annotations``, ``sound``, ``sounding``, ``votes``), a folder
-            that holds ``manifest.csv`` or ``manifest.parquet``, ``"demo:figures"``, or ``"cache:samples"`` for what
-            ``datasets/samples/prepare.py`` gathered.
+            ``annotations``, ``sound``, ``sounding``, ``votes``), a folder that holds ``manifest.csv`` or
+            ``manifest.parquet``, ``"demo:figures"``, or ``"cache:samples"`` for what ``datasets/samples/prepare.py``
+            gathered. `avssl.files` tells which files of folders count, `avssl.data.tables` what a CSV may be.
         split: keep only rows of a manifest with this value, or this word of several, in the column ``split``.
         endings: of the files that count in folders, such as `ENDINGS` (video), `PICTURES` or `SOUNDS`.
 
     Raises:
-        ValueError: if the source does not exist, is empty, or lacks the column or the split.
+        FileError: if the source does not exist, is empty, or lacks the column or the split.
     """
     if isinstance(source, str) and source.startswith(DEMO):
         from avssl.data.demo import prepare
@@ -74,7 +73,7 @@ def find_recordings(
         name = source.removeprefix(CACHED)
         source = cache_folder(name)
         if not any((source / manifest).exists() for manifest in MANIFESTS):
-            raise ValueError(f"{source} has no manifest; make it with: python datasets/{name.split('/')[0]}/prepare.py")
+            raise FileError(f"{source} has no manifest; make it with: python datasets/{name.split('/')[0]}/prepare.py")
     source = Path(source).expanduser()
     for manifest in MANIFESTS:
         if source.is_dir() and (source / manifest).exists():
@@ -83,10 +82,10 @@ def find_recordings(
         return read_manifest(source, split)
     if not source.is_dir():
         kind = "is neither a folder nor a .csv or .parquet manifest" if source.exists() else "does not exist"
-        raise ValueError(f"{source} {kind}; give a folder of {named(endings)}s, a manifest, or demo:figures")
+        raise FileError(f"{source} {kind}; give a folder of {named(endings)}s, a manifest, or demo:figures")
     if split is not None:
         if not (source / split).is_dir():
-            raise ValueError(f"split {split!r} of the folder {source} would be its folder {split}/, which is missing")
+            raise FileError(f"split {split!r} of the folder {source} would be its folder {split}/, which is missing")
         source = source / split
     return read_folder(source, endings)
 
@@ -96,119 +95,63 @@ def named(endings: frozenset[str]) -> str:
 
 
 def read_folder(folder: Path, endings: frozenset[str] = ENDINGS) -> tuple[list[Recording], list[str]]:
-    """List ``folder/class/file`` (deeper files count to the class) or, without class folders, ``folder/file``."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in endings and path.is_file())
-    if not files:
-        raise ValueError(f"{folder} holds no {named(endings)}; known endings: {' '.join(sorted(endings))}")
-    tops = [path.relative_to(folder).parts for path in files]
-    if all(len(parts) == 1 for parts in tops):
-        return [Recording(path=path) for path in files], []
-    if any(len(parts) == 1 for parts in tops):
-        loose = next(path.name for path, parts in zip(files, tops, strict=True) if len(parts) == 1)
-        raise ValueError(f"{folder} mixes class folders and loose files ({loose}); use one or the other, or a manifest")
-    classes = sorted({parts[0] for parts in tops})
+    """List ``folder/class/file`` (deeper files count to the class) or, without class folders, ``folder/file``.
+
+    Which files and folders count, and what becomes of links, is told by `avssl.files`.
+    """
+    names = list(names_in(folder, endings))
+    if not names:
+        raise FileError(f"{folder} holds no {named(endings)}; known endings: {' '.join(sorted(endings))}")
+    tops = [top if inside else "" for top, inside, _ in (name.partition("/") for name in names)]
+    classes = sorted(set(tops))
+    if classes == [""]:
+        return [Recording(path=folder / name) for name in names], []
+    if "" in classes:
+        loose = names[tops.index("")]
+        raise FileError(f"{folder} mixes class folders and loose files ({loose}); use one or the other, or a manifest")
     numbers = {name: i for i, name in enumerate(classes)}
-    return [Recording(path=p, label=numbers[parts[0]]) for p, parts in zip(files, tops, strict=True)], classes
+    return [Recording(path=folder / name, label=numbers[top]) for name, top in zip(names, tops, strict=True)], classes
 
 
 def read_manifest(manifest: Path, split: str | None) -> tuple[list[Recording], list[str]]:
     """Read the rows of a manifest; labels that are not whole numbers become classes in the order of their names."""
-    rows = list(enumerate(read_rows(manifest), 2))  # numbered as a person counts the lines, the header being 1
-    if not rows or "path" not in rows[0][1]:
-        columns = ", ".join(rows[0][1]) if rows else "no rows"
-        raise ValueError(f"{manifest}: needs a header with a column 'path' and at least one row; got {columns}")
-    labels = {row["label"] for _, row in rows if row.get("label")}
-    several = {name.removeprefix("?") for _, row in rows for name in row.get("labels", "").split(BETWEEN) if name}
-    classes = [] if all(is_whole(label) for label in labels) else sorted(labels)
-    classes = sorted(several) if several else classes
+    rows = read_manifest_rows(manifest)
+    for line, row in rows.items():
+        check_labels(row, f"{manifest}, row {line}")
+    classes = class_names(row["label"] for row in rows.values() if row.get("label"))
+    several = sorted({name_of(part) for row in rows.values() for part in parts_of(row.get("labels", ""))})
+    classes = several or classes
     numbers = {name: i for i, name in enumerate(classes)}
     if split is not None:
-        splits = sorted({word for _, row in rows for word in row.get("split", "").split() or [""]})
-        rows = [(line, row) for line, row in rows if is_of(split, row.get("split", ""))]
+        splits = sorted({word for row in rows.values() for word in row.get("split", "").split() or [""]})
+        rows = {line: row for line, row in rows.items() if is_of(split, row.get("split", ""))}
         if not rows:
-            raise ValueError(f"{manifest}: no row has split {split!r}; there is {', '.join(map(repr, splits))}")
-
-    def recording(line: int, row: dict[str, str]) -> Recording:
-        label = row.get("label", "")
-        return Recording(
-            path=manifest.parent / row["path"],
-            label=(numbers[label] if classes else int(label)) if label else -1,
-            start=seconds(row, "start", f"{manifest}, row {line}"),
-            end=seconds(row, "end", f"{manifest}, row {line}"),
-            keypoints=manifest.parent / row["keypoints"] if row.get("keypoints") else None,
-            labels=presence(row["labels"], numbers) if several and "labels" in row else (),
-            group=row.get("group", ""),
-            annotations=manifest.parent / row["annotations"] if row.get("annotations") else None,
-            sound=manifest.parent / row["sound"] if row.get("sound") else None,
-            boxes=boxes_of(row.get("sounding", ""), f"{manifest}, row {line}"),
-            votes=float(row.get("votes") or 1),
-        )
-
-    return [recording(line, row) for line, row in rows], classes
+            raise FileError(f"{manifest}: no row has split {split!r}; there is {', '.join(map(repr, splits))}")
+    found = [recording_of(row, manifest, f"{manifest}, row {line}", numbers) for line, row in rows.items()]
+    if several and "labels" in next(iter(rows.values())):
+        cells = [row["labels"] for row in rows.values()]
+        found = [replace(one, labels=presence(cell, numbers)) for one, cell in zip(found, cells, strict=True)]
+    return found, classes
 
 
-def is_of(split: str, cell: str) -> bool:
-    """Tell whether a cell of the column ``split`` names a split: as a whole, or as one of its words.
-
-    Examples:
-        >>> is_of("train1", "train1 test2"), is_of("train", "train1 test2"), is_of("held out", "held out")
-        (True, False, True)
-    """
-    return cell == split or split in cell.split()
-
-
-def presence(cell: str, numbers: dict[str, int]) -> tuple[float, ...]:
-    """Return for each class 1 if a cell of the column ``labels`` names it, NaN if with a ``?``, else 0.
-
-    Examples:
-        >>> presence("dog | ?cat", {"cat": 0, "cow": 1, "dog": 2})
-        (nan, 0.0, 1.0)
-    """
-    found = [0.0] * len(numbers)
-    for name in filter(None, cell.split(BETWEEN)):
-        found[numbers[name.removeprefix("?")]] = math.nan if name.startswith("?") else 1.0
-    return tuple(found)
-
-
-def seconds(row: dict[str, str], column: str, where: str) -> float | None:
-    """Return a time of a row, or None where it is blank."""
-    text = row.get(column, "")
-    try:
-        return float(text) if text else None
-    except ValueError:
-        raise ValueError(f"{where}: {text!r} in column {column!r} is not a number of seconds") from None
-
-
-def read_rows(manifest: Path) -> Iterable[dict[str, str]]:
-    """Yield each row of a CSV or Parquet file as text by column; missing values are empty."""
-    if manifest.suffix.lower() == ".parquet":
-        from pyarrow import parquet
-
-        for row in parquet.read_table(manifest).to_pylist():
-            yield {name: "" if value is None else str(value) for name, value in row.items()}
-        return
-    with open(manifest, newline="", encoding="utf-8-sig") as file:
-        for row in csv.DictReader(file):
-            yield {name: value or "" for name, value in row.items() if name is not None}
-
-
-def is_whole(text: str) -> bool:
-    return text.removeprefix("-").isdecimal()
-
-
-def boxes_of(text: str, where: str) -> tuple[tuple[float, ...], ...]:
-    """Return the boxes in a cell of a manifest, such as ``"0 0 0.5 1 | 0.2 0.2 0.4 0.4"``.
-
-    Raises:
-        ValueError: if they are no boxes; ``where`` says in which row.
-    """
-    boxes = []
-    for part in text.split(BETWEEN) if text else ():
-        try:
-            left, top, right, bottom = map(float, part.split())
-        except ValueError as error:
-            raise ValueError(f"{where}: a box is left, top, right, bottom between 0 and 1; got {part!r}") from error
-        if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
-            raise ValueError(f"{where}: a box is left, top, right, bottom between 0 and 1; got {part!r}")
-        boxes.append((left, top, right, bottom))
-    return tuple(boxes)
+def recording_of(row: Row, manifest: Path, where: str, numbers: dict[str, int]) -> Recording:
+    """Return a row of a manifest as a recording; ``numbers`` are those of the classes, empty without names."""
+    label = row.get("label", "")
+    if label and numbers and label not in numbers:
+        raise FileError(f"{where}: the label {label!r} is none of those in the column 'labels'; keep one of the two")
+    votes = number_in(row, "votes", "a number of boxes", where)
+    if votes is not None and votes <= 0:
+        raise FileError(f"{where}: votes are above 0; got {row['votes']}")
+    files = {
+        name: manifest.parent / row[name] if row.get(name) else None for name in ("keypoints", "annotations", "sound")
+    }
+    return Recording(
+        path=manifest.parent / row["path"],
+        label=(numbers[label] if numbers else int(label)) if label else -1,
+        start=number_in(row, "start", "a number of seconds", where),
+        end=number_in(row, "end", "a number of seconds", where),
+        group=row.get("group", ""),
+        boxes=boxes_of(row.get("sounding", ""), where),
+        votes=votes or 1.0,
+        **files,
+    )

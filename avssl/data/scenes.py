@@ -9,10 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from avssl.data.arrays import read_arrays
 from avssl.data.base import DataError, Dataset, Key, file_state, split_key
 from avssl.data.boxes import Box, read_boxes
-from avssl.data.recordings import is_of, read_rows
+from avssl.data.cells import is_of
 from avssl.data.sources import find_manifest
+from avssl.data.tables import read_manifest_rows
+from avssl.files import FileError
 from avssl.media.base import Size
 from avssl.media.errors import DecodeError, MediaError
 from avssl.media.picture_files import named_errors, open_picture
@@ -137,27 +140,24 @@ def find_scenes(source: str | Path, split: str | None = None) -> tuple[list[Scen
         ValueError: if the source does not exist, is empty, or lacks the column or the split.
     """
     manifest = find_manifest(source)
-    rows = list(read_rows(manifest))
-    if not rows or "path" not in rows[0]:
-        columns = ", ".join(rows[0]) if rows else "no rows"
-        raise ValueError(f"{manifest}: needs a header with a column 'path' and at least one row; got {columns}")
-    boxes = [read_boxes(row["boxes"], f"{manifest}, row {line}") for line, row in enumerate(rows, 2) if "boxes" in row]
-    classes = sorted({box.name for each in boxes for box in each})
+    rows = read_manifest_rows(manifest)
+    boxes = {line: read_boxes(row["boxes"], f"{manifest}, row {line}") for line, row in rows.items() if "boxes" in row}
+    classes = sorted({box.name for each in boxes.values() for box in each})
     scenes = []
-    for number, row in enumerate(rows):
+    for line, row in rows.items():
         if split is None or is_of(split, row.get("split", "")):
             scene = Scene(
                 path=manifest.parent / row["path"],
                 group=row.get("group") or row["path"],
-                boxes=boxes[number] if boxes else None,
+                boxes=boxes.get(line),
                 mask=manifest.parent / row["mask"] if row.get("mask") else None,
                 normals=manifest.parent / row["normals"] if row.get("normals") else None,
                 truth=row.get("truth", ""),
             )
             scenes.append(scene)
     if not scenes:
-        words = sorted({word for row in rows for word in row.get("split", "").split()})
-        raise ValueError(f"{manifest}: no row has split {split!r}; there is {', '.join(map(repr, words)) or 'none'}")
+        words = sorted({word for row in rows.values() for word in row.get("split", "").split()})
+        raise FileError(f"{manifest}: no row has split {split!r}; there is {', '.join(map(repr, words)) or 'none'}")
     return scenes, classes
 
 
@@ -169,14 +169,13 @@ def read_mask(path: Path, size: tuple[int, int]) -> np.ndarray:
     """
     try:
         with open_picture(path, str(path)) as image:
-            if image.mode not in ("P", "L"):
-                raise DataError(
-                    f"{path}: a mask of mode {image.mode}; classes are the values of a palette PNG or of one of 8 bits"
-                )
+            mode = image.mode
             with named_errors(str(path), DecodeError):
                 mask = np.array(image)
     except MediaError as error:
         raise DataError(f"{path}: the mask cannot be read ({error.message})") from error
+    if mode not in ("P", "L"):
+        raise DataError(f"{path}: a mask of mode {mode}; classes are the values of a palette PNG or of one of 8 bits")
     if mask.shape != size:
         raise DataError(f"{path}: the mask is {mask.shape[1]}x{mask.shape[0]}, its picture {size[1]}x{size[0]}")
     return mask
@@ -188,11 +187,7 @@ def read_normals(path: Path, size: tuple[int, int]) -> np.ndarray:
     Raises:
         DataError: if they cannot be read or have another size.
     """
-    try:
-        with np.load(path) as stored:
-            normals = stored["normals"].astype(np.float32)
-    except (OSError, KeyError, ValueError) as error:
-        raise DataError(f"{path}: an .npz with an array 'normals' is needed ({error})") from error
+    normals = read_arrays(path, "normals")["normals"].astype(np.float32)
     if normals.shape != (*size, 3):
         raise DataError(f"{path}: normals are {normals.shape}, the picture {(*size, 3)}")
     return normals

@@ -3,14 +3,11 @@
 from pathlib import Path
 
 from avssl.cache import cache_folder
+from avssl.files import FileError
 
 DEMO = "demo:"  # a source that names a demo world, made on first use
-
-
-MANIFESTS = ("manifest.csv", "manifest.parquet")
-
-
 CACHED = "cache:"  # a source that a datasets/<name>/prepare.py gathered into the cache
+MANIFESTS = ("manifest.csv", "manifest.parquet")
 
 
 def find_manifest(source: str | Path) -> Path:
@@ -25,7 +22,7 @@ def find_manifest(source: str | Path) -> Path:
     for candidate in (path, *(path / name for name in MANIFESTS)):
         if candidate.is_file() and candidate.suffix.lower() in (".csv", ".parquet"):
             return candidate
-    raise ValueError(
+    raise FileError(
         f"{path} {'holds no manifest.csv' if path.exists() else 'does not exist'}; annotated pictures come from a "
         "manifest, as datasets/<name>/prepare.py writes it, or from demo:stills, demo:crowd or demo:solids"
     )

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from avssl.data.arrays import read_keypoints
 from avssl.data.base import DataError, Dataset, Key, split_key
 from avssl.data.recordings import Recording, find_recordings
 from avssl.media import motion_profile, open_video
@@ -110,7 +111,7 @@ class Videos(Dataset):
             filmed = (video.info.height, video.info.width)
         if recording.keypoints is not None:
             scale = [have / was for have, was in zip(frames.data.shape[-2:], filmed, strict=True)]
-            item |= keypoints(recording.keypoints, clips.index, scale)
+            item |= keypoints(recording.keypoints, clips.index, scale, frames=len(whole.times))
         return item
 
 
@@ -162,9 +163,8 @@ def shift(clips: Clips, first: int, whole: Timeline) -> Clips:
     return Clips(index=clips.index + first, times=clips.times + zero, valid=clips.valid, sound=sound)
 
 
-def keypoints(path: Path, index: np.ndarray, scale: list[float]) -> dict[str, torch.Tensor]:
-    """Read key points and bring them to the size of the returned frames (0-based pixel centres)."""
-    with np.load(path) as stored:
-        points, visible = stored["keypoints"][index], stored["visible"][index]
-    places = (points + 0.5) * np.array(scale[::-1], dtype=np.float32) - 0.5
-    return {"keypoints": torch.from_numpy(places.astype(np.float32)), "visible": torch.from_numpy(visible)}
+def keypoints(path: Path, index: np.ndarray, scale: list[float], frames: int) -> dict[str, torch.Tensor]:
+    """Read key points of a recording of so many frames, and bring them to the size of the returned ones."""
+    points, visible = read_keypoints(path, frames)
+    places = (points[index] + 0.5) * np.array(scale[::-1], dtype=np.float32) - 0.5  # 0 is a pixel's centre
+    return {"keypoints": torch.from_numpy(places.astype(np.float32)), "visible": torch.from_numpy(visible[index])}

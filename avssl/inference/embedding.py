@@ -19,6 +19,7 @@ from avssl.data import DataError
 from avssl.data.recordings import ENDINGS, PICTURES, SOUNDS
 from avssl.features.cache import Kept, digest
 from avssl.features.device import chosen
+from avssl.inference.files import files_given
 from avssl.inference.moments import Taught, frames_at, shown, sounds_at, taught
 from avssl.media import open_sound, open_video
 from avssl.media.errors import MediaError
@@ -71,7 +72,7 @@ def embed(
     folder = out or method.folder / "embed"
     kept, about = Kept(folder / "kept"), {"weights": digest(method.method), "every": every, "size": method.size}
     vectors, index, failures = [], [], []
-    paths = sorted(found(files))
+    paths = files_given(files, ENDINGS | PICTURES | SOUNDS, "video, sound or picture", "tools/embed.py a.mp4 b.wav")
     for path in track(paths, "files", console=Console(stderr=True), transient=True):
         try:
             for piece in list(pieces(path, method, every, kept, about)):  # all of a file, or nothing
@@ -95,25 +96,6 @@ def embed(
     )
     print(f"Written: {folder}/embeddings.npy, {folder}/index.parquet")
     return folder
-
-
-def found(files: Sequence[Path]) -> set[Path]:
-    """Return the files that were named, and those in folders that were.
-
-    Raises:
-        ConfigError: if one does not exist, or a folder holds none.
-    """
-    endings, paths = ENDINGS | PICTURES | SOUNDS, set()
-    for path in files:
-        inside = [one for one in path.rglob("*") if one.suffix.lower() in endings] if path.is_dir() else [path]
-        if not inside or not path.exists():
-            raise ConfigError(
-                f"files: {path} {'holds no video, sound or picture' if path.is_dir() else 'does not exist'}"
-            )
-        paths.update(inside)
-    if not paths:
-        raise ConfigError("files: give at least one, such as tools/embed.py a.mp4 b.wav")
-    return paths
 
 
 def pieces(path: Path, method: Taught, every: float, kept: Kept, about: dict[str, Any]) -> Iterator[Piece]:

@@ -14,6 +14,7 @@ from avssl.config import ConfigError
 from avssl.data.recordings import PICTURES
 from avssl.features.device import chosen
 from avssl.features.runs import find_run
+from avssl.inference.files import files_given
 from avssl.media.errors import MediaError
 from avssl.media.pictures import read_picture
 from avssl.methods import ContextEncoder
@@ -101,15 +102,7 @@ def pictures(files: Sequence[Path]) -> list[Path]:
     Raises:
         ConfigError: if one does not exist, or a folder holds none.
     """
-    paths: set[Path] = set()
-    for path in files:
-        inside = [one for one in path.rglob("*") if one.suffix.lower() in PICTURES] if path.is_dir() else [path]
-        if not inside or not path.exists():
-            raise ConfigError(f"files: {path} {'holds no picture' if path.is_dir() else 'does not exist'}")
-        paths.update(inside)
-    if not paths:
-        raise ConfigError("files: give at least one, such as tools/inpaint.py a.jpg")
-    return sorted(paths)
+    return files_given(files, PICTURES, "picture", "tools/inpaint.py a.jpg")
 
 
 def save(image: Image.Image, path: Path) -> None:

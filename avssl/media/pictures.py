@@ -1,6 +1,5 @@
 """Pictures through the same door as video: one picture, a folder of numbered ones, or an animation, by Pillow."""
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
+from avssl.files import FileError, names_in
 from avssl.media.base import Backend, Deadline, Index, Interval, Report, Size, VideoInfo
 from avssl.media.errors import DecodeError, OpenError, ScanError
 from avssl.media.picture_files import BLACK, Ground, displayed_size, named_errors, open_picture, opened, rgb
@@ -76,9 +76,10 @@ def pictures_in(origin: Origin) -> list[Path]:
     """Return a folder's pictures in natural order; an empty list if the source is no folder."""
     if origin.path is None or not origin.path.is_dir():
         return []
-    with os.scandir(origin.path) as entries:
-        names = [entry.name for entry in entries if entry.name[0] != "." and entry.is_file()]
-    found = [path for path in map(origin.path.joinpath, names) if path.suffix.lower() in SUFFIXES]
+    try:
+        found = [origin.path / name for name in names_in(origin.path, SUFFIXES, depth=0)]
+    except FileError as error:
+        raise OpenError(str(error), source=origin.name, backend="pictures") from error
     if not found:
         raise OpenError(
             f"the folder holds no pictures; put frames there, named like 0001.png ({', '.join(sorted(SUFFIXES))})",

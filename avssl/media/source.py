@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+from avssl.files import FileError, entries_of
 from avssl.media.borrowed import Borrowed, brief
 from avssl.media.errors import MediaError, OpenError, ReadError
 
@@ -152,17 +153,23 @@ class Origin:
         if self.path is None:
             return None
         if self.path.is_dir():
-            files = sorted(self.path.iterdir())
+            try:
+                files = entries_of(self.path)
+            except FileError:  # it cannot be listed
+                return None
         else:
             files, age = [self.path], time.time_ns() - self.path.stat().st_mtime_ns
             if 0 <= age < TICK:
                 time.sleep((TICK - age) / 1e9)
         parts = [str(self.path.resolve())]
-        for file in files:
-            size, changed = _stamp(file.stat())
-            if changed % 10**9 == 0 and 0 <= time.time_ns() - changed < COARSE_TICK:
-                return None
-            parts.append(f"{file.name}:{size}:{changed}")
+        try:
+            for file in files:
+                size, changed = _stamp(file.stat())
+                if changed % 10**9 == 0 and 0 <= time.time_ns() - changed < COARSE_TICK:
+                    return None
+                parts.append(f"{file.name}:{size}:{changed}")
+        except OSError:  # a link in a folder to nowhere
+            return None
         return hashlib.blake2b(os.fsencode("\n".join(parts)), digest_size=16).hexdigest()
 
     def pictures(self) -> bool:

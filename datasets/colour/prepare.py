@@ -9,7 +9,6 @@ A set that is there is not made again, unless --again is said.
 """
 
 import argparse
-import csv
 import hashlib
 import io
 import re
@@ -25,8 +24,8 @@ import numpy as np
 from PIL import Image
 
 from avssl.cache import cache_folder, whole
-from avssl.data.recordings import read_rows
 from avssl.data.sets.debian import Package, PackageError, fetch, files_of
+from avssl.data.tables import read_table, write_table
 from avssl.media import open_video
 from avssl.media.errors import DecodeError
 from avssl.media.picture_files import named_errors, open_picture, rgb
@@ -192,7 +191,7 @@ def frames(root: Path, debs: Path | None) -> list[Row]:
     manifest = cache_folder("samples") / "manifest.csv"
     if not manifest.exists():
         raise ValueError(f"{manifest} is missing; make it first with: python datasets/samples/prepare.py")
-    videos = {row["path"]: row for row in read_rows(manifest)}
+    videos = {row["path"]: row for row in read_table(manifest).values()}
     rows = []
     for path, about in videos.items():
         name = Path(path).stem
@@ -241,10 +240,8 @@ def save(pixels: np.ndarray, path: Path) -> None:
 
 
 def write_manifest(rows: list[Row], path: Path) -> None:
-    with whole(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
+    with whole(path) as part:
+        write_table(part, COLUMNS, rows)
 
 
 def make(name: str, root: Path, debs: Path | None) -> None:
@@ -262,7 +259,7 @@ def write_all(root: Path) -> list[str]:
     rows, told = [], []
     for name in SETS:
         if (root / name / "manifest.csv").exists():
-            own = [dict(row) for row in read_rows(root / name / "manifest.csv")]
+            own = [dict(row) for row in read_table(root / name / "manifest.csv").values()]
             count = {split: sum(row["split"] == split for row in own) for split in ("train", "test")}
             told.append(f"{root / name}: {count['train']} pictures to learn from, {count['test']} to judge")
             place = {"label": ""}

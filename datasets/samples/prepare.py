@@ -8,7 +8,6 @@ What is there and verified is never fetched again; interrupt it and go on as you
 """
 
 import argparse
-import csv
 import hashlib
 import math
 import subprocess
@@ -26,6 +25,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from avssl.cache import cache_folder
+from avssl.data.tables import write_table
 
 SOURCES = Path(__file__).with_name("sources.toml")
 HELD_OUT = 0.25  # of a video that is split by time
@@ -223,10 +223,7 @@ def write_manifest(archives: list[Archive], root: Path) -> list[dict[str, str]]:
                     splits = f"{split} sound_{split}" if video.sound else split  # a row may be of several splits
                     rows.append(about | {"split": splits, "start": times[0], "end": times[1]})
     part = root / "manifest.csv.part"
-    with open(part, "w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
+    write_table(part, COLUMNS, rows)
     part.replace(root / "manifest.csv")
     return rows
 

@@ -1,13 +1,15 @@
 """AudioSet: ten-second pieces of YouTube videos with 527 classes, several at a time (Gemmeke et al., ICASSP 2017)."""
 
-import csv
+import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from avssl.data.boxes import BETWEEN
 from avssl.data.recordings import ENDINGS, SOUNDS
 from avssl.data.sets.base import Count, Listing, Problem, SetError
-from avssl.data.sets.trees import check_root, folders, media_in
+from avssl.data.sets.trees import check_root, folders
+from avssl.data.tables import BETWEEN, read_records, read_table
+from avssl.files import names_in
 
 TABLES = {
     "eval": "eval_segments.csv",
@@ -17,6 +19,7 @@ TABLES = {
 PUBLISHED = {"eval": 20371, "train": 22160, "unbalanced": 2041789}  # segments, told in the tables' own first comments
 CLASSES = "class_labels_indices.csv"
 NUMBER = 527
+NUMERAL = re.compile("[0-9]{1,9}")
 MEDIA = ENDINGS | SOUNDS
 
 
@@ -78,27 +81,40 @@ def read(root: Path) -> Listing:
 
 def read_classes(path: Path) -> dict[str, str]:
     """Return display names by machine id, in the order of their numbers; a bar between names would part them."""
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = sorted(csv.DictReader(file), key=lambda row: int(row["index"]))
-    return {row["mid"]: row["display_name"].replace(BETWEEN, " / ") for row in rows}
+    rows = read_table(path, official=True)
+    for number, row in rows.items():
+        if not {"index", "mid", "display_name"} <= set(row) or not NUMERAL.fullmatch(row["index"]):
+            raise SetError(f"{path}, row {number}: needs index (a number), mid and display_name; got {row}")
+    ordered = sorted(rows.values(), key=lambda row: int(row["index"]))
+    return {row["mid"]: row["display_name"].replace(BETWEEN, " / ") for row in ordered}
 
 
 def segments(path: Path) -> Iterator[tuple[str, float, float, list[str]]]:
     """Yield id, start, end and classes of a table: three comments first, the header the last of them.
 
     Ids may start with ``-``; the classes are one quoted cell, parted by commas.
+
+    Raises:
+        SetError: if a segment is written otherwise.
     """
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        for row in csv.reader((line for line in file if not line.startswith("#")), skipinitialspace=True):
-            if len(row) >= 4:
-                yield row[0], float(row[1]), float(row[2]), row[3].split(",")
+    for number, row in read_records(path, official=True, comment="#"):
+        if not any(row):
+            continue
+        try:
+            video, start, end, ids = row[0], float(row[1]), float(row[2]), row[3].split(",")
+        except (IndexError, ValueError):
+            start = end = math.nan
+        if not 0 <= start <= end < math.inf:
+            told = "needs id, start and end in seconds, and classes"
+            raise SetError(f"{path}, segment {number}: {told}; got {str(row)[:100]}")
+        yield video, start, end, [one.strip() for one in ids]
 
 
 def find_media(root: Path) -> dict[tuple[str, int | None], str]:
     """Return the files by id and start in whole seconds (None where the name does not tell), folders two deep."""
     found: dict[tuple[str, int | None], str] = {}
     for place in [root, *folders(root)]:
-        for name in media_in(place, MEDIA, depth=0 if place == root else 1):
+        for name in names_in(place, MEDIA, depth=0 if place == root else 1):
             path = name if place == root else f"{place.name}/{name}"
             found.setdefault(named(Path(name).stem), path)
     return found

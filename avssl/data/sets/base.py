@@ -1,9 +1,12 @@
 """What a reader of an official data set gives: rows for a manifest, counts beside the published ones, and problems."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+from avssl.files import FileError
 
 Kind = Literal["missing", "short", "undecodable", "unlisted", "unlabelled", "odd"]
 Media = Literal["video", "picture", "sound", "frames"]
@@ -69,5 +72,21 @@ class Listing:
     problems: Sequence[Problem] = field(default_factory=list)
 
 
-class SetError(ValueError):
+class SetError(FileError):
     """A folder that cannot be read as the data set: what came, what is needed, what to do, in one line."""
+
+
+@contextmanager
+def official_form(path: Path) -> Iterator[None]:
+    """Turn what goes wrong within, for a file of other structure than its authors', into one line that names it.
+
+    Raises:
+        SetError: in place of what Python says of missing fields, other types and other shapes.
+    """
+    try:
+        yield
+    except FileError:
+        raise
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
+        told = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise SetError(f"{path} is not of the official form ({told}); was it copied whole?") from error

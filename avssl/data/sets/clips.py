@@ -5,7 +5,8 @@ from pathlib import Path
 
 from avssl.data.recordings import ENDINGS
 from avssl.data.sets.base import Count, Problem
-from avssl.data.sets.trees import check_classes, check_root, media_in, relative
+from avssl.data.sets.trees import check_classes, check_root, relative
+from avssl.files import names_in
 
 Row = dict[str, str]
 
@@ -57,7 +58,7 @@ def list_clips(
     rows, present = [], set()
     for name in classes:
         folder = videos / name
-        for file in media_in(folder, ENDINGS) if folder.is_dir() else ():
+        for file in names_in(folder, ENDINGS, depth=0) if folder.is_dir() else ():
             clip, path, group = f"{name}/{file}", relative(folder / file, root), group_of(file, name)
             present.add(clip)
             rows.append({"path": path, "split": " ".join(splits.get(clip, [])), "label": name, "group": group})

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from avssl.data.sets.base import Count, Listing, Problem, SetError
 from avssl.data.sets.trees import check_root
+from avssl.files import names_in
 
 PARTS = {"train": "scenes_stereo", "test": "scenes_stereo_testset"}  # the archives' names
 SCENES = (
@@ -46,7 +47,7 @@ def read(root: Path) -> Listing:
         if not place.is_dir():
             problems.append(Problem(kind="missing", path=part, about=f"the {split} recordings"))
             continue
-        for path in sorted(place.glob("*.wav")):
+        for path in (place / name for name in names_in(place, {".wav"}, depth=0)):
             name, scene = path.relative_to(root).as_posix(), path.stem[:-2]
             if scene in SCENES and path.stem[-2:].isdecimal():
                 rows.append({"path": name, "split": split, "label": scene, "group": f"{split} {path.stem}"})

@@ -1,14 +1,17 @@
 """ESC-50: 2,000 environmental sounds of five seconds in 50 classes and five folds (Piczak, ACM Multimedia 2015)."""
 
-import csv
+import re
 from collections import Counter
 from pathlib import Path
 
 from avssl.data.sets.base import Count, Listing, Problem, SetError
 from avssl.data.sets.trees import check_root
+from avssl.data.tables import read_table
+from avssl.files import names_in
 
 META = "meta/esc50.csv"
 FOLDS = tuple(f"fold{number}" for number in range(1, 6))
+NUMERAL = re.compile("[0-9]{1,9}")
 COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file")
 
 
@@ -27,11 +30,12 @@ def read(root: Path) -> Listing:
         SetError: if the table is missing or is another one.
     """
     root = check_root(root, lambda folder: (folder / META).is_file(), f"{META} (the table)")
-    with open(root / META, newline="", encoding="utf-8-sig") as file:
-        table = list(csv.DictReader(file))
+    table = list(read_table(root / META, official=True).values())
     lacking = [name for name in COLUMNS if not table or name not in table[0]]
     if lacking:
         raise SetError(f"{root / META} has no column {', '.join(lacking)}; use the table of the data set itself")
+    if wrong := next((line["target"] for line in table if not NUMERAL.fullmatch(line["target"])), None):
+        raise SetError(f"{root / META}: {wrong!r} in column 'target' is no number of a class")
     rows, problems, folds = [], [], {}
     for line in table:
         path = f"audio/{line['filename']}"
@@ -50,7 +54,7 @@ def read(root: Path) -> Listing:
         folds.setdefault(line["src_file"], set()).add(line["fold"])
     known = {line["filename"] for line in table}
     audio = root / "audio"
-    extra = sorted(path.name for path in audio.glob("*.wav") if path.name not in known) if audio.is_dir() else []
+    extra = [name for name in names_in(audio, {".wav"}, depth=0) if name not in known] if audio.is_dir() else []
     problems += [Problem(kind="unlisted", path=f"audio/{name}", about="in no row of the table") for name in extra]
     problems += [
         Problem(kind="odd", path=source, about=f"one source in folds {', '.join(sorted(several))}")

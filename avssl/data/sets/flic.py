@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from avssl.data.sets import matlab
-from avssl.data.sets.base import Count, Listing, Problem, SetError
+from avssl.data.sets.base import Count, Listing, Problem, SetError, official_form
 from avssl.data.sets.coordinates import index_from_matlab, points_from_matlab
 from avssl.data.sets.people import Annotation, pictures_of, split_counts, unlisted
 from avssl.data.sets.trees import check_root
@@ -57,7 +57,8 @@ def read(root: Path) -> Listing:
         if name not in present:
             problems.append(Problem(kind="missing", path=f"images/{name}", about=f"picture of example {place + 1}"))
             continue
-        row, amiss = person(example, name, None if plus is None else place in plus)
+        with official_form(root / "examples.mat"):
+            row, amiss = person(example, name, None if plus is None else place in plus)
         rows += [row] if row else []
         problems += [Problem(kind="unlabelled", path=f"images/{name}", about=amiss)] if amiss else []
     return Listing(
@@ -74,8 +75,9 @@ def plus_of(root: Path, examples: int) -> set[int] | None:
     """Return which examples of FLIC-full are FLIC-plus, counting from 0, or None without its file."""
     if not (root / PLUS).exists():
         return None
-    plus = index_from_matlab(matlab.load(root / PLUS, "tr_plus_indices")[0])
-    if plus.max() >= examples:
+    with official_form(root / PLUS):
+        plus = index_from_matlab(matlab.load(root / PLUS, "tr_plus_indices")[0])
+    if len(plus) and plus.max() >= examples:
         raise SetError(f"{root / PLUS} names example {plus.max() + 1} of {examples}; it belongs to FLIC-full")
     return set(plus.tolist())
 

@@ -5,12 +5,13 @@ meaning of the numbers are those that public evaluation code reads; the authors 
 """
 
 from pathlib import Path
-from xml.etree import ElementTree
 
-from avssl.data.boxes import BETWEEN
 from avssl.data.sets.base import Count, Listing, Problem, SetError
 from avssl.data.sets.pairs import pair_of
 from avssl.data.sets.trees import check_root
+from avssl.data.tables import BETWEEN
+from avssl.data.texts import read_xml
+from avssl.files import names_in
 
 FOLDER = "Annotations"
 NUMBER = 250  # annotated pictures (section 5)
@@ -35,7 +36,7 @@ def read(root: Path) -> Listing:
         SetError: if there is no such folder, or no annotation in it.
     """
     root = check_root(root, lambda folder: (folder / FOLDER).is_dir(), f"{FOLDER}/")
-    files = sorted((root / FOLDER).glob("*.xml"))
+    files = [root / FOLDER / name for name in names_in(root / FOLDER, {".xml"}, depth=0)]
     if not files:
         raise SetError(f"{root / FOLDER} holds no .xml; it should hold one a picture")
     rows, problems = [], []
@@ -43,7 +44,7 @@ def read(root: Path) -> Listing:
         place = path.relative_to(root).as_posix()
         try:
             boxes = boxes_in(path)
-        except (ElementTree.ParseError, ValueError) as error:
+        except ValueError as error:
             problems.append(Problem(kind="undecodable", path=place, about=str(error)))
             continue
         if not boxes:
@@ -69,11 +70,10 @@ def boxes_in(path: Path) -> list[str]:
     """Return the boxes of a file as a manifest has them, shares of the picture.
 
     Raises:
-        ParseError: if it is no XML.
-        ValueError: if a box is none.
+        ValueError: if it is no XML, or a box is none.
     """
     boxes = []
-    for element in (inner for outer in ElementTree.parse(path).getroot() for inner in outer if inner.tag == "bbox"):
+    for element in (inner for outer in read_xml(path) for inner in outer if inner.tag == "bbox"):
         sides = [child.text or "" for child in element][1:5]
         try:
             left, top, right, bottom = (min(max(float(side), 0), GRID) / GRID for side in sides)

@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from avssl.data.arrays import read_arrays
 from avssl.data.sets import matlab
-from avssl.data.sets.base import SetError
+from avssl.data.sets.base import SetError, official_form
+from avssl.data.sets.trees import visible
 from avssl.media.errors import MediaError
 from avssl.media.pictures import read_picture
 
 ENDINGS = (".mat", ".npz", ".npy", ".png")
+NEEDED = ("all_normals", "all_valid_depth_masks")
 PACKED = "all_normals.pklz"  # of the benchmark of Goyal et al., ICCV 2019: the normals of Ladicky et al.
 
 
@@ -47,7 +50,7 @@ class Given:
             self.packed, self.name = _unpack(packed), PACKED
             return
         if source.is_dir():
-            numbered = ((re.search(r"(\d+)$", path.stem), path) for path in sorted(source.iterdir()))
+            numbered = ((re.search(r"(\d+)$", path.stem), path) for path in visible(source))
             self.files = {
                 int(number[1]) - 1: path for number, path in numbered if number and path.suffix.lower() in ENDINGS
             }
@@ -85,7 +88,8 @@ class Given:
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return normals ``(H, W, 3)`` and where they are known ``(H, W)``."""
     if path.suffix.lower() == ".mat":
-        normals = np.stack(matlab.load(path, "nx", "ny", "nz"), -1).astype(np.float32)
+        with official_form(path):
+            normals = np.stack(matlab.load(path, "nx", "ny", "nz"), -1).astype(np.float32)
         try:
             return normals, np.asarray(matlab.load(path, "depthValid")[0], bool)
         except SetError:  # not every version of these files has it
@@ -96,17 +100,15 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
         except MediaError as error:
             raise SetError(str(error)) from error
         return coded.astype(np.float32) / 127.5 - 1, np.asarray(coded.any(-1), bool)
-    try:
-        stored = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise SetError(f"{path} cannot be read ({error})") from error
-    if isinstance(stored, np.ndarray):
-        return stored.astype(np.float32), known(stored)
-    with stored:
-        if "normals" not in stored:
-            raise SetError(f"{path} has no array 'normals', but {', '.join(stored) or 'nothing'}")
+    if path.suffix.lower() == ".npz":
+        stored = read_arrays(path, "normals", optional=("valid",))
         normals = stored["normals"].astype(np.float32)
-        return normals, np.asarray(stored["valid"], bool) if "valid" in stored else known(normals)
+        return normals, stored["valid"].astype(bool) if "valid" in stored else known(normals)
+    try:
+        normals = np.load(path, allow_pickle=False).astype(np.float32)
+    except Exception as error:  # NumPy raises OSError, ValueError, EOFError, ...
+        raise SetError(f"{path} cannot be read ({error})") from error
+    return normals, known(normals)
 
 
 def known(normals: np.ndarray) -> np.ndarray:
@@ -129,9 +131,9 @@ def _unpack(path: Path) -> dict[str, Any]:
     try:
         with gzip.open(path, "rb") as file:
             content = _Arrays(file, encoding="latin1").load()
-    except (OSError, EOFError, pickle.UnpicklingError, ValueError) as error:
+    except Exception as error:  # damaged bytes ask for anything: missing keys, empty stacks, odd types, no memory, ...
         raise SetError(f"{path} cannot be read as normals: {error}") from error
-    missing = [name for name in ("all_normals", "all_valid_depth_masks") if name not in content]
+    missing = [name for name in NEEDED if not isinstance(content, dict) or name not in content]
     if missing:
         raise SetError(f"{path} has no {', '.join(missing)}; is it the file of that benchmark?")
     return content

@@ -11,6 +11,7 @@ from pathlib import Path
 from avssl.data.sets.base import Listing, Problem
 from avssl.data.sets.clips import count_clips, find_lists, list_clips
 from avssl.data.sets.trees import visible
+from avssl.data.texts import read_lines
 
 VIDEOS = ("hmdb51_org", "hmdb51", "HMDB51", "videos")  # names of the folder of class folders, as people make it
 LISTS = ("testTrainMulti_7030_splits", "test_train_splits", "splits", "annotations")
@@ -77,8 +78,8 @@ def read_lists(folder: Path) -> tuple[dict[str, list[str]], list[Problem]]:
     splits: dict[str, list[str]] = {}
     problems = []
     for (number, name), path in sorted(found.items()):
-        for line in filter(str.strip, path.read_text(encoding="utf-8").splitlines()):
-            clip, _, side = line.strip().rpartition(" ")
+        for _, line in read_lines(path):
+            clip, _, side = line.rpartition(" ")
             if not clip or side not in ("0", *SIDES):
                 problems.append(Problem(kind="odd", path=path.name, about=f"{line!r} should end in 0, 1 or 2"))
                 continue

@@ -1,15 +1,20 @@
 """ImageNet (ILSVRC 2012): 1.28 million pictures of 1,000 classes (Russakovsky et al., IJCV 2015)."""
 
+import re
 from pathlib import Path
 
 from avssl.data.recordings import PICTURES
-from avssl.data.sets.base import Count, Listing, Problem, SetError
-from avssl.data.sets.trees import check_root, folders, media_in
+from avssl.data.sets import matlab
+from avssl.data.sets.base import Count, Listing, Problem, SetError, official_form
+from avssl.data.sets.trees import check_root, folders
+from avssl.data.texts import read_lines
+from avssl.files import names_in
 
 DEVKIT = "ILSVRC2012_devkit_t12/data"
 TRUTH, META = "ILSVRC2012_validation_ground_truth.txt", "meta.mat"
 PUBLISHED = {"train": 1281167, "val": 50000}
 CLASSES = 1000
+NUMERAL = re.compile("[0-9]{1,9}")
 
 
 def read(root: Path) -> Listing:
@@ -38,7 +43,7 @@ def read(root: Path) -> Listing:
             continue
         classed = folders(root / split)
         for folder in classed:
-            names = list(media_in(folder, PICTURES))
+            names = list(names_in(folder, PICTURES, depth=0))
             if not names:
                 problems.append(Problem(kind="odd", path=f"{split}/{folder.name}/", about="the class folder is empty"))
             about = {"split": split, "label": folder.name, "words": words.get(folder.name, "")}
@@ -74,9 +79,9 @@ def flat(root: Path, split: str, kit: dict[int, tuple[str, str]]) -> tuple[list[
             f"{root / split} has no class folders; put {DEVKIT.split('/')[0]} beside it: "
             f"its {TRUTH} and {META} tell the classes"
         )
-    numbers = [int(line) for line in truth.read_text().split()]
+    numbers = [number_of(line, f"{truth}, line {place}", kit) for place, line in read_lines(truth)]
     rows, problems = [], []
-    for name in media_in(root / split, PICTURES):
+    for name in names_in(root / split, PICTURES, depth=0):
         place = Path(name).stem.rpartition("_")[2]
         if not place.isdecimal() or not 1 <= int(place) <= len(numbers):
             problems.append(
@@ -88,15 +93,27 @@ def flat(root: Path, split: str, kit: dict[int, tuple[str, str]]) -> tuple[list[
     return rows, problems
 
 
+def number_of(line: str, where: str, kit: dict[int, tuple[str, str]]) -> int:
+    """Return the number of a class that a line of the ground truth names.
+
+    Raises:
+        SetError: if the kit knows no such class.
+    """
+    if not NUMERAL.fullmatch(line) or int(line) not in kit:
+        raise SetError(f"{where}: {line[:40]!r} is no number of a class of {META}; are both of one kit?")
+    return int(line)
+
+
 def read_kit(folder: Path) -> dict[int, tuple[str, str]]:
     """Return wnid and words of the numbers 1 to 1000 of the development kit; empty without it."""
     if not (folder / META).is_file():
         return {}
-    from scipy.io import loadmat
-
-    synsets = loadmat(folder / META, squeeze_me=True)["synsets"]
-    return {
-        int(one["ILSVRC2012_ID"]): (str(one["WNID"]), str(one["words"]))
-        for one in synsets.ravel()
-        if int(one["num_children"]) == 0
-    }
+    found = {}
+    with official_form(folder / META):
+        for one in matlab.structures(matlab.load(folder / META, "synsets")[0]):
+            if matlab.number(matlab.part(one, "num_children")) == 0:
+                number = matlab.number(matlab.part(one, "ILSVRC2012_ID"))
+                if not number.is_integer():
+                    raise SetError(f"{folder / META}: ILSVRC2012_ID should be a number; got {number}")
+                found[int(number)] = matlab.text(matlab.part(one, "WNID")), matlab.text(matlab.part(one, "words"))
+    return found

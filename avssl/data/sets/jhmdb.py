@@ -12,11 +12,14 @@ import numpy as np
 
 from avssl.cache import whole
 from avssl.data.sets import matlab
-from avssl.data.sets.base import Count, Listing, Problem, SetError
+from avssl.data.sets.base import Count, Listing, Problem, SetError, official_form
 from avssl.data.sets.coordinates import points_from_matlab
-from avssl.data.sets.trees import check_root, folders
+from avssl.data.sets.trees import check_root, folders, visible
+from avssl.data.texts import read_lines
+from avssl.files import names_in
 from avssl.media.errors import MediaError
 from avssl.media.picture_files import open_picture
+from avssl.media.pictures import SUFFIXES
 
 FRAMES, JOINTS, SPLITS = "Rename_Images", "joint_positions", "splits"
 SIDES = {"1": "train", "2": "test"}
@@ -143,11 +146,12 @@ def joints_in(path: Path) -> np.ndarray:
     Raises:
         SetError: if the file cannot be read, or is not of the official shape.
     """
-    (points,) = matlab.load(path, "pos_img")
-    points = points[..., None] if points.ndim == 2 else points  # MATLAB drops the last axis of a clip of one frame
-    if points.shape[:2] != (2, 15):
-        raise SetError(f"{path}: pos_img should be 2 x 15 x frames, got {' x '.join(map(str, points.shape))}")
-    return points_from_matlab(points.transpose(2, 1, 0))
+    with official_form(path):
+        (points,) = matlab.load(path, "pos_img")
+        points = points[..., None] if points.ndim == 2 else points  # MATLAB drops the last axis of a clip of one frame
+        if points.ndim != 3 or points.shape[:2] != (2, 15):
+            raise SetError(f"{path}: pos_img should be 2 x 15 x frames, got {' x '.join(map(str, points.shape))}")
+        return points_from_matlab(points.transpose(2, 1, 0))
 
 
 def size_of(frame: Path) -> np.ndarray:
@@ -165,7 +169,8 @@ def size_of(frame: Path) -> np.ndarray:
 
 def frames_of(clip: Path) -> dict[int, Path]:
     """Return the frames of a clip by their numbers, which count from 1, in order."""
-    found = {int(frame.stem): frame for frame in clip.iterdir() if frame.stem.isdecimal()}
+    names = [Path(name) for name in names_in(clip, SUFFIXES, depth=0)]
+    found = {int(name.stem): clip / name for name in names if name.stem.isdecimal()}
     return dict(sorted(found.items()))
 
 
@@ -177,13 +182,14 @@ def clips_in(root: Path) -> list[Path]:
 def lists(folder: Path) -> dict[str, list[str]]:
     """Return the splits of each clip, ``class/clip``, from ``<class>_test_split<1-3>.txt``."""
     found: dict[str, list[str]] = {}
-    paths = sorted(folder.glob("[!.]*_test_split[123].txt"), key=lambda path: (path.stem[-1], path.stem))
+    paths = [path for path in visible(folder) if path.match("*_test_split[123].txt")]
+    paths.sort(key=lambda path: (path.stem[-1], path.stem))
     if not paths:
         raise SetError(f"{folder} holds no lists like brush_hair_test_split1.txt; extract the official splits there")
     for path in paths:
         name, number = path.stem.rsplit("_test_split", 1)
-        for line in path.read_text(encoding="utf-8").splitlines():
-            clip, _, side = line.strip().rpartition(" ")
+        for _, line in read_lines(path):
+            clip, _, side = line.rpartition(" ")
             if side in SIDES:
                 found.setdefault(f"{name}/{Path(clip.strip()).stem}", []).append(SIDES[side] + number)
     return found

@@ -13,8 +13,9 @@ from typing import Literal
 
 from avssl.data.recordings import ENDINGS
 from avssl.data.sets.base import Count, Listing, Problem
-from avssl.data.sets.kinetics_lists import WORDS, Entry, find_tables, read_path_lists, read_table, youtube_of
-from avssl.data.sets.trees import check_root, folders, is_packed, media_in, relative, visible
+from avssl.data.sets.kinetics_lists import WORDS, Entry, find_tables, read_entries, read_path_lists, youtube_of
+from avssl.data.sets.trees import check_root, folders, is_packed, relative, visible
+from avssl.files import names_in
 
 Version = Literal["400", "600", "700", "700-2020"]
 # rows of the tables that the CVDF keeps beside the videos; of 700, what the paper's table 1 says
@@ -49,7 +50,7 @@ def read(root: Path, version: Version = "400", annotations: Path | None = None, 
     check_root(root, holds_videos, "videos in train/, val/ or test/")
     tables: dict[str, list[Entry]] = {}
     if lists is None:
-        tables = {split: read_table(path, split) for split, path in find_tables(root, annotations).items()}
+        tables = {split: read_entries(path, split) for split, path in find_tables(root, annotations).items()}
         rows, problems = Tree(root, tables).list_videos()
     else:
         rows, problems = read_path_lists(lists, root)
@@ -81,7 +82,7 @@ class Tree:
             self.listed[entry.youtube].append(entry)
         self.labels = {plain(entry.label): entry.label for table in tables.values() for entry in table if entry.label}
         spare = root / REPLACEMENT
-        files = media_in(spare, ENDINGS, depth=2) if spare.is_dir() else ()
+        files = names_in(spare, ENDINGS, depth=2) if spare.is_dir() else ()
         self.spare = {youtube_of(PurePosixPath(file).stem)[0]: relative(spare / file, root) for file in files}
         self.found: dict[Entry, str] = {}
         self.rows: list[dict[str, str]] = []
@@ -95,7 +96,7 @@ class Tree:
             self.problems += [
                 Problem(kind="odd", path=relative(path, self.root), about="still packed") for path in packed
             ]
-            for file in media_in(folder, ENDINGS, depth_of(split)):
+            for file in names_in(folder, ENDINGS, depth_of(split)):
                 self.put(str(PurePosixPath(start, file)), split, PurePosixPath(file).parent.name)
         for split, table in self.tables.items():
             lost = [entry for entry in table if entry not in self.found]
@@ -154,7 +155,7 @@ class Tree:
 def holds_videos(root: Path) -> bool:
     """Return whether a folder has videos in folders of splits, or else videos called as those of Kinetics."""
     for split, folder in split_folders(root).items():
-        file = next(media_in(folder, ENDINGS, depth_of(split)), None)
+        file = next(names_in(folder, ENDINGS, depth_of(split)), None)
         if file is not None and (split or len(youtube_of(PurePosixPath(file).stem)[0]) == 11):
             return True
     return False

@@ -1,6 +1,5 @@
 """The lists of Kinetics: the official tables of clips, and the lists of paths and labels that other toolkits read."""
 
-import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,6 +7,8 @@ from pathlib import Path
 
 from avssl.data.sets.base import Problem, SetError
 from avssl.data.sets.trees import check_folder, folders, visible
+from avssl.data.tables import read_records, read_table
+from avssl.data.texts import read_lines
 
 WORDS = {"train": "train", "training": "train", "val": "val", "validate": "val", "validation": "val", "test": "test"}
 LABELLED = re.compile(r"(.+)[ ,](\d+)")  # a line of SlowFast, VideoMAE or MMAction2; paths may hold blanks
@@ -83,25 +84,23 @@ def find_tables(root: Path, given: Path | None = None) -> dict[str, Path]:
 
 
 def header(path: Path) -> list[str]:
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        return next(csv.reader(file), [])
+    return next((cells for _, cells in read_records(path, official=True)), [])
 
 
-def read_table(path: Path, split: str) -> list[Entry]:
+def read_entries(path: Path, split: str) -> list[Entry]:
     """Return the rows of an official table, with or without a label and ``is_cc``.
 
     Raises:
         SetError: if a time is no number.
     """
     entries = []
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        for line, row in enumerate(csv.DictReader(file), start=2):
-            try:
-                start, end = (int(float(row[name])) for name in ("time_start", "time_end"))
-            except (KeyError, TypeError, ValueError):
-                raise SetError(f"{path}, line {line}: time_start and time_end should be seconds; got {row}") from None
-            label = (row.get("label") or "").strip().strip('"')
-            entries.append(Entry(youtube=row["youtube_id"], start=start, end=end, label=label, split=split))
+    for line, row in read_table(path, official=True).items():
+        try:
+            start, end = (int(float(row[name])) for name in ("time_start", "time_end"))
+        except (KeyError, ValueError, OverflowError):
+            raise SetError(f"{path}, row {line}: time_start and time_end should be seconds; got {row}") from None
+        label = row.get("label", "").strip('"')
+        entries.append(Entry(youtube=row["youtube_id"], start=start, end=end, label=label, split=split))
     return entries
 
 
@@ -130,13 +129,13 @@ def read_path_lists(folder: Path, root: Path) -> tuple[list[dict[str, str]], lis
 
 def read_pairs(path: Path) -> Iterator[tuple[str, str]]:
     """Yield path and label of each line of a list."""
-    for line in filter(str.strip, path.read_text(encoding="utf-8").splitlines()):
-        if unlabelled := UNLABELLED.fullmatch(line.strip()):
+    for number, line in read_lines(path):
+        if unlabelled := UNLABELLED.fullmatch(line):
             yield unlabelled[1], ""
-        elif labelled := LABELLED.fullmatch(line.strip()):
+        elif labelled := LABELLED.fullmatch(line):
             yield labelled[1], labelled[2]
         else:
-            raise SetError(f"{path}: {line!r} should be a path, a blank and the number of a class")
+            raise SetError(f"{path}, line {number}: {line!r} should be a path, a blank and the number of a class")
 
 
 def places(listed: str) -> list[str]:

@@ -3,14 +3,16 @@
 The second edition has 305 classes; the number of classes tells which edition a tree is.
 """
 
-import csv
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from avssl.data.recordings import ENDINGS
 from avssl.data.sets.base import Count, Listing, Problem, SetError
-from avssl.data.sets.trees import check_classes, check_root, media_in
+from avssl.data.sets.trees import check_classes, check_root
+from avssl.data.tables import read_records
+from avssl.data.texts import read_lines
+from avssl.files import names_in
 
 CATEGORIES = "moments_categories.txt"
 SPLITS = {"train": ("training", "trainingSet.csv"), "val": ("validation", "validationSet.csv")}
@@ -65,7 +67,7 @@ def list_split(
     rows, present = [], set()
     for name in names:
         place = root / folder / name
-        for file in media_in(place, ENDINGS) if place.is_dir() else ():
+        for file in names_in(place, ENDINGS, depth=0) if place.is_dir() else ():
             path, video = f"{folder}/{name}/{file}", f"{name}/{file}"
             present.add(video)
             label, yes, no = listed.get(video, ("", "", ""))
@@ -95,7 +97,7 @@ def source_of(file: str) -> str:
 
 def read_categories(path: Path) -> list[str]:
     """Return the names of the classes in the order of their numbers, which count from 0."""
-    lines = [line.strip().rpartition(",") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    lines = [[part.strip() for part in line.rpartition(",")] for _, line in read_lines(path)]
     if not lines or sorted(number for _, _, number in lines) != sorted(map(str, range(len(lines)))):
         raise SetError(f"{path}: each line should be a name and a number, such as 'clapping,0', from 0 without a gap")
     return [name for name, _, _ in sorted(lines, key=lambda line: int(line[2]))]
@@ -107,11 +109,10 @@ def read_votes(path: Path) -> tuple[dict[str, Votes], list[Problem]]:
         return {}, [Problem(kind="missing", path=path.name, about="the table of a split")]
     listed: dict[str, Votes] = {}
     problems = []
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        for row in csv.reader(file):
-            if len(row) >= 4:
-                listed[row[0]] = row[1], row[2], row[3]
-            elif row:
-                about = f"{','.join(row)!r} should be file, label and two numbers"
-                problems.append(Problem(kind="odd", path=path.name, about=about))
+    for _, row in read_records(path, official=True):
+        if len(row) >= 4:
+            listed[row[0]] = row[1], row[2], row[3]
+        elif any(row):
+            about = f"{','.join(row)!r} should be file, label and two numbers"
+            problems.append(Problem(kind="odd", path=path.name, about=about))
     return listed, problems

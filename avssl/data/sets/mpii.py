@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from avssl.data.sets import matlab
-from avssl.data.sets.base import Count, Listing, Problem, SetError
+from avssl.data.sets.base import Count, Listing, Problem, SetError, official_form
 from avssl.data.sets.coordinates import index_from_matlab, points_from_matlab
 from avssl.data.sets.mpii_copies import find, head_size, read_copies, validation_of_copies
 from avssl.data.sets.people import Annotation, pictures_of, split_counts, unlisted
@@ -44,8 +44,9 @@ def read(root: Path) -> Listing:
     present = pictures_of(root / "images")
     official = find(root, OFFICIAL)
     if official is not None:
-        (release,) = matlab.structures(matlab.load(official, "RELEASE")[0])
-        rows, problems, named = read_official(release, root)
+        with official_form(official):
+            (release,) = matlab.structures(matlab.load(official, "RELEASE")[0])
+            rows, problems, named = read_official(release, root)
         counts = [Count(what="pictures", found=len(named), published=24987)]
     else:
         rows, problems, named = read_copies(root)
@@ -121,6 +122,8 @@ def person_of(person: Any) -> Annotation:
         for point in matlab.structures(matlab.part(holder, "point")):
             joint, x, y = (matlab.number(matlab.part(point, field)) for field in ("id", "x", "y"))
             if np.isfinite([joint, x, y]).all():
+                if joint not in range(16):
+                    raise ValueError(f"joints have ids from 0 to 15; got {joint:g}")
                 points[int(joint)] = points_from_matlab([x, y])
                 seen[int(joint)] = matlab.number(matlab.part(point, "is_visible")) != 0
     spots = matlab.structures(matlab.part(person, "objpos"))
@@ -161,7 +164,8 @@ def validation_people(
         pairs = validation_of_copies(root, names, people)
     else:
         indices = matlab.load(path, "RELEASE_img_index", "RELEASE_person_index")
-        pairs = set(zip(*(index_from_matlab(index).tolist() for index in indices), strict=True))
+        with official_form(path):
+            pairs = set(zip(*(index_from_matlab(index).tolist() for index in indices), strict=True))
     if pairs is None:
         return None
     chosen: dict[int, set[int]] = {}

@@ -5,7 +5,6 @@ estimation and tracking", ECCV 2018) and ``mpii_annotations.json`` with ``detect
 hourglass in PyTorch). Coordinates count from 1 as in the official file. Only validation people have a head box.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from avssl.data.sets import matlab
-from avssl.data.sets.base import Problem, SetError
+from avssl.data.sets.base import Problem, SetError, official_form
 from avssl.data.sets.coordinates import points_from_matlab
 from avssl.data.sets.people import Annotation
+from avssl.data.texts import read_json
 
 FOLDERS = (".", "annot", "annotations", "data", "mpii_human_pose_v1_u12_2", "mpii_human_pose_v1_u12_1")
 SPLITS = {"train.json": "train", "valid.json": "val", "val.json": "val", "test.json": "test"}
@@ -60,26 +60,27 @@ def entries_of(root: Path) -> Iterator[tuple[str, list[str], Annotation]]:
         files = {"trainval.json": find(root, "trainval.json")}
     if any(files.values()):
         for name, path in files.items():
-            for entry in read_json(path, "image", "center", "scale") if path else []:
+            for entry in people_in(path, "image", "center", "scale") if path else []:
                 word = SPLITS.get(name, "trainval")
                 words = [word] if word in ("test", "trainval") else ["trainval", word]
-                yield entry["image"], words, simple_baseline(entry)
+                with official_form(path or root):
+                    person = simple_baseline(entry)
+                yield str(entry["image"]), words, person
         return
     path = find(root, "mpii_annotations.json")
-    for entry in read_json(path, "img_paths", "objpos", "joint_self", "isValidation") if path else []:
-        yield entry["img_paths"], ["trainval", "val" if entry["isValidation"] else "train"], hourglass(entry)
+    for entry in people_in(path, "img_paths", "objpos", "joint_self", "isValidation") if path else []:
+        with official_form(path or root):
+            person = hourglass(entry)
+        yield str(entry["img_paths"]), ["trainval", "val" if entry["isValidation"] else "train"], person
 
 
-def read_json(path: Path, *fields: str) -> list[dict[str, Any]]:
+def people_in(path: Path, *fields: str) -> list[dict[str, Any]]:
     """Return the entries of a copy.
 
     Raises:
         SetError: if it is no JSON list of people with these fields.
     """
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise SetError(f"{path} is no JSON ({error}); was it copied whole?") from error
+    entries = read_json(path)
     if not isinstance(entries, list) or not all(
         isinstance(each, dict) and set(fields) <= set(each) for each in entries
     ):
@@ -111,6 +112,8 @@ def annotation(
     own: dict[str, Any] | None = None,
 ) -> Annotation:
     """Return a person whose joints and place count from 1."""
+    if joints.shape != (16, 2) or placed.shape != (16,) or len(centre) != 2:
+        raise ValueError(f"16 joints of 2 numbers and a place of 2 are needed; got {joints.shape} and {len(centre)}")
     known = min(centre) > -1 and scale > 0  # a person without place has (-1, -1)
     return Annotation(
         points=points_from_matlab(np.where(placed[:, None], joints, np.nan)),
@@ -131,6 +134,9 @@ def head_boxes(root: Path, points: Sequence[np.ndarray]) -> tuple[Iterator[np.nd
         return iter(()), []
     heads, truth = matlab.load(path, "headboxes_src", "pos_gt_src")
     where = str(path.relative_to(root))
+    if heads.shape[:-1] != (2, 2) or truth.shape != (16, 2, heads.shape[-1]):
+        raise SetError(f"{path}: headboxes_src should be 2 x 2 x people, pos_gt_src 16 x 2 x people; got {heads.shape} "
+                       f"and {truth.shape}")  # fmt: skip
     if heads.shape[-1] != len(points):
         about = f"head boxes of {heads.shape[-1]} people, the copies have {len(points)} validation people"
         return iter(()), [Problem(kind="odd", path=where, about=about)]
@@ -151,8 +157,9 @@ def validation_of_copies(
     """
     path = find(root, "mpii_annotations.json")
     if path is not None:
-        entries = read_json(path, "isValidation", "annolist_index", "people_index")
-        return {(int(e["annolist_index"]) - 1, int(e["people_index"]) - 1) for e in entries if e["isValidation"]}
+        entries = people_in(path, "isValidation", "annolist_index", "people_index")
+        with official_form(path):
+            return {(int(e["annolist_index"]) - 1, int(e["people_index"]) - 1) for e in entries if e["isValidation"]}
     path = find(root, "valid.json", "val.json")
     if path is None:
         return None
@@ -163,8 +170,9 @@ def validation_of_copies(
         if person.centre is not None
     }
     found = set()
-    for entry in read_json(path, "image", "center"):
-        key = (entry["image"], *np.round(points_from_matlab(entry["center"]), 1).tolist())
+    for entry in people_in(path, "image", "center"):
+        with official_form(path):
+            key = (entry["image"], *np.round(points_from_matlab(entry["center"]), 1).tolist())
         if key not in known:
             raise SetError(f"{path} names {entry['image']} at {entry['center']}, whom the official file does not have")
         found.add(known[key])

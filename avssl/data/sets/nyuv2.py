@@ -18,11 +18,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from avssl.cache import whole
 from avssl.data.sets import matlab
-from avssl.data.sets.base import Count, Listing, Problem, SetError
+from avssl.data.sets.base import Count, Listing, Problem, SetError, official_form
 from avssl.data.sets.coordinates import index_from_matlab, points_from_matlab
 from avssl.data.sets.given_normals import Given
 from avssl.data.sets.planes import normals_from_depth
 from avssl.data.sets.trees import check_folder, relative
+from avssl.data.texts import read_text
 
 LABELLED, SPLITS_FILE = "nyu_depth_v2_labeled.mat", "splits.mat"
 EXPORTED, TRUTH = "exported", "truth.txt"
@@ -66,7 +67,7 @@ def read(root: Path, exported: Path | None = None) -> Listing:
     """
     root = check_folder(root)
     folder = exported or root / EXPORTED
-    with _open(root) as file:
+    with _open(root) as file, official_form(root / LABELLED):
         scenes, rooms = _texts(file, "scenes"), _texts(file, "sceneTypes")
     splits = _splits(root, len(scenes))
     truth = folder / TRUTH
@@ -80,7 +81,7 @@ def read(root: Path, exported: Path | None = None) -> Listing:
         if paths["path"] in lost or index not in splits:
             continue
         counts[splits[index]] += 1
-        about = {"split": splits[index], "label": room, "group": scene, "truth": truth.read_text().strip()}
+        about = {"split": splits[index], "label": room, "group": scene, "truth": read_text(truth).strip()}
         rows.append({name: "" if path in lost else path for name, path in paths.items()} | about)
     return Listing(
         name="NYU Depth v2",
@@ -158,9 +159,9 @@ def _savez(path: Path, normals: np.ndarray) -> None:
 
 def _claim(note: Path, origin: str) -> None:
     """Write down where the normals of a folder come from, or say that they come from elsewhere."""
-    if note.is_file() and note.read_text().strip() != origin:
+    if note.is_file() and read_text(note).strip() != origin:
         raise SetError(
-            f"{note.parent} holds normals from {note.read_text().strip()}, not from {origin}; delete its normals/ and "
+            f"{note.parent} holds normals from {read_text(note).strip()}, not from {origin}; delete its normals/ and "
             f"{note.name} to export others"
         )
     note.parent.mkdir(parents=True, exist_ok=True)
@@ -199,10 +200,12 @@ def _texts(file: Any, name: str) -> list[str]:
 
 def _splits(root: Path, count: int) -> dict[int, str]:
     """Return the split of each picture, counted from 0."""
-    train, test = matlab.load(root / SPLITS_FILE, "trainNdxs", "testNdxs")
+    parts = matlab.load(root / SPLITS_FILE, "trainNdxs", "testNdxs")
+    with official_form(root / SPLITS_FILE):
+        train, test = map(index_from_matlab, parts)
     found: dict[int, str] = {}
     for name, numbers in (("train", train), ("test", test)):
-        for index in index_from_matlab(numbers).tolist():
+        for index in numbers.tolist():
             if index >= count or index in found:
                 raise SetError(f"{root / SPLITS_FILE}: {name} names picture {index + 1} of {count}, or one that test "
                                "and train share; is it the official file?")  # fmt: skip

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from avssl.data.joints import joints_of
-from avssl.data.sets.base import Problem, SetError
+from avssl.data.sets.base import Problem, SetError, official_form
+from avssl.data.tables import read_parquet
+from avssl.files import entries_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -59,7 +61,7 @@ def pictures_of(folder: Path) -> set[str]:
     Raises:
         SetError: if there is no such folder, or nothing is in it.
     """
-    names = {path.name for path in folder.iterdir() if path.name[0] != "."} if folder.is_dir() else set()
+    names = {entry.name for entry in entries_of(folder)} if folder.is_dir() else set()
     if not names:
         state = "is empty" if folder.is_dir() else "is missing"
         raise SetError(f"{folder} {state}; extract the archive of the pictures there")
@@ -111,13 +113,11 @@ def read_people(source: Path, split: str | None) -> tuple[list[Person], str]:
     Raises:
         ValueError: if the manifest cannot be found, is not of people, mixes conventions, or has nobody in the split.
     """
-    from pyarrow import parquet
-
     manifest = source / "manifest.parquet" if source.is_dir() else source
     if manifest.suffix.lower() != ".parquet" or not manifest.is_file():
         made = "python datasets/mpii/prepare.py (or flic) writes one"
         raise ValueError(f"{manifest} is no manifest of people in Parquet; {made}")
-    rows = parquet.read_table(manifest).to_pylist()
+    rows = read_parquet(manifest)
     if not rows or not {"path", "points", "visible", "skeleton"} <= set(rows[0]):
         columns = ", ".join(rows[0]) if rows else "no rows"
         raise ValueError(f"{manifest} needs columns path, skeleton, points and visible; got {columns}")
@@ -130,7 +130,10 @@ def read_people(source: Path, split: str | None) -> tuple[list[Person], str]:
     if len(skeletons) > 1:
         raise ValueError(f"{manifest} mixes people of {' and '.join(skeletons)}; give each set a manifest of its own")
     joints = len(joints_of(skeletons[0]))
-    people = [person_of(row, manifest.parent) for row in rows]
+    people = []
+    for number, row in enumerate(rows, start=2):
+        with official_form(Path(f"{manifest}, row {number}")):
+            people.append(person_of(row, manifest.parent))
     if wrong := [person for person in people if person.points.shape != (joints, 2) or len(person.visible) != joints]:
         shape = wrong[0].points.shape
         raise ValueError(f"{manifest}: {wrong[0].path} has points {shape}, {skeletons[0]!r} has {joints} joints")

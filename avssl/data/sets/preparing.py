@@ -17,7 +17,8 @@ from avssl.data.sets.looking import Depth, Verdict
 from avssl.data.sets.options import make_parser
 from avssl.data.sets.telling import falls_short, show_counts, show_manifest, show_problems
 from avssl.data.sets.trees import check_folder
-from avssl.data.sets.writing import write_classes, write_manifest, write_problems
+from avssl.data.sets.writing import amiss_in, write_classes, write_manifest, write_problems
+from avssl.files import FileError
 
 
 def prepare(read: Callable[..., Listing], usage: str | None, arguments: Sequence[str] | None = None) -> int:
@@ -42,17 +43,17 @@ def prepare(read: Callable[..., Listing], usage: str | None, arguments: Sequence
         listing = read(root, **{name: getattr(options, name) for name in own})
         out = writable(options.out or root)
         verdicts = check(listing, options.check, out, options.workers, console)
-    except SetError as error:
+        rows, found = sort_out(listing, verdicts, options.min_frames, options.min_seconds)
+        problems = [*listing.problems, *found]
+        manifest = write_manifest(rows, listing.root, out) if rows else None
+        write_problems(problems, out / "problems.csv")
+        write_classes(listing.classes, out / "classes.txt")
+    except FileError as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"{parser.prog}: stopped; call it again to go on", file=sys.stderr)
         return 130
-    rows, found = sort_out(listing, verdicts, options.min_frames, options.min_seconds)
-    problems = [*listing.problems, *found]
-    manifest = write_manifest(rows, listing.root, out) if rows else None
-    write_problems(problems, out / "problems.csv")
-    write_classes(listing.classes, out / "classes.txt")
     show_counts(listing, console)
     show_problems(problems, out / "problems.csv", console)
     show_manifest(rows, manifest, console)
@@ -84,10 +85,11 @@ def sort_out(
             kind, about = "short", f"{verdict.frames} frames"
         if kind is None and verdict.seconds is not None and verdict.seconds < min_seconds:
             kind, about = "short", f"{verdict.seconds:.3g} s"
-        if kind is None and any("\ud800" <= letter <= "\udfff" for letter in path):
-            kind, about = "odd", "its name is not in UTF-8; rename it"
         if kind is not None:
             problems[path] = Problem(kind=kind, path=path, about=about)
+    for row in listing.rows:
+        if row["path"] not in problems and (about := amiss_in(row)):
+            problems[row["path"]] = Problem(kind="odd", path=row["path"], about=about)
     return [row for row in listing.rows if row["path"] not in problems], list(problems.values())
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from avssl.data.sets.base import Count, Kind, Listing, Problem
+from avssl.data.texts import printable
 
 FIRST = 3  # problems of each kind that are shown; problems.csv has them all
 
@@ -33,7 +34,7 @@ def falls_short(counts: Sequence[Count], problems: Sequence[Problem]) -> bool:
 
 def show_counts(listing: Listing, console: Console) -> None:
     """Print what was found beside what was published."""
-    table = Table("", box=None, title=Text(f"{listing.name} in {listing.root}"), title_justify="left")
+    table = Table("", box=None, title=Text(printable(f"{listing.name} in {listing.root}")), title_justify="left")
     for column in ("found", "published", ""):
         table.add_column(column, justify="right" if column else "left")
     for count in listing.counts:
@@ -69,11 +70,11 @@ def show_problems(problems: Sequence[Problem], where: Path, console: Console) ->
         console.print(f"{kind}: {len(those):,}", style="bold")
         for problem in those[:FIRST]:
             about = f" ({problem.about})" if problem.about else ""
-            console.print(f"  {problem.path}{about}", soft_wrap=True)
+            console.print(printable(f"  {problem.path}{about}"), soft_wrap=True)
         if len(those) > FIRST:
             console.print(f"  and {len(those) - FIRST:,} more")
     if problems:
-        console.print(f"all of them: {where}", soft_wrap=True)
+        console.print(printable(f"all of them: {where}"), soft_wrap=True)
 
 
 def show_manifest(rows: Sequence[Mapping[str, Any]], manifest: Path | None, console: Console) -> None:
@@ -81,7 +82,7 @@ def show_manifest(rows: Sequence[Mapping[str, Any]], manifest: Path | None, cons
     if manifest is None:
         console.print("nothing is left to list; no manifest was written", style="red")
         return
-    console.print(f"{len(rows):,} rows are in {manifest}", soft_wrap=True)
+    console.print(printable(f"{len(rows):,} rows are in {manifest}"), soft_wrap=True)
     words = Counter(word for row in rows for word in str(row.get("split", "")).split())
     if words:
         splits = ", ".join(f"{word} {count:,}" for word, count in sorted(words.items()))

@@ -1,10 +1,11 @@
 """Look at folders as data sets lie in them: what is there, what is still packed, and whether it is the right one."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from avssl.data.sets.base import Problem, SetError
+from avssl.files import entries_of, names_in
 
 PACKED = (".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip")
 
@@ -80,8 +81,8 @@ def check_classes(folder: Path, classes: Sequence[str], root: Path, endings: fro
 
 
 def visible(folder: Path) -> list[Path]:
-    """Return what a folder holds, sorted by name, without hidden files (such as the ``._`` of a Mac)."""
-    return sorted(path for path in folder.iterdir() if path.name[0] != ".") if folder.is_dir() else []
+    """Return what a folder holds and counts (see `avssl.files`), sorted by name; nothing where there is no folder."""
+    return [folder / entry.name for entry in entries_of(folder)] if folder.is_dir() else []
 
 
 def folders(folder: Path) -> list[Path]:
@@ -91,24 +92,7 @@ def folders(folder: Path) -> list[Path]:
 
 def empty(folder: Path, endings: frozenset[str]) -> bool:
     """Return whether a folder holds no file with such endings."""
-    return next(media_in(folder, endings), None) is None
-
-
-def media_in(folder: Path, endings: frozenset[str], depth: int = 0) -> Iterator[str]:
-    """Yield the files with such endings, relative to the folder with forward slashes, sorted within each folder.
-
-    Args:
-        folder: where to look.
-        endings: with their dots, in small letters.
-        depth: how many folders deep to look.
-    """
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        if entry.name[0] == ".":
-            continue
-        if depth and entry.is_dir():
-            yield from (f"{entry.name}/{path}" for path in media_in(Path(entry.path), endings, depth - 1))
-        elif os.path.splitext(entry.name)[1].lower() in endings and entry.is_file():  # noqa: PTH122 (many files)
-            yield entry.name
+    return next(names_in(folder, endings, depth=0), None) is None
 
 
 def is_packed(path: Path) -> bool:

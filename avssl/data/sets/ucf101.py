@@ -9,6 +9,7 @@ from pathlib import Path
 
 from avssl.data.sets.base import Listing, Problem, SetError
 from avssl.data.sets.clips import count_clips, find_lists, list_clips
+from avssl.data.texts import read_lines
 
 VIDEOS = ("UCF-101", "UCF101", "videos")  # names of the folder of class folders, as the archive and people make it
 LISTS = ("ucfTrainTestlist", "annotations")  # of the folder of lists
@@ -67,7 +68,7 @@ def holds_lists(folder: Path) -> bool:
 
 def read_classes(path: Path) -> list[str]:
     """Return the classes in the order of their numbers, which count from 1."""
-    lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    lines = [line.split() for _, line in read_lines(path)]
     try:
         numbers = {int(number): name for number, name in lines}
     except ValueError:
@@ -89,8 +90,8 @@ def read_lists(folder: Path, classes: Sequence[str]) -> tuple[dict[str, list[str
         if not path.is_file():
             problems.append(Problem(kind="missing", path=path.name, about=f"the list of {word}"))
             continue
-        for line in filter(str.strip, path.read_text(encoding="utf-8").splitlines()):
-            clip, _, number = line.strip().partition(" ")
+        for _, line in read_lines(path):
+            clip, _, number = line.partition(" ")
             name = clip.partition("/")[0]
             if name in classes and number in ("", str(classes.index(name) + 1)):
                 splits.setdefault(clip, []).append(word)

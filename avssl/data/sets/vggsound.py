@@ -1,13 +1,16 @@
 """VGGSound: ten-second pieces of YouTube videos whose sound is of one of 309 classes (Chen et al., ICASSP 2020)."""
 
-import csv
+import re
 from pathlib import Path
 
 from avssl.data.recordings import ENDINGS, SOUNDS
 from avssl.data.sets.base import Count, Listing, Problem, SetError
-from avssl.data.sets.trees import check_root, folders, media_in
+from avssl.data.sets.trees import check_root, folders
+from avssl.data.tables import read_records
+from avssl.files import names_in
 
 TABLE = "vggsound.csv"
+SECONDS = re.compile("[0-9]{1,6}")
 NUMBER = 309  # classes (the paper's abstract says 310; its released table holds 309)
 
 
@@ -28,23 +31,24 @@ def read(root: Path) -> Listing:
     root = check_root(root, lambda folder: (folder / TABLE).is_file(), TABLE)
     there = {}
     for place in [root, *folders(root)]:
-        for name in media_in(place, ENDINGS | SOUNDS, depth=0 if place == root else 1):
+        for name in names_in(place, ENDINGS | SOUNDS, depth=0 if place == root else 1):
             there.setdefault(Path(name).stem, name if place == root else f"{place.name}/{name}")
     rows, problems = [], []
     listed = {"train": 0, "test": 0}
     classes: set[str] = set()
-    with open(root / TABLE, newline="", encoding="utf-8-sig") as file:
-        for number, row in enumerate(csv.reader(file), start=1):
-            if len(row) != 4 or not row[1].isdecimal() or row[3] not in listed:
-                raise SetError(f"{root / TABLE}, row {number}: needs id, start, class and train or test; got {row}")
-            video, start, label, split = row
-            listed[split] += 1
-            classes.add(label)
-            name = f"{video}_{int(start):06d}"
-            if name in there:
-                rows.append({"path": there[name], "split": split, "label": label, "group": video})
-            else:
-                problems.append(Problem(kind="missing", path=f"{name}.mp4", about="listed"))
+    for number, row in read_records(root / TABLE, official=True):
+        if not any(row):
+            continue
+        if len(row) != 4 or not SECONDS.fullmatch(row[1]) or row[3] not in listed:
+            raise SetError(f"{root / TABLE}, row {number}: needs id, start, class and train or test; got {row}")
+        video, start, label, split = row
+        listed[split] += 1
+        classes.add(label)
+        name = f"{video}_{int(start):06d}"
+        if name in there:
+            rows.append({"path": there[name], "split": split, "label": label, "group": video})
+        else:
+            problems.append(Problem(kind="missing", path=f"{name}.mp4", about="listed"))
     found = {split: sum(row["split"] == split for row in rows) for split in listed}
     return Listing(
         name="VGGSound",

@@ -4,14 +4,14 @@
 numbers are those that public evaluation code reads; the authors publish no description of them.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
-from avssl.data.boxes import BETWEEN
 from avssl.data.sets.base import Count, Listing, Problem, SetError
 from avssl.data.sets.pairs import pair_of
 from avssl.data.sets.trees import check_root
+from avssl.data.tables import BETWEEN
+from avssl.data.texts import read_json
 
 TABLE = "vggss.json"
 NUMBER = 5158  # clips (section 4)
@@ -33,10 +33,7 @@ def read(root: Path) -> Listing:
         SetError: if the table is missing or is another one.
     """
     root = check_root(root, lambda folder: (folder / TABLE).is_file(), TABLE)
-    try:
-        entries = json.loads((root / TABLE).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise SetError(f"{root / TABLE} is no JSON ({error}); fetch it anew") from error
+    entries = read_json(root / TABLE)
     if not isinstance(entries, list) or not entries:
         raise SetError(f"{root / TABLE}: needs a list of {{file, bbox}}; got {str(entries)[:60]}")
     rows, problems = [], []

@@ -9,10 +9,14 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from avssl.data.boxes import BETWEEN, IGNORED, Box, write_boxes
+from avssl.data.boxes import Box, write_boxes
+from avssl.data.cells import IGNORED
 from avssl.data.sets.base import Count, Kind, Listing, Problem, SetError
 from avssl.data.sets.coordinates import boxes_from_inclusive
 from avssl.data.sets.trees import check_root
+from avssl.data.tables import BETWEEN
+from avssl.data.texts import read_lines, read_xml
+from avssl.files import FileError
 
 CLASSES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
@@ -140,7 +144,7 @@ class _Year:
     def _names(self, task: str, split: str) -> list[str]:
         """Return the pictures of a list; none where there is no such list."""
         path = self.folder / "ImageSets" / task / f"{split}.txt"
-        return [line.split()[0] for line in path.read_text().splitlines() if line.strip()] if path.is_file() else []
+        return [line.split()[0] for _, line in read_lines(path)] if path.is_file() else []
 
     def _labels(self) -> dict[str, list[str]]:
         """Return the classes of each picture from ``<class>_<split>.txt``: 1 present, 0 difficult, -1 absent."""
@@ -153,7 +157,10 @@ class _Year:
                     if self.lists[split] and not self._withheld(f"{split}{self.year}"):
                         self._tell("missing", path, f"the list of {kind} for {split}")
                     continue
-                seen |= dict(line.split()[:2] for line in path.read_text().splitlines() if line.strip())
+                for number, line in read_lines(path):
+                    if len(words := line.split()) < 2:
+                        raise SetError(f"{path}, line {number}: needs a picture and 1, 0 or -1; got {line!r}")
+                    seen[words[0]] = words[1]
             for name, value in seen.items():
                 if value in ("0", "1"):
                     found.setdefault(name, []).append(kind if value == "1" else IGNORED + kind)
@@ -167,8 +174,8 @@ class _Year:
                 self._tell("unlabelled", path, "no annotation")
             return []
         try:
-            objects = ElementTree.parse(path).getroot().findall("object")
-        except ElementTree.ParseError as error:
+            objects = read_xml(path).findall("object")
+        except FileError as error:
             self._tell("unlabelled", path, f"cannot be read ({error})")
             return []
         boxes = []

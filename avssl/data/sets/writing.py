@@ -1,6 +1,5 @@
 """Write what was found of a data set: the manifest, its classes, and what is amiss; each whole or not at all."""
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from avssl.cache import whole
-from avssl.data.sets.base import Problem
+from avssl.data.sets.base import Problem, SetError
+from avssl.data.tables import write_table
+from avssl.data.texts import printable
 
 FILES = ("path", "sound", "keypoints", "mask", "normals", "depth")  # columns that name files
 NAMES = ("manifest.csv", "manifest.parquet")
@@ -28,16 +29,17 @@ def write_manifest(rows: Sequence[Mapping[str, Any]], root: Path, out: Path) -> 
     if out.resolve() != root.resolve():
         rows = [{**row, **{name: str(root.absolute() / row[name]) for name in FILES if row.get(name)}} for row in rows]
     with whole(out / kind) as part:
-        (_write_parquet if lists else _write_csv)(part, columns, rows)
+        (_write_parquet if lists else write_table)(part, columns, rows)
     (out / other).unlink(missing_ok=True)  # of an earlier run: it would be read in place of this one
     return out / kind
 
 
 def write_problems(problems: Iterable[Problem], path: Path) -> None:
     """Write every problem, a line each."""
-    rows = [{"kind": problem.kind, "path": problem.path, "about": problem.about} for problem in problems]
+    columns = ("kind", "path", "about")
+    rows = [{name: printable(getattr(problem, name)) for name in columns} for problem in problems]
     with whole(path) as part:
-        _write_csv(part, ["kind", "path", "about"], rows)
+        write_table(part, columns, rows)
 
 
 def write_classes(classes: Sequence[str], path: Path) -> None:
@@ -45,14 +47,19 @@ def write_classes(classes: Sequence[str], path: Path) -> None:
     path.unlink(missing_ok=True)
     if classes:
         with whole(path) as part:
-            part.write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
+            part.write_text("".join(f"{' '.join(printable(name).split())}\n" for name in classes), encoding="utf-8")
 
 
-def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    with open(path, "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        table = csv.DictWriter(file, columns, restval="", lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
+def amiss_in(row: Mapping[str, Any]) -> str:
+    """Return why a row cannot be written so that it is read back as it was, or nothing."""
+    names = [str(row[column]) for column in FILES if row.get(column)]
+    if any("\ud800" <= letter <= "\udfff" for name in names for letter in name):
+        return "its name is not in UTF-8; rename it"
+    if any(name != name.strip() for name in names):
+        return "its name begins or ends with a blank; rename it"
+    if any(sign in str(row.get(column, "")) for column in ("label", "labels") for sign in "\r\n"):
+        return "the name of its class has a line break; rename it"
+    return ""
 
 
 def _write_parquet(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
@@ -61,7 +68,10 @@ def _write_parquet(path: Path, columns: Sequence[str], rows: Iterable[Mapping[st
 
     rows = list(rows)
     table = {column: [_plain(row.get(column)) for row in rows] for column in columns}
-    parquet.write_table(pa.table(table), path)
+    try:
+        parquet.write_table(pa.table(table), path)
+    except (pa.ArrowException, ValueError) as error:
+        raise SetError(f"the manifest cannot be written ({' '.join(str(error).split())[:200]})") from error
 
 
 def _plain(value: Any) -> Any:

@@ -100,7 +100,7 @@ def test_a_line_that_makes_no_sense_and_a_lost_list_are_told(tree):
         file.write("clip.avi 7 \n\n")
     (lists / "brush_hair_test_split2.txt").unlink()
     listing = read(tree)
-    assert told(listing, "odd") == [("catch_test_split1.txt", "'clip.avi 7 ' should end in 0, 1 or 2")]
+    assert told(listing, "odd") == [("catch_test_split1.txt", "'clip.avi 7' should end in 0, 1 or 2")]
     assert told(listing, "missing") == [("brush_hair_test_split2.txt", "the list of a split")]
 
 

@@ -238,7 +238,7 @@ def test_wrong_folders_are_answered_in_one_line(tree, spoil, complaint):
 def test_a_table_that_is_a_list_of_paths_and_times_that_are_none_are_refused(tree):
     table = tree / "annotations" / "val.csv"
     table.write_text(table.read_text().replace(",55,65,", ",soon,65,"))
-    with pytest.raises(SetError, match=r"val\.csv, line 3: time_start and time_end should be seconds"):
+    with pytest.raises(SetError, match=r"val\.csv, row 3: time_start and time_end should be seconds"):
         read(tree)
     table.write_text("val/a.mp4 7\n")
     with pytest.raises(SetError, match=r"no column youtube_id.*; a list of paths and labels is given with --lists"):

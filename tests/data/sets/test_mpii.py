@@ -10,6 +10,7 @@ from avssl.data.sets.base import SetError
 from avssl.data.sets.fixtures import mpii as tree
 from avssl.data.sets.mpii import read
 from avssl.data.sets.preparing import prepare
+from avssl.files import FileError
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +179,7 @@ def test_wrong_and_broken_files_are_named(root, own, tmp_path):
         read(root)
     copy = own("MPII-baseline")
     (copy / "annot" / "valid.json").write_text('[{"image": ')
-    with pytest.raises(SetError, match=r"valid\.json is no JSON .* copied whole"):
+    with pytest.raises(FileError, match=r"valid\.json is no JSON .* copied whole"):
         read(copy)
     (copy / "annot" / "valid.json").write_text(json.dumps({"annotations": []}))
     with pytest.raises(SetError, match="no list of people with image, center, scale"):

@@ -3,7 +3,8 @@
 import pytest
 
 from avssl.data.sets.base import SetError
-from avssl.data.sets.trees import check_folder, check_root, media_in
+from avssl.data.sets.trees import check_folder, check_root
+from avssl.files import names_in
 
 VIDEOS = frozenset({".mp4", ".avi"})
 
@@ -17,17 +18,17 @@ def touch(root, *names):
 
 def test_media_are_listed_in_order_as_deep_as_asked_for(tmp_path):
     touch(tmp_path, "b/2.MP4", "b/1.avi", "a.mp4", "b/c/3.mp4", "b/notes.txt", "._a.mp4", ".hidden/4.mp4")
-    assert list(media_in(tmp_path, VIDEOS)) == ["a.mp4"]
-    assert list(media_in(tmp_path, VIDEOS, 1)) == ["a.mp4", "b/1.avi", "b/2.MP4"]
-    assert list(media_in(tmp_path, VIDEOS, 2)) == ["a.mp4", "b/1.avi", "b/2.MP4", "b/c/3.mp4"]
+    assert list(names_in(tmp_path, VIDEOS, depth=0)) == ["a.mp4"]
+    assert list(names_in(tmp_path, VIDEOS, 1)) == ["a.mp4", "b/1.avi", "b/2.MP4"]
+    assert list(names_in(tmp_path, VIDEOS, 2)) == ["a.mp4", "b/1.avi", "b/2.MP4", "b/c/3.mp4"]
 
 
-def test_links_to_files_are_followed_and_links_to_nothing_are_no_files(tmp_path):
+def test_links_to_files_are_followed_and_links_to_nothing_are_listed_to_be_complained_of(tmp_path):
     touch(tmp_path, "store/a.mp4")
     (tmp_path / "class").mkdir()
     (tmp_path / "class" / "a.mp4").symlink_to(tmp_path / "store" / "a.mp4")
     (tmp_path / "class" / "b.mp4").symlink_to(tmp_path / "store" / "gone.mp4")
-    assert list(media_in(tmp_path / "class", VIDEOS)) == ["a.mp4"]
+    assert list(names_in(tmp_path / "class", VIDEOS)) == ["a.mp4", "b.mp4"]
 
 
 def test_a_folder_that_is_not_there_is_answered_with_what_is_nearest(tmp_path):
