@@ -27,8 +27,8 @@ class JigsawPlusPlus(Method):
     permutations fitted them, they would differ at foreign places alone. The paper drops permutations until they differ
     at 3 places or more, and has 701; here 701 are chosen as far apart as a greedy search gets, which is 5.
 
-    Foreign tiles come from one picture, of another recording than the puzzle's (frames of one video do not serve
-    each other), and of its kind, grey or in colour, or colour would give them away. A puzzle that finds no such picture in
+    Foreign tiles come from one picture, of another recording than the puzzle's (frames of one video do not serve each
+    other), and of its kind, grey or in colour, or colour would give them away. A puzzle that finds no such picture in
     its batch keeps its own tiles. They are exchanged among features: nine passes a picture, as in `Jigsaw`.
 
     Departures from the paper: those of `Jigsaw`; the paper does not say how foreign tiles and grey pictures meet, nor
