@@ -27,14 +27,6 @@ FLOORS = {  # a package needs itself and the floors below it: never one above, n
     "inference": 10,
 }
 ROOTS = {"cache", "config", "distributed", "files", "lazy", "version", "__init__"}  # beside the floors; need none
-    "cache",
-    "config",
-    "distributed",
-    "files",
-    "lazy",
-    "version",
-    "__init__",
-}  # beside the floors; they need none of them
 LAZY = {"__init__": {"training"}, "config": {"sampling", "media"}}  # what they reach when asked for it
 MODULES = sorted((ROOT / "avssl").rglob("*.py"))
 

@@ -22,7 +22,7 @@ class Average:
 
     def __init__(self, module: nn.Module, decay: float):
         self.decay = decay
-        self.values = {name: value.detach().clone() for name, value in module.state_dict().items()}
+        self.values = {name: single(value.detach()).clone() for name, value in module.state_dict().items()}
 
     @torch.no_grad()
     def update(self, module: nn.Module, step: int) -> None:
@@ -31,25 +31,19 @@ class Average:
         weights = {name for name, _ in module.named_parameters()}
         for name, value in module.state_dict().items():
             if name in weights or name.rpartition(".")[2] in STATISTICS:
-                self.values[name].lerp_(value, 1 - keep)
+                self.values[name].lerp_(single(value), 1 - keep)
             else:
                 self.values[name].copy_(value)
 
     @contextmanager
     def applied(self, module: nn.Module) -> Iterator[None]:
         """Put the averaged weights into the module for a while."""
-        self._swap(module)
+        own = {name: value.clone() for name, value in module.state_dict().items()}
+        fill(module, self.values)
         try:
             yield
         finally:
-            self._swap(module)
-
-    @torch.no_grad()
-    def _swap(self, module: nn.Module) -> None:
-        for name, value in module.state_dict().items():
-            kept = value.clone()
-            value.copy_(self.values[name])
-            self.values[name].copy_(kept)
+            fill(module, own)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the averaged values by name, for a checkpoint."""
@@ -59,3 +53,14 @@ class Average:
         """Take up the values of a checkpoint."""
         for name, value in self.values.items():
             value.copy_(values[name])
+
+
+@torch.no_grad()
+def fill(module: nn.Module, values: dict[str, Tensor]) -> None:
+    for name, value in module.state_dict().items():
+        value.copy_(values[name])
+
+
+def single(value: Tensor) -> Tensor:
+    """Return weights in single precision: half precision would lose what a step adds to an average."""
+    return value.float() if value.dtype in (torch.float16, torch.bfloat16) else value

@@ -1,22 +1,26 @@
 """Checkpoints: written whole or not at all, newest and best kept, and refused where they do not fit."""
 
 import os
-import pickle
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
 
 from avssl.training.errors import TrainingError
+from avssl.training.items import changes_of
 
 LAST, BEST = "last.ckpt", "best.ckpt"
 BINDING = (
     *("method", "data", "optim", "adversary", "schedule", "seed"),
     *("batch_size", "accumulate", "clip", "ema", "precision"),
 )
+
+OnChange = Literal["error", "go-on"]
+HOLDS = {"settings": dict, "step": int, "method": dict, "world": int}  # what no checkpoint of ours is without
+ANEW = "take it away to start anew, or put back an older one: step_*.ckpt or best.ckpt under this name"
 
 
 def save(fabric: Fabric, folder: Path, state: dict[str, Any], name: str = LAST, keep: int = 1) -> None:
@@ -28,19 +32,38 @@ def save(fabric: Fabric, folder: Path, state: dict[str, Any], name: str = LAST, 
         state: modules, optimisers and plain values.
         name: of the file.
         keep: how many to keep, this one included; older ones are called ``step_00000100.ckpt``.
+
+    Raises:
+        OSError: in the process that writes, if there is no room; the file that had the name before stays whole.
     """
     part = folder / f".{name}.part"
-    fabric.save(part, state)
-    if fabric.is_global_zero:
-        with open(part, "rb") as file:
-            os.fsync(file.fileno())
-        if keep > 1:
-            link(part, folder / f"step_{state['step']:08d}.ckpt")
-            for old in sorted(folder.glob("step_*.ckpt"))[:-keep]:
-                old.unlink()
-        part.replace(folder / name)
-        flush(folder)
+    failed: OSError | None = None
+    try:
+        fabric.save(part, state)
+    except OSError as error:
+        failed = error
+        fabric.barrier()  # where the others wait, who did not fail
+    if fabric.is_global_zero and failed is None:
+        try:
+            settle(part, folder, state["step"], name, keep)
+        except OSError as error:
+            failed = error
     fabric.barrier()
+    if failed is not None:
+        part.unlink(missing_ok=True)
+        raise failed
+
+
+def settle(part: Path, folder: Path, step: int, name: str, keep: int) -> None:
+    """Force a written checkpoint to the disk and give it its names."""
+    with open(part, "rb") as file:
+        os.fsync(file.fileno())
+    if keep > 1:
+        link(part, folder / f"step_{step:08d}.ckpt")
+        for old in sorted(folder.glob("step_*.ckpt"))[:-keep]:
+            old.unlink()
+    part.replace(folder / name)
+    flush(folder)
 
 
 def link(source: Path, target: Path) -> None:
@@ -50,8 +73,12 @@ def link(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         part = target.with_suffix(".part")
-        shutil.copyfile(source, part)
-        part.replace(target)
+        try:
+            shutil.copyfile(source, part)
+            part.replace(target)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
 
 
 def flush(folder: Path) -> None:
@@ -64,11 +91,20 @@ def flush(folder: Path) -> None:
             os.close(handle)
 
 
-def load(fabric: Fabric, path: Path, state: dict[str, Any]) -> None:
+def load(fabric: Fabric, path: Path, state: dict[str, Any], changed: OnChange = "error") -> list[str]:
     """Restore ``state`` in place from a checkpoint that its settings can go on from.
 
+    Args:
+        fabric: every process must call.
+        path: the checkpoint.
+        state: modules, optimisers and plain values; ``items`` says what the data hold now.
+        changed: whether to go on where the data learned from are others.
+
+    Returns:
+        What to tell of data that changed, a line each.
+
     Raises:
-        TrainingError: if the checkpoint was made with settings that would make another run of it.
+        TrainingError: if the checkpoint was made with settings, or from data, that would make another run of it.
     """
     found = peek(path)
     compare(path, found["settings"], state["settings"])
@@ -77,9 +113,38 @@ def load(fabric: Fabric, path: Path, state: dict[str, Any]) -> None:
             f"{path} was made by {found['world']} processes and this run has {fabric.world_size}, which changes the "
             f"batches; use {found['world']} again, or another out= to start anew"
         )
-    mine = {name: state[name] for name in ("settings", "world")}
-    fabric.load(path, state, weights_only=True)
-    state |= mine
+    notes = check_items(path, found.get("items", {}), state["items"], changed, found["step"] > 0)
+    mine = {name: state[name] for name in ("settings", "world", "items")}
+    stored = {name: value for name, value in state.items() if name != "items" or "items" in found}
+    del found  # its tensors hold the file
+    try:
+        fabric.load(path, stored, weights_only=True)
+    except (RuntimeError, ValueError, KeyError) as error:
+        facts = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise TrainingError(
+            f"{path} is damaged, or does not fit this method: {' '.join(facts[:2])}; give another out= to start anew"
+        ) from error
+    state |= stored | mine
+    return notes
+
+
+def check_items(
+    path: Path, before: Mapping[str, Any], now: Mapping[str, Any], changed: OnChange, begun: bool
+) -> list[str]:
+    """Return what to tell of data that changed since a checkpoint.
+
+    Raises:
+        TrainingError: if it is the data learned from, and the run is not told to go on.
+    """
+    notes = []
+    for name, text in changes_of(before, now).items():
+        text = f"{path.parent} was begun with {name}= of {text}"
+        if name == "data" and changed == "error" and begun:
+            raise TrainingError(
+                f"{text}; set on_changed_data=go-on to go on with what there is now, or give another out= to start anew"
+            )
+        notes.append(f"{text}; it goes on with what there is now")
+    return notes
 
 
 def peek(path: Path) -> dict[str, Any]:
@@ -90,10 +155,13 @@ def peek(path: Path) -> dict[str, Any]:
     """
     try:
         found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        raise TrainingError(f"{path} is no readable checkpoint: {str(error).splitlines()[0]}") from error
-    if not isinstance(found, dict) or not {"settings", "step", "method"} <= found.keys():
-        raise TrainingError(f"{path} is no checkpoint of avssl's training")
+    except OSError as error:
+        raise TrainingError(f"{path} cannot be read: {error.strerror or error}") from error
+    except Exception as error:  # a pickle that is cut or garbled fails in any way it likes
+        lines = str(error).splitlines() or [type(error).__name__]
+        raise TrainingError(f"{path} is no readable checkpoint: {lines[0]}; {ANEW}") from error
+    if not isinstance(found, dict) or any(not isinstance(found.get(name), kind) for name, kind in HOLDS.items()):
+        raise TrainingError(f"{path} is no checkpoint of avssl's training; {ANEW}")
     return found
 
 

@@ -1,6 +1,8 @@
 """Why a run ends before its last step."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class TrainingError(ValueError):
@@ -18,3 +20,18 @@ class Stopped(KeyboardInterrupt):
     def __init__(self, message: str, number: int = signal.SIGINT):
         super().__init__(message)
         self.status = 128 + number  # what a shell reports of a program that a signal ended
+
+
+@contextmanager
+def in_one_line() -> Iterator[None]:
+    """Let what our own code refuses with a ValueError end a run in one line; errors of other code show their trace."""
+    try:
+        yield
+    except ValueError as error:
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        ours = trace is not None and str(trace.tb_frame.f_globals.get("__name__", "")).startswith("avssl.")
+        if type(error) is not ValueError or not ours:
+            raise
+        raise TrainingError(str(error)) from error

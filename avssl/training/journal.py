@@ -4,15 +4,19 @@ import csv
 import json
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
+
+from avssl.training.appending import Appended, reason
+from avssl.training.events import Events
 
 LOG, FAILURES = "log.jsonl", "failures.jsonl"
 
 
 class Journal:
-    """Writes records of a run, each with the ``step`` it belongs to.
+    """Writes records of a run, each with the ``step`` it belongs to; a full disk costs none while the run lasts.
 
     Args:
         folder: the run.
@@ -20,21 +24,33 @@ class Journal:
             run that begins: all are.
         active: False in all processes but the first, which then write nothing but bad recordings.
         tensorboard: write events too.
+        say: is told, in one line, what cannot be written.
+
+    Raises:
+        OSError: if the folder cannot be written to.
     """
 
-    def __init__(self, folder: Path, step: int | None, active: bool = True, tensorboard: bool = True):
-        self.folder, self.active, self.events = folder, active, None
+    def __init__(
+        self,
+        folder: Path,
+        step: int | None,
+        active: bool = True,
+        tensorboard: bool = True,
+        say: Callable[[str], None] = print,
+    ):
+        self.folder, self.active, self.say, self.events = folder, active, say, None
+        self.log, self.failures = Appended(folder / LOG, say), Appended(folder / FAILURES, say)
         if active:
             for name in (LOG, FAILURES):
                 rewind(folder / name, -1 if step is None else step)
             if tensorboard:
-                from torch.utils.tensorboard import SummaryWriter  # takes seconds to import
-
-                self.events = SummaryWriter(str(folder / "tensorboard"), purge_step=0 if step is None else step + 1)
+                self.events = Events(folder / "tensorboard", 0 if step is None else step + 1, say)
 
     def close(self) -> None:
         """Flush and end."""
         self.flush()
+        self.log.close()
+        self.failures.close()
         if self.events is not None:
             self.events.close()
 
@@ -43,31 +59,31 @@ class Journal:
         if not self.active:
             return
         known = {name: value if math.isfinite(value) else None for name, value in scalars.items()}  # JSON has no NaN
-        append(self.folder / LOG, {"step": step} | known)
+        self.log.add(line_of({"step": step} | known))
         if self.events is not None:
-            for name, value in scalars.items():
-                self.events.add_scalar(name, value, step)
+            self.events.write(step, scalars)
 
     def fail(self, step: int, failures: Iterable[dict[str, str]]) -> None:
         """Write down recordings that could not be read; every process does."""
         for failure in failures:
-            append(self.folder / FAILURES, {"step": step} | failure)
+            self.failures.add(line_of({"step": step} | failure))
 
     def flush(self) -> None:
         """Force the log to the disk and make ``log.csv`` of it."""
-        if not self.active:
+        self.log.flush()
+        self.failures.flush()
+        if not self.active or not (self.folder / LOG).exists():
             return
-        if (self.folder / LOG).exists():
+        try:
             with open(self.folder / LOG) as file:
                 os.fsync(file.fileno())
             table(read(self.folder / LOG), self.folder / "log.csv")
-        if self.events is not None:
-            self.events.flush()
+        except OSError as error:
+            self.say(f"{self.folder / 'log.csv'} cannot be written ({reason(error)}); {LOG} holds the same")
 
 
-def append(path: Path, record: dict[str, Any]) -> None:
-    with open(path, "a", encoding="utf-8") as file:
-        file.write(json.dumps(record) + "\n")
+def line_of(record: dict[str, Any]) -> bytes:
+    return (json.dumps(record) + "\n").encode()
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -82,9 +98,8 @@ def rewind(path: Path, step: int) -> None:
     """Drop the records after a step."""
     if path.exists():
         kept = [record for record in read(path) if record["step"] <= step]
-        part = path.with_suffix(".part")
-        part.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
-        part.replace(path)
+        with replacing(path) as file:
+            file.write("".join(json.dumps(record) + "\n" for record in kept))
 
 
 def table(records: list[dict[str, Any]], path: Path) -> None:
@@ -93,12 +108,23 @@ def table(records: list[dict[str, Any]], path: Path) -> None:
     for record in records:
         rows.setdefault(record["step"], {}).update(record)
     columns = list(dict.fromkeys(name for row in rows.values() for name in row))
-    part = path.with_suffix(".part")
-    with open(part, "w", newline="", encoding="utf-8") as file:
+    with replacing(path) as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(rows[step] for step in sorted(rows))
-    part.replace(path)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[TextIO]:
+    """Open a file to be written beside its final name, which it gets when it is whole."""
+    part = path.with_suffix(".part")
+    try:
+        with open(part, "w", newline="", encoding="utf-8") as file:
+            yield file
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 class Tally:

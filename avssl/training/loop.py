@@ -1,7 +1,8 @@
 """The training loop: all of it, top to bottom."""
 
 import time
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,10 +16,14 @@ from avssl.config import Count, Positive
 from avssl.data import Dataset
 from avssl.methods import Method
 from avssl.training.average import Average
-from avssl.training.errors import TrainingError
-from avssl.training.feed import Feed, images, look
+from avssl.training.checking import check_batches, check_numbers, check_settings
+from avssl.training.checkpoint import OnChange
+from avssl.training.errors import TrainingError, in_one_line
+from avssl.training.feed import Feed, images, is_empty, look
+from avssl.training.items import items_of
 from avssl.training.measuring import Measures
 from avssl.training.optim import Optim, optimizers, set_rates
+from avssl.training.precision import Precision, plugin_of, possible
 from avssl.training.run import Run
 from avssl.training.schedule import Schedule
 from avssl.training.seeding import seed_torch
@@ -26,7 +31,6 @@ from avssl.training.step import agree, update
 from avssl.training.stopping import StopSignals
 
 Accelerator = Literal["auto", "cpu", "cuda", "mps"]
-Precision = Literal["32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true"]
 
 
 def train(
@@ -52,6 +56,7 @@ def train(
     save_every: Count = 200,
     keep: Count = 1,
     resume: bool = True,
+    on_changed_data: OnChange = "error",
     workers: Annotated[int, Field(ge=0)] = 2,
     prefetch: Count = 4,
     accelerator: Accelerator = "auto",
@@ -87,6 +92,8 @@ def train(
         save_every: steps between checkpoints.
         keep: how many of the last checkpoints to keep.
         resume: go on with a run that ``out`` holds; if false, refuse to touch it.
+        on_changed_data: where that run was begun with other data, refuse (``error``) or go on with what there is now
+            (``go-on``).
         workers: processes that load data, for each training process.
         prefetch: batches that each of them keeps ready.
         accelerator: what to compute on.
@@ -101,13 +108,24 @@ def train(
         The trained method.
 
     Raises:
-        TrainingError: if ``out`` holds another run, or a loss is not finite.
+        TrainingError: if settings cannot be, ``out`` holds another run or cannot be written to, or a loss is not
+            finite.
         Stopped: after Ctrl-C or SIGTERM, when everything is saved.
     """
     settings = config.describe(dict(locals()))
+    check_settings(settings)
+    for name, made in (("optim", optim), ("adversary", adversary), ("schedule", schedule)):
+        check_numbers(name, made)
+    check_batches(method, data, batch_size)
+    if method.remembers and on_changed_data == "go-on":
+        raise TrainingError(
+            f"on_changed_data=go-on: {type(method).__name__} remembers items by their numbers, which other data would "
+            "mix up; give another out= to start anew"
+        )
     stepping = optimizers(method.parameter_groups(), optim, adversary, type(method).__name__)
     strategy = patient(strategy, devices) if method.partial else strategy
-    fabric = launch(accelerator, devices, shared_by(strategy, ema, adversary, precision), precision)
+    shared = shared_by(strategy, ema, adversary, precision)
+    fabric = launch(accelerator, devices, shared, precision, plugin_of(precision, shared, [optim, adversary]))
     if channels_last:
         method.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     if compile:
@@ -124,10 +142,12 @@ def train(
         "settings": settings,
         "encoder": config.describe(method.encoder),
         "world": fabric.world_size,
+        "items": {"data": items_of(data)} | ({} if held_out is None else {"held_out": items_of(held_out)}),
     }
     least = "train/loss" if held_out is None else "held_out/loss"
     decided = {"best": best, "goal": goal} if best else {"best": least, "goal": "min"}
-    run = Run(fabric, out, state, steps=steps, keep=keep, resume=resume, tensorboard=tensorboard, **decided)
+    going_on = {"resume": resume, "changed": on_changed_data}
+    run = Run(fabric, out, state, steps=steps, keep=keep, tensorboard=tensorboard, **going_on, **decided)
     loading = {"batch_size": batch_size, "workers": workers}
     measure = Measures(
         fabric, module, average, data, held_out, items=measure_items, seed=seed, fail=run.fail, **loading
@@ -135,7 +155,7 @@ def train(
     drawing = {"seed": seed, "prefetch": prefetch, **loading}
     drawn = batch_size * accumulate * fabric.world_size  # items a step, over all processes
 
-    with run, StopSignals() as signals, ExitStack() as ends:
+    with run, StopSignals() as signals, ExitStack() as ends, speaking(fabric, precision):
         for fact in method.facts():
             run.progress.say(fact)
         if not run.resumed:
@@ -147,9 +167,10 @@ def train(
             batches = feed.take(accumulate)
             waited = time.perf_counter() - asked_for
             run.fail([failure for batch in batches for failure in batch["failures"]], step)
-            signal, usable = agree(fabric, signals.number, batches)
+            signal, usable = agree(fabric, signals.number, batches, method.least_recordings)
             if signal:
                 run.stop(signal)
+            run.skip(sum(not is_empty(batch) for batch in batches) - len(usable), method.least_recordings)
 
             epoch = (step - 1) * drawn // len(data)
             if step == 1 or epoch > (step - 2) * drawn // len(data):
@@ -169,7 +190,8 @@ def train(
                 if average is not None:
                     average.update(method, step)
             else:
-                run.progress.say(f"step {step}: nothing could be read, so nothing was learned")
+                why = "nothing could be read" if all(map(is_empty, batches)) else "too few recordings could be read"
+                run.progress.say(f"step {step}: {why}, so nothing was learned")
             state["step"] = step
             run.pace.lap(waited, time.perf_counter() - begun, sum(map(images, usable)) * fabric.world_size)
 
@@ -187,8 +209,19 @@ def due(step: int, every: int, steps: int) -> bool:
     return step % every == 0 or step == steps
 
 
+@contextmanager
+def speaking(fabric: Fabric, precision: str) -> Iterator[None]:
+    """Say in one line what a method refuses, and what a device cannot do in a precision."""
+    with in_one_line(), possible(precision, fabric.device):
+        yield
+
+
 def launch(
-    accelerator: Accelerator, devices: int | Literal["auto"], strategy: str | FSDPStrategy, precision: Precision
+    accelerator: Accelerator,
+    devices: int | Literal["auto"],
+    strategy: str | FSDPStrategy,
+    precision: Precision,
+    plugin: dict[str, Any],
 ) -> Fabric:
     """Start the processes and return what places modules, batches and gradients.
 
@@ -196,7 +229,7 @@ def launch(
         TrainingError: if the machine, or the combination, cannot do it.
     """
     try:
-        fabric = Fabric(accelerator=accelerator, devices=devices, strategy=strategy, precision=precision)
+        fabric = Fabric(accelerator=accelerator, devices=devices, strategy=strategy, **plugin)
     except (ValueError, RuntimeError) as error:
         chosen = f"{accelerator=}, {devices=}, {strategy=}, {precision=}"
         raise TrainingError(f"{chosen} does not work here: {' '.join(str(error).split())}") from error

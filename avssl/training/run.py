@@ -1,13 +1,17 @@
 """A run's folder: its state, its checkpoints, its log and what is shown of it."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, NoReturn
 
 from lightning_fabric import Fabric
 
 from avssl import config
 from avssl.training import checkpoint
+from avssl.training.appending import reason
 from avssl.training.errors import Stopped, TrainingError
 from avssl.training.export import export
 from avssl.training.journal import FAILURES, LOG, Journal, Tally, read
@@ -28,9 +32,13 @@ class Run:
         keep: how many of the last checkpoints to keep.
         resume: if false, refuse a folder that holds a run.
         tensorboard: write events too.
+        changed: whether to go on where the data are others than the run was begun with.
 
     Attributes:
         resumed: True if the folder held a run, which now goes on.
+
+    Raises:
+        TrainingError: if the folder cannot be written to, or holds a run that cannot go on.
     """
 
     def __init__(
@@ -45,23 +53,32 @@ class Run:
         keep: int,
         resume: bool,
         tensorboard: bool,
+        changed: checkpoint.OnChange = "error",
     ):
         self.fabric, self.folder, self.state, self.steps = fabric, folder, state, steps
         self.best, self.goal, self.keep = best, goal, keep
         self.tally, self.pace = Tally(), Pace()
         state |= {"tally": self.tally, "best": None, "measures": {}}
-        folder.mkdir(parents=True, exist_ok=True)
+        self.unsaved = ""  # why the last checkpoint could not be written
+        self.alone = 0  # batches left out as they held too few recordings
         last = folder / checkpoint.LAST
-        self.resumed = last.exists()
+        with writing_to(folder):
+            try_to_write(folder)
+            self.resumed = last.exists()
+        notes = []
         if self.resumed:
             if not resume:
                 raise TrainingError(f"{folder} holds a run; give another out=, or resume=true to go on with it")
-            checkpoint.load(fabric, last, state)
+            notes = checkpoint.load(fabric, last, state, changed)
         fabric.barrier()  # nobody may look for the checkpoint after the first process has begun to write
-        if fabric.is_global_zero:
-            config.write(state["settings"], folder / "config.yaml")
-        self.journal = Journal(folder, state["step"] if self.resumed else None, fabric.is_global_zero, tensorboard)
         self.progress = Progress(steps, state["step"], fabric.is_global_zero)
+        with writing_to(folder):
+            if fabric.is_global_zero:
+                config.write(state["settings"], folder / "config.yaml")
+            step = state["step"] if self.resumed else None
+            self.journal = Journal(folder, step, fabric.is_global_zero, tensorboard, self.progress.say)
+        for note in notes:
+            self.progress.say(note)
 
     def __enter__(self) -> "Run":
         self.progress.start()
@@ -98,24 +115,55 @@ class Run:
         so_far = self.state["best"]
         if better(scores[self.best], so_far and so_far["value"], self.goal):
             self.state["best"] = {"step": step, "value": scores[self.best], "measures": scores}
-            checkpoint.save(self.fabric, self.folder, self.state, checkpoint.BEST)
+            if self.write(checkpoint.BEST):
+                self.state["best"] = so_far
 
     def save(self) -> None:
-        """Write the last checkpoint, after the log that belongs to it."""
+        """Write the last checkpoint, after the log that belongs to it; without room, the next save tries again."""
         self.journal.flush()
-        checkpoint.save(self.fabric, self.folder, self.state, keep=self.keep)
+        self.unsaved = self.write(checkpoint.LAST, self.keep)
+
+    def write(self, name: str, keep: int = 1) -> str:
+        """Write a checkpoint; where that fails say so, leave the former one, and return why."""
+        try:
+            checkpoint.save(self.fabric, self.folder, self.state, name, keep)
+        except OSError as error:
+            why = reason(error)
+            file, stays = (
+                self.folder / name,
+                ("the former one stays" if (self.folder / name).exists() else "there is none"),
+            )
+            self.progress.say(f"step {self.state['step']}: {file} could not be written ({why}); {stays}")
+            return why
+        return ""
+
+    def skip(self, batches: int, least: int) -> None:
+        """Count batches that held too few recordings to learn from; say so once."""
+        if batches and not self.alone:
+            self.progress.say(
+                f"a batch held fewer than the {least} different recordings that this method tells apart, and was left "
+                "out; how many were is told in the end"
+            )
+        self.alone += batches
 
     def stop(self, number: int) -> NoReturn:
         """Save, and end the run for a signal."""
         self.save()
         step, last = self.state["step"], self.folder / checkpoint.LAST
-        raise Stopped(f"stopped after step {step} of {self.steps}, saved as {last}; the same command goes on", number)
+        saved = f"not saved as {last} ({self.unsaved})" if self.unsaved else f"saved as {last}"
+        raise Stopped(f"stopped after step {step} of {self.steps}, {saved}; the same command goes on", number)
 
     def finish(self) -> None:
         """Export the encoder and tell what was learned and where everything is."""
         if not self.fabric.is_global_zero:
             return
-        exports = export(self.folder)
+        if self.unsaved:
+            raise TrainingError(
+                f"{self.folder / checkpoint.LAST} could not be written after the last step ({self.unsaved}); make "
+                "room, and the same command goes on from the checkpoint before"
+            )
+        with writing_to(self.folder):
+            exports = export(self.folder)
         say, state, best = self.progress.say, self.state, self.state["best"]
         columns = {"random start": start_of(self.folder)}
         if best is not None:
@@ -127,6 +175,8 @@ class Run:
                 f"{rate:.0f} images/s; waited for data {wait:.1%} of the time, after {self.pace.startup:.1f} s to start"
             )
         self.tell_failures()
+        if self.alone:
+            say(f"{self.alone} batches held too few recordings to learn from and were left out")
         for path, load in zip(exports, ("load_encoder", "load_sound"), strict=False):
             say(f"{path.stem:<12} {path}   (avssl.{load}({str(self.folder)!r}))")
         say(f"log          {self.folder / LOG}, log.csv" + (", tensorboard/" if self.journal.events else ""))
@@ -144,6 +194,35 @@ class Run:
                 self.progress.say(
                     f"  and {len(files) - 20} more; all of them, with reasons, in {self.folder / FAILURES}"
                 )
+
+
+@contextmanager
+def writing_to(folder: Path) -> Iterator[None]:
+    """Say in one line that a folder cannot be written to.
+
+    Raises:
+        TrainingError: in place of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename and str(error.filename) != str(folder) else ""
+        raise TrainingError(
+            f"out={folder} cannot be written to: {reason(error)}{where}; make room or rights there, or give "
+            "another out="
+        ) from error
+
+
+def try_to_write(folder: Path) -> None:
+    """Make a folder and write a little into it.
+
+    Raises:
+        OSError: if that fails.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=folder, prefix=".room-") as file:
+        file.write(b"room" * 1024)
+        file.flush()
 
 
 def start_of(folder: Path) -> dict[str, float]:

@@ -7,6 +7,7 @@ from typing import Any, cast
 import torch
 from lightning_fabric import Fabric
 
+from avssl.methods.recordings import count
 from avssl.training.errors import TrainingError
 from avssl.training.feed import Batch, is_empty
 
@@ -14,12 +15,13 @@ ADVERSARY = "adversary_loss"  # what a method calls the loss of its adversary, w
 NORMS = ("gradient_norm", "adversary_gradient_norm")  # before clipping, of the method and of its adversary
 
 
-def agree(fabric: Fabric, asked: int, batches: Sequence[Batch]) -> tuple[int, list[Batch]]:
+def agree(fabric: Fabric, asked: int, batches: Sequence[Batch], least: int = 1) -> tuple[int, list[Batch]]:
     """Return what every process will do alike: which signal to stop for (0: none), and the batches to use.
 
-    A batch that is empty in one process is left out in all, or the others would wait for its gradients for ever.
+    A batch that is empty in one process, or holds fewer recordings than a method learns from, is left out in all, or
+    the others would wait for its gradients for ever.
     """
-    usable = [not is_empty(batch) for batch in batches]
+    usable = [not is_empty(batch) and (least < 2 or count(batch) >= least) for batch in batches]
     if fabric.world_size > 1:
         mine = torch.tensor([-asked, *usable], device=fabric.device, dtype=torch.int32)
         gathered = cast(torch.Tensor, fabric.all_gather(mine))

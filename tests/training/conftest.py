@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-HERE = str(Path(__file__).parent)
-if HERE not in sys.path:
-    sys.path.insert(0, HERE)  # for training_fakes
+HERE, BESIDE = str(Path(__file__).parent), str(Path(__file__).parents[1] / "methods")
+for folder in (HERE, BESIDE):
+    if folder not in sys.path:
+        sys.path.insert(0, folder)  # for training_fakes, and for every
 
 
 @pytest.fixture(autouse=True, scope="session")

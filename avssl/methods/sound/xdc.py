@@ -50,6 +50,8 @@ class XDC(Method):
         ValueError: if numbers cannot be.
     """
 
+    remembers = True
+
     known: Tensor
     epochs: Tensor
 
@@ -116,7 +118,7 @@ class XDC(Method):
         """Return what a recording of each cluster weighs, so that clusters weigh the same; on average 1."""
         known = self.known[place]
         count = torch.bincount(known[known >= 0], minlength=self.pictures_to.out_features)
-        return count.sum() / ((count > 0).sum() * count.clamp(min=1))
+        return count.sum() / ((count > 0).sum() * count).clamp(min=1)
 
     def see(self, pictures: Tensor) -> Tensor:
         """Return features of pictures ``(N, frames, 3, H, W)``, ``(N, dim)``."""

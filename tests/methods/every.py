@@ -1,0 +1,91 @@
+"""Every method of the house, tiny, and batches and data that any of them learns from."""
+
+import torch
+
+from avssl import methods
+from avssl.data import Dataset
+from avssl.nets import SmallClips, SmallNet, SmallSound, SmallVision, SpectrogramSpec
+
+SPEC = SpectrogramSpec(rate=8000, window=64, hop=32, fft=64, mels=16, high=3900.0)
+ITEMS, SIDE = 6, 32
+
+
+def net():
+    return SmallNet(dim=16, width=4)
+
+
+def ears(**settings):
+    return SmallSound(widths=(4, 4, 8, 8), spec=SPEC, **settings)
+
+
+def heard(kind, **settings):
+    return lambda: kind(SmallVision(widths=(4, 4, 8, 8)), ears(), **settings)
+
+
+def several():
+    one, other = net(), net()
+    return methods.SeveralTasks([methods.Rotation(one), methods.JigsawPlusPlus(other, **PUZZLE)])
+
+
+PUZZLE = {"permutations": 8, "tile": 8, "gap": 2, "hidden": 16}
+MAKE = {
+    "AVE": heard(methods.AVE),
+    "AVOL": heard(methods.AVOL),
+    "AVTS": lambda: methods.AVTS(SmallClips(widths=(4, 4, 8, 8)), ears(), gap=0.0),
+    "CMA": heard(methods.CMA, recordings=ITEMS, top=2, noise=8, within_noise=4, start=1),
+    "L3": heard(methods.L3),
+    "XDC": heard(methods.XDC, recordings=ITEMS, clusters=2),
+    "Colorization": lambda: methods.Colorization(net(), hidden=8),
+    "ContextEncoder": lambda: methods.ContextEncoder(net(), size=SIDE, overlap=2, width=4),
+    "CrossModalNCE": heard(methods.CrossModalNCE),
+    "HypercolumnColorization": lambda: methods.HypercolumnColorization(net(), hidden=16, points=8),
+    "Jigsaw": lambda: methods.Jigsaw(net(), **PUZZLE),
+    "JigsawPlusPlus": lambda: methods.JigsawPlusPlus(net(), **PUZZLE),
+    "RelativePosition": lambda: methods.RelativePosition(net(), patch=8, gap=2, jitter=1, hidden=16),
+    "Rotation": lambda: methods.Rotation(net()),
+    "RotationDecoupling": lambda: methods.RotationDecoupling(net(), pictures=ITEMS, noise=8, dim=8),
+    "SeLaVi": heard(methods.SeLaVi, recordings=ITEMS, clusters=2, heads=2),
+    "SeveralTasks": several,
+    "ShuffleAndLearn": lambda: methods.ShuffleAndLearn(net(), hidden=16),
+    "bank": heard(methods.CrossModalNCE, negatives="bank", recordings=ITEMS, noise=4),
+}
+MOVING = {"AVTS": (2, 4), "ShuffleAndLearn": (1, 5)}  # clips and frames of an item; others take one picture
+SOUNDING = ("AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "SeLaVi", "bank")
+
+
+def make(name, seed=0):
+    """Return a method; what it fills when it first sees a batch is filled."""
+    torch.manual_seed(seed)
+    method = MAKE[name]()
+    if name == "AVOL":
+        with torch.no_grad():
+            method.eval().judge(torch.rand(2, 1, 3, SIDE, SIDE), torch.randn(2, 1, 800))
+    return method.train()
+
+
+class Items(Dataset):
+    """Items that a method takes, each of a recording of its own."""
+
+    def __init__(self, name: str, size: int = ITEMS):
+        self.name, self.size = name, size
+
+    def __len__(self):
+        return self.size
+
+    def __getitem__(self, key):
+        epoch, index = key if isinstance(key, tuple) else (0, key)
+        if not 0 <= index < self.size:
+            raise IndexError(index)
+        chance = torch.Generator().manual_seed(index)
+        clips, frames = MOVING.get(self.name, (1, 1))
+        item = {
+            "frames": torch.randint(0, 256, (clips, frames, 3, SIDE, SIDE), dtype=torch.uint8, generator=chance),
+            "times": (torch.arange(clips)[:, None] + torch.arange(frames) / frames).double(),
+            "valid": torch.ones(clips, frames, dtype=torch.bool),
+            "key": torch.tensor([0, epoch, index]),
+            "path": f"{index}.mp4",
+            "label": -1,
+        }
+        if self.name in SOUNDING:
+            item["sound"] = torch.randn(clips, 1, 800, generator=chance)
+        return item
