@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from avssl.nets.caffenet import CaffeNet
     from avssl.nets.encoders import Encoder
+    from avssl.nets.feature_maps import FeatureMap
     from avssl.nets.heads import LinearHead, MLPHead, RelationHead
     from avssl.nets.kmeans import KMeans, fit_kmeans, nearest
     from avssl.nets.masking import SpectrogramMask
@@ -26,6 +27,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "Bank": "avssl.nets.memory",
     "CaffeNet": "avssl.nets.caffenet",
     "Encoder": "avssl.nets.encoders",
+    "FeatureMap": "avssl.nets.feature_maps",
     "KMeans": "avssl.nets.kmeans",
     "LinearHead": "avssl.nets.heads",
     "LogMel": "avssl.nets.sound",
@@ -59,6 +61,7 @@ __all__ = [
     "Bank",
     "CaffeNet",
     "Encoder",
+    "FeatureMap",
     "KMeans",
     "LinearHead",
     "LogMel",
