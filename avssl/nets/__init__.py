@@ -7,6 +7,7 @@ from avssl.lazy import attach
 if TYPE_CHECKING:
     from avssl.nets.caffenet import CaffeNet as CaffeNet
     from avssl.nets.encoders import Encoder as Encoder
+    from avssl.nets.feature_maps import FeatureMap as FeatureMap
     from avssl.nets.heads import LinearHead as LinearHead
     from avssl.nets.heads import MLPHead as MLPHead
     from avssl.nets.heads import RelationHead as RelationHead

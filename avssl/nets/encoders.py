@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from avssl.config import Recorded
+from avssl.nets.feature_maps import FeatureMap, Following, map_of, start
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # as torchvision's weights expect
 
@@ -99,6 +100,33 @@ class Encoder(Recorded, nn.Module):
             for handle in handles:
                 handle.remove()
         return {name: seen[name] for name in layers}
+
+    def maps(self, images: Tensor, layer: str) -> FeatureMap:
+        """Return what a layer makes of pictures, and where in them each of its cells looks.
+
+        Args:
+            images: as for ``forward``.
+            layer: one out of ``self.layers`` that gives a map.
+
+        Returns:
+            Values, stride and offset: cell i of an axis looks at pixel ``offset + stride * i``.
+
+        Raises:
+            ValueError: if it is not one of ``self.layers``, gives vectors, or the places of its cells cannot be known.
+
+        Examples:
+            >>> from avssl.nets import SmallNet
+            >>> found = SmallNet().maps(torch.rand(2, 3, 32, 32), "conv2")
+            >>> found.values.shape, found.stride, found.offset
+            (torch.Size([2, 48, 8, 8]), (4.0, 4.0), (0.0, 0.0))
+        """
+        handle = self.trunk.register_forward_pre_hook(lambda _trunk, inputs: start(inputs[0]))
+        try:
+            with Following():
+                values = self.taps(images, [layer], whole=False)[layer]
+        finally:
+            handle.remove()
+        return map_of(values, layer)
 
 
 class _Enough(Exception):
