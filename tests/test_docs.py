@@ -23,7 +23,10 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 TEXTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES]
-RUNNING = [DOCS / name for name in ("index.md", "losses.md", "media.md", "training.md", "evaluation.md", "config.md")]
+RUNNING = [
+    DOCS / name
+    for name in ("index.md", "losses.md", "media.md", "transforms.md", "training.md", "evaluation.md", "config.md")
+]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 CODE = re.compile(
     r"^```python\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?", flags=re.MULTILINE | re.DOTALL

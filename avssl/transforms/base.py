@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from avssl.config import Recorded
@@ -20,7 +21,8 @@ class Transform(Recorded, ABC):
         """Return the changed frames.
 
         Args:
-            frames: RGB, float in [0, 1], ``(tuples, frames, 3, H, W)``.
+            frames: RGB, float in [0, 1], ``(tuples, frames, 3, H, W)``. Those that methods of views are made of take
+                uint8 as well (`unit`) and return values in [0, 1], as torchvision's do.
             draws: the only source of chance, one stream a tuple.
             train: False for the look that evaluation takes; each transform says what it does then.
 
@@ -51,3 +53,24 @@ def some(draws: Draws, frames: Tensor, scope: Scope, chance: float) -> Tensor:
 def spread(draws: Draws, frames: Tensor, scope: Scope, *shape: int, low: float, high: float) -> Tensor:
     """Draw numbers in [low, high) by scope: ``(tuples, frames or 1, *shape)``."""
     return draws.uniform(frames.shape[1] if scope == "frame" else 1, *shape, low=low, high=high)
+
+
+def unit(frames: Tensor) -> Tensor:
+    """Return frames as float32 in [0, 1]; float32 and float64 stay as they are.
+
+    Raises:
+        ValueError: for whole numbers that are not uint8: nothing tells their range.
+    """
+    if frames.dtype == torch.uint8:
+        return frames.float() / 255
+    if not frames.is_floating_point():
+        raise ValueError(f"frames are uint8, or float in [0, 1]; got {frames.dtype}")
+    return frames if frames.dtype in (torch.float32, torch.float64) else frames.float()
+
+
+def by_scope(frames: Tensor, scope: Scope) -> Tensor:
+    """Return frames as the items that share a draw: tuples, or each frame as a tuple of one; ``(items, frames, ...)``.
+
+    What was drawn with the same scope (`spread`) fits them once its first two axes are one.
+    """
+    return frames if scope == "tuple" else frames.flatten(0, 1)[:, None]

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from avssl.transforms.base import Scope, Transform, check_chance, some, spread
+from avssl.transforms.base import Scope, Transform, check_chance, some, spread, unit
 from avssl.transforms.draws import Draws
 
 
@@ -45,7 +45,36 @@ class Grey(Transform):
         self.scope: Scope = scope
 
     def __call__(self, frames: Tensor, draws: Draws, train: bool = True) -> Tensor:
+        frames = unit(frames)
         if not train:
             return frames
         grey = (frames * frames.new_tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(2, keepdim=True)
         return grey.where(some(draws, frames, self.scope, self.chance), frames)
+
+
+class Solarize(Transform):
+    """Invert the values from a threshold on in some tuples or frames, in training only.
+
+    Grill et al., "Bootstrap Your Own Latent", NeurIPS 2020, appendix B. https://arxiv.org/abs/2006.07733
+
+    Args:
+        chance: share of tuples (or frames) that are changed.
+        threshold: in [0, 1]; values from it on become 1 minus themselves.
+        scope: ``"tuple"`` or ``"frame"``.
+
+    Raises:
+        ValueError: for a threshold outside [0, 1].
+    """
+
+    def __init__(self, chance: float = 0.2, threshold: float = 0.5, scope: Scope = "tuple"):
+        if not 0 <= threshold <= 1:
+            raise ValueError(f"threshold must be in [0, 1]; got {threshold}")
+        self.chance, self.threshold = check_chance(chance), threshold
+        self.scope: Scope = scope
+
+    def __call__(self, frames: Tensor, draws: Draws, train: bool = True) -> Tensor:
+        frames = unit(frames)
+        if not train:
+            return frames
+        chosen = some(draws, frames, self.scope, self.chance)
+        return (1 - frames).where(chosen & (frames >= self.threshold), frames)

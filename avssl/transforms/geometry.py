@@ -50,9 +50,11 @@ class Flip(Transform):
         self.scope: Scope = scope
 
     def __call__(self, frames: Tensor, draws: Draws, train: bool = True) -> Tensor:
-        if not train:
-            return frames
-        return frames.flip(-1).where(some(draws, frames, self.scope, self.chance), frames)
+        return frames.flip(-1).where(self.choose(frames, draws), frames) if train else frames
+
+    def choose(self, frames: Tensor, draws: Draws) -> Tensor:
+        """Draw what is mirrored, bool ``(tuples, frames or 1, 1, 1, 1)``."""
+        return some(draws, frames, self.scope, self.chance)
 
 
 class Resize(Transform):
