@@ -1,18 +1,20 @@
 """Checkpoints: written whole or not at all, newest and best kept, and refused where they do not fit."""
 
 import os
-import pickle
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning_fabric import Fabric
 
+from avssl.config import ConfigError
+from avssl.config.plainness import require_plain
 from avssl.training.errors import TrainingError
+from avssl.training.tensor_files import is_state, read_pickled
 
 LAST, BEST = "last.ckpt", "best.ckpt"
+FORM = {"settings": dict, "encoder": dict | str, "step": int, "world": int, "measures": dict, "method": Mapping}
 BINDING = (
     *("method", "data", "optim", "adversary", "schedule", "seed"),
     *("batch_size", "accumulate", "clip", "ema", "precision"),
@@ -88,13 +90,23 @@ def peek(path: Path) -> dict[str, Any]:
     Raises:
         TrainingError: if it is no checkpoint of this project's.
     """
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        raise TrainingError(f"{path} is no readable checkpoint: {str(error).splitlines()[0]}") from error
-    if not isinstance(found, dict) or not {"settings", "step", "method"} <= found.keys():
+    found = read_pickled(path, mmap=True)
+    if not isinstance(found, Mapping) or not {"settings", "step", "method"} <= found.keys():
         raise TrainingError(f"{path} is no checkpoint of avssl's training")
-    return found
+    for name, kind in FORM.items():
+        if not isinstance(found.get(name), kind):
+            raise TrainingError(f"{path} is a broken checkpoint: its {name!r} is a {type(found.get(name)).__name__}")
+    for name in ("method", "average"):
+        if found.get(name) is not None and not is_state(found[name]):
+            raise TrainingError(f"{path} is a broken checkpoint: its {name!r} holds what are no tensors")
+    try:
+        require_plain([found["settings"], found["encoder"]])
+    except ConfigError as error:
+        raise TrainingError(f"{path} is a broken checkpoint: what it says of its settings {error}") from None
+    method, data = (found["settings"].get(name) for name in ("method", "data"))
+    if not (isinstance(method, dict) and isinstance(method.get("name"), str) and isinstance(data, dict)):
+        raise TrainingError(f"{path} is a broken checkpoint: its settings name no method or no data")
+    return dict(found)
 
 
 def compare(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
