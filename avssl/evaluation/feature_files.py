@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ from avssl.config.errors import suggest
 from avssl.evaluation.extraction import Rows
 
 INDEX = "index.parquet"
+BROKEN = (ArithmeticError, EOFError, LookupError, MemoryError, OSError, TypeError, ValueError)
 CLASSES = b"avssl.classes"  # metadata of the index: names of the classes, parted by line ends
 
 
@@ -84,8 +86,9 @@ def read_array(path: Path) -> np.ndarray:
         ConfigError: if it cannot be read, or holds no rows of numbers.
     """
     try:
-        found = np.load(path, allow_pickle=False)
-    except (ArithmeticError, EOFError, LookupError, MemoryError, OSError, SyntaxError, TypeError, ValueError) as error:
+        with open(path, "rb") as file:
+            found = np.load(file, allow_pickle=False)
+    except (*BROKEN, SyntaxError, BadZipFile) as error:
         raise ConfigError(
             f"{path} is no readable .npy file ({first_line(error)}); extract the features again"
         ) from error
@@ -102,7 +105,7 @@ def read_table(path: Path) -> pa.Table:
     """
     try:
         return parquet.read_table(path)
-    except (ArithmeticError, LookupError, MemoryError, OSError, TypeError, ValueError, pa.ArrowException) as error:
+    except (*BROKEN, pa.ArrowException) as error:
         raise ConfigError(f"{path} is no readable index ({first_line(error)}); extract the features again") from error
 
 
