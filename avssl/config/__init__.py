@@ -5,13 +5,14 @@ hint that the mapping fills: its family (``Encoder``, ``Sampler``, ``Method`` an
 it. Settings are checked against source text, before torch is imported, so that a slip is answered at once.
 """
 
-from avssl.config.build import Call, build, make
+from avssl.config.build import Call, build, make, rebuild
 from avssl.config.check import fit, plan
 from avssl.config.command import main
 from avssl.config.describe import UNRECORDED, Recorded, describe
 from avssl.config.errors import ConfigError
 from avssl.config.ranges import Count, NotNegative, Positive, Share
 from avssl.config.reading import read, write
+from avssl.config.trust import Trust, trusting
 
 __all__ = [
     "UNRECORDED",
@@ -22,6 +23,7 @@ __all__ = [
     "Positive",
     "Recorded",
     "Share",
+    "Trust",
     "build",
     "describe",
     "fit",
@@ -29,5 +31,7 @@ __all__ = [
     "make",
     "plan",
     "read",
+    "rebuild",
+    "trusting",
     "write",
 ]

@@ -8,7 +8,9 @@ from typing import Any
 from avssl.config.check import Call, fit
 from avssl.config.describe import record
 from avssl.config.errors import ConfigError
-from avssl.config.source import is_class, locate, resolve
+from avssl.config.plainness import require_plain
+from avssl.config.source import StandIn, is_class, locate, resolve
+from avssl.config.trust import from_strangers
 
 LIGHT = "avssl.sampling"  # needs NumPy only: what is built from it complains before torch is imported
 
@@ -59,11 +61,11 @@ def perform(value: Any, made: dict[int, Any]) -> Any:
 
 def construct(planned: Call, arguments: dict[str, Any]) -> Any:
     """Import and call; an object remembers its arguments."""
+    if planned.how != "function" and not planned.module.startswith("avssl."):
+        print(f"{planned.where}: runs code of yours, {planned.module}.{planned.name} in {locate(planned.module)}")
     target = getattr(import_module(planned.module), planned.name)
     if planned.how == "function":
         return target(**arguments)
-    if not planned.module.startswith("avssl."):
-        print(f"{planned.where}: runs code of yours, {planned.module}.{planned.name} in {locate(planned.module)}")
     try:
         return target.parse(arguments["text"]) if planned.how == "parse" else record(target(**arguments), arguments)
     except ConfigError:
@@ -84,10 +86,48 @@ def make(settings: Any, base: type | str, where: str = "") -> Any:
         >>> make({"name": "UniformClips", "frames": 4, "stride": "fps(8)"}, "avssl.sampling.Sampler").stride
         fps(8)
     """
+    return build(fit(settings, family_of(base, where), where))
+
+
+def rebuild(settings: Any, base: type | str, where: str = "") -> Any:
+    """Make the object that settings out of a file of somebody else's name, as `make` does.
+
+    Classes of other packages than this project's are refused before they are looked for, unless one of `trusting` is
+    named. What the settings cannot make, though they fit, is told in one line too.
+
+    Args:
+        settings: a mapping with ``name`` and arguments, or a bare name; anything else is refused.
+        base: the class it must inherit from, or its dotted path.
+        where: the file and the key in it, for messages.
+
+    Raises:
+        ConfigError: if nobody trusts a class, settings are not plain, or what they name cannot be made.
+    """
+    try:
+        require_plain(settings)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from None
+    with from_strangers():
+        planned = fit(settings, family_of(base, where), where)
+    try:
+        return build(planned)
+    except ConfigError:
+        raise
+    except (ArithmeticError, LookupError, MemoryError, RuntimeError, TypeError, ValueError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ConfigError(f"{where}: {planned.name} cannot be made of these settings ({reason})") from error
+
+
+def family_of(base: type | str, where: str) -> type[StandIn]:
+    """Return the stand-in of a base class.
+
+    Raises:
+        ConfigError: if its source cannot be read.
+    """
     path = base if isinstance(base, str) else f"{base.__module__}.{base.__qualname__}"
     module, _, name = path.rpartition(".")
     stand_in = resolve(module, name)
     if not is_class(stand_in):
         known = "imported" if module in sys.modules else "not found"
         raise ConfigError(f"{where or 'settings'}: {path} is no class whose source can be read ({module} is {known})")
-    return build(fit(settings, stand_in, where))
+    return stand_in

@@ -12,6 +12,7 @@ from avssl.config.errors import ConfigError, joined, shortened, suggest
 from avssl.config.overrides import UNIONS, settle, settled
 from avssl.config.signatures import bases, is_abstract, parameters
 from avssl.config.source import Function, StandIn, exports, is_class, locate, resolve
+from avssl.config.trust import check_trust, is_dotted
 
 UNRECORDED = "?unrecorded"  # stands where an object built in Python kept no word of an argument
 
@@ -186,13 +187,22 @@ def find(name: str, base: type[StandIn], known: dict[str, type[StandIn]], where:
         return known[name]
     module, _, last = name.rpartition(".")
     if not module:
-        raise ConfigError(f"{where}: unknown {base.node.name} {name!r}{suggest(name, known)}; there is {listed(known)}")
+        raise ConfigError(
+            f"{where}: unknown {base.node.name} {shortened(name)}{suggest(name, known)}; there is {listed(known)}"
+        )
+    if not is_dotted(name):
+        raise ConfigError(f"{where}: {shortened(name)} is no name of a class; write package.module.Class")
+    check_trust(module, last, where)
     if locate(module) is None:
-        raise ConfigError(f"{where}: no module {module!r} in the Python path; write package.module.Class")
-    found = resolve(module, last)
+        raise ConfigError(f"{where}: no module {shortened(module)} in the Python path; write package.module.Class")
+    try:
+        found = resolve(module, last)
+        fits = is_class(found) and base in bases(found)
+    except RecursionError:
+        raise ConfigError(f"{where}: {name} is defined by itself; a class needs a base that is defined") from None
     if not is_class(found):
         raise ConfigError(f"{where}: {module} has no class {last!r}")
-    if base not in bases(found):
+    if not fits:
         raise ConfigError(f"{where}: {name} is no {base.node.name}; it must inherit from it")
     return found
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from avssl.config.source import Function, StandIn, evaluate, is_class
+from avssl.config.source import Function, StandIn, evaluate, is_class, literal
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def fields(cls: type[StandIn]) -> dict[str, Parameter]:
             default = node.value
             if isinstance(default, ast.Call) and getattr(default.func, "id", "") == "field":
                 options = {word.arg: word.value for word in default.keywords}
-                if "init" in options and not ast.literal_eval(options["init"]):
+                if "init" in options and literal(options["init"]) is False:
                     continue
                 default = options.get("default", options.get("default_factory"))
             made[node.target.id] = parameter(node.annotation, default, base.module, said.get(node.target.id, ""))

@@ -17,7 +17,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeGuard
 
-REAL = sys.stdlib_module_names | {"pydantic", "annotated_types", "typing_extensions"}  # cheap enough to import
+from avssl.config.errors import ConfigError
+
+REAL = {  # modules of types that annotations write; imported, for it is cheap and does nothing
+    *("typing", "collections", "pathlib", "types", "datetime", "enum", "fractions", "decimal", "numbers", "os", "abc"),
+    *("pydantic", "annotated_types", "typing_extensions"),
+}
+CONSTRAINTS = {"pydantic", "annotated_types"}  # whose calls in annotations are made, as of Field(gt=0)
 
 
 class StandIn:
@@ -45,7 +51,7 @@ def locate(module: str) -> Path | None:
     """Return the source file of a module without importing it or the packages around it; None if there is none."""
     loaded = getattr(sys.modules.get(module), "__file__", None)
     if loaded:
-        return Path(loaded)
+        return Path(loaded) if loaded.endswith(".py") else None
     first, *rest = module.split(".")
     try:
         spec = find_spec(first)
@@ -60,6 +66,22 @@ def locate(module: str) -> Path | None:
     return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
 
 
+def tree_of(module: str, path: Path) -> ast.Module:
+    """Return the syntax tree of a module's source.
+
+    Raises:
+        ConfigError: if it is no Python, so that importing it would fail too.
+    """
+    try:
+        return ast.parse(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{path} ({module}) cannot be read: {error.strerror}") from None
+    except SyntaxError as error:
+        raise ConfigError(f"{path} ({module}), line {error.lineno}: {error.msg}; Python cannot read it") from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise ConfigError(f"{path} ({module}) is no Python: {' '.join(str(error).split())}") from None
+
+
 @cache
 def names(module: str) -> dict[str, ast.AST | tuple[str, str]]:
     """Return what a module defines: a syntax tree, or the module and name that it was imported from."""
@@ -68,7 +90,7 @@ def names(module: str) -> dict[str, ast.AST | tuple[str, str]]:
     if path is None:
         return found
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in statements(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in statements(tree_of(module, path)):
         if isinstance(node, ast.ImportFrom):
             parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             origin = ".".join([*parents, node.module] if node.module else parents)
@@ -102,8 +124,14 @@ def exports(package: str) -> dict[str, tuple[str, str]]:
 @cache
 def resolve(module: str, name: str) -> Any:
     """Return what ``name`` means in a module: a real type, a stand-in, a `Function`, or ``Any``."""
-    if module.split(".")[0] in REAL:
-        return getattr(import_module(module), name, Any)
+    package = module.split(".")[0]
+    if package in REAL:
+        try:
+            return getattr(import_module(module), name, Any)
+        except ImportError:  # a name that the module's own import would stumble over
+            return Any
+    if package in sys.stdlib_module_names:  # whose modules may do something when they are imported
+        return Any
     found = names(module).get(name) or exports(module).get(name)
     if isinstance(found, tuple):
         origin, original = found
@@ -121,7 +149,10 @@ def evaluate(node: ast.expr, module: str) -> Any:
     """Return the type that an annotation in a module writes; ``Any`` for what only running code could tell."""
     match node:
         case ast.Constant(value=str() as text):
-            return evaluate(ast.parse(text, mode="eval").body, module)
+            try:
+                return evaluate(ast.parse(text, mode="eval").body, module)
+            except SyntaxError:
+                return Any
         case ast.Constant():
             return node.value
         case ast.Name(id=name):
@@ -135,15 +166,31 @@ def evaluate(node: ast.expr, module: str) -> Any:
             return subscript(evaluate(value, module), inside, module)
         case ast.Call(func=function, args=positional, keywords=keywords):
             made = evaluate(function, module)
-            if not callable(made) or made is Any or isinstance(made, Function):
+            if getattr(made, "__module__", "").split(".")[0] not in CONSTRAINTS:
+                return Any  # a call that does who knows what
+            try:
+                named = {word.arg: ast.literal_eval(word.value) for word in keywords if word.arg}
+                return made(*map(ast.literal_eval, positional), **named)
+            except (ValueError, TypeError):  # of numbers that only running code could tell
                 return Any
-            named = {word.arg: ast.literal_eval(word.value) for word in keywords if word.arg}
-            return made(*map(ast.literal_eval, positional), **named)
     return Any
 
 
+def literal(node: ast.expr) -> Any:
+    """Return the plain value that source text writes out; None where only running code could tell."""
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError):
+        return None
+
+
 def union(left: Any, right: Any) -> Any:
-    return Any if left is Any or right is Any else typing.Union[left, right]  # noqa: UP007 (works on values)
+    if left is Any or right is Any:
+        return Any
+    try:
+        return typing.Union[left, right]  # noqa: UP007 (works on values)
+    except TypeError:  # of what is no type
+        return Any
 
 
 def subscript(origin: Any, inside: ast.expr, module: str) -> Any:
@@ -154,9 +201,10 @@ def subscript(origin: Any, inside: ast.expr, module: str) -> Any:
         return Any
     if is_class(origin):
         return origin
-    if origin is typing.Literal:
-        return typing.Literal[tuple(ast.literal_eval(part) for part in parts)]
-    values = [evaluate(part, module) for part in parts if not isinstance(part, ast.List)]
-    if not values:
+    try:
+        if origin is typing.Literal:
+            return typing.Literal[tuple(ast.literal_eval(part) for part in parts)]
+        values = [evaluate(part, module) for part in parts if not isinstance(part, ast.List)]
+        return indexed[tuple(values) if len(values) > 1 else values[0]] if values else Any
+    except (TypeError, ValueError):  # of what is no generic type
         return Any
-    return indexed[tuple(values) if len(values) > 1 else values[0]]

@@ -13,7 +13,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from avssl.config import ConfigError
+from avssl.config import ConfigError, Trust, trusting
 from avssl.evaluation.base import Evaluator, MethodEvaluator
 from avssl.features.device import chosen
 from avssl.features.runs import find_run, fresh_methods
@@ -36,6 +36,7 @@ def evaluate(
     out: str | Path | None = None,
     runs: str | Path = "runs",
     device: str = "auto",
+    trust: Trust = (),
 ) -> Scores:
     """Score the encoder of a run, or weights from elsewhere; print one table, and write the results into the folder.
 
@@ -51,6 +52,7 @@ def evaluate(
         out: folder that the results of ``weights`` go to; None for ``<runs>/<name of the file>``.
         runs: where runs lie.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
+        trust: packages whose classes the run may name and so run, see `avssl.load_encoder`.
 
     Raises:
         ConfigError: if there is no such run, it has no weights, or weights do not fit the encoder.
@@ -58,20 +60,25 @@ def evaluate(
     if isinstance(evaluator, MethodEvaluator):
         if (weights, encoder, out) != (None, None, None):
             raise ConfigError(f"{type(evaluator).__name__} asks the whole method of a run: give run=FOLDER, no weights")
-        return evaluate_method(evaluator, run, runs, device)
+        return evaluate_method(evaluator, run, runs, device, trust)
     device = chosen(device)
-    judged = find_judged(run, weights, encoder, out, runs)
+    judged = find_judged(run, weights, encoder, out, runs, trust)
     what = str(judged.folder if weights is None else weights)
-    return told(
-        evaluator,
-        what,
-        judged.folder,
-        lambda kept: evaluator(judged.encoder, fresh=judged.fresh, folder=kept, device=device),
-    )
+    with trusting(trust):  # further rows are runs and files too
+        return told(
+            evaluator,
+            what,
+            judged.folder,
+            lambda kept: evaluator(judged.encoder, fresh=judged.fresh, folder=kept, device=device),
+        )
 
 
 def evaluate_method(
-    evaluator: MethodEvaluator, run: str | Path | None = None, runs: str | Path = "runs", device: str = "auto"
+    evaluator: MethodEvaluator,
+    run: str | Path | None = None,
+    runs: str | Path = "runs",
+    device: str = "auto",
+    trust: Trust = (),
 ) -> Scores:
     """Score the whole method of a run, as `evaluate` scores its encoder.
 
@@ -80,13 +87,14 @@ def evaluate_method(
         run: folder of the run; None for the one that was written last.
         runs: where runs lie.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
+        trust: packages whose classes the run may name and so run, see `avssl.load_encoder`.
 
     Raises:
         ConfigError: if there is no such run, or its method cannot be asked this.
         TrainingError: if the run has no checkpoint.
     """
     device, folder = chosen(device), find_run(run, runs)
-    method, fresh = load_method(folder), fresh_methods(folder)
+    method, fresh = load_method(folder, trust=trust), fresh_methods(folder, trust)
     return told(evaluator, str(folder), folder, lambda kept: evaluator(method, fresh=fresh, folder=kept, device=device))
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from rich.console import Console
 
 from avssl.cache import whole
-from avssl.config import ConfigError, describe
+from avssl.config import ConfigError, Trust, describe
 from avssl.data import Dataset
 from avssl.features.cache import Kept, digest
 from avssl.features.device import chosen
@@ -39,6 +39,7 @@ def extract_features(
     device: str = "auto",
     batch: int = 256,
     workers: int = 0,
+    trust: Trust = (),
 ) -> Path:
     """Write the features of a data set: ``<layer>.npy``, ``index.parquet`` (what each row is), and ``about.json``.
 
@@ -63,6 +64,7 @@ def extract_features(
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
         batch: frames a pass.
         workers: processes that read ahead.
+        trust: packages whose classes the run may name and so run, see `avssl.load_encoder`.
 
     Returns:
         The folder that was written.
@@ -75,7 +77,7 @@ def extract_features(
             raise ConfigError(f"weights: {type(encoder).__name__} takes none here; give encoder alone")
         used, folder = encoder, Path(runs) / type(encoder).__name__
     else:
-        judged = find_judged(run, weights, encoder, None, runs)
+        judged = find_judged(run, weights, encoder, None, runs, trust)
         used, folder = judged.encoder, judged.folder
     names = (*used.layers, OUTPUT) if layers == "all" else tuple(layers)
     if not names:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ from avssl.config.errors import suggest
 from avssl.features.extraction import Rows
 
 INDEX = "index.parquet"
+BROKEN = (ArithmeticError, EOFError, LookupError, MemoryError, OSError, TypeError, ValueError)
 CLASSES = b"avssl.classes"  # metadata of the index: names of the classes, parted by line ends
 
 
@@ -52,7 +54,7 @@ def read_features(folder: str | Path, layer: str | None = None) -> tuple[np.ndar
         ``(rows, ...)`` and what each row is.
 
     Raises:
-        ConfigError: if there is no index, no such layer, or file and index differ in length.
+        ConfigError: if there is no index, no such layer, one cannot be read, or file and index differ in length.
     """
     folder = Path(folder).expanduser()
     if folder.suffix == ".npy":
@@ -65,14 +67,50 @@ def read_features(folder: str | Path, layer: str | None = None) -> tuple[np.ndar
     if layer not in there:
         asked = "several layers: name one" if layer is None else f"no {layer}.npy{suggest(layer, there)}"
         raise ConfigError(f"{folder} holds {asked}; there is {', '.join(there) or 'none'}")
-    features = np.load(folder / f"{layer}.npy", allow_pickle=False)
-    table = parquet.read_table(folder / INDEX)
+    features, table = read_array(folder / f"{layer}.npy"), read_table(folder / INDEX)
     if len(features) != table.num_rows:
         raise ConfigError(
             f"{folder / f'{layer}.npy'} has {len(features)} rows, its {INDEX} {table.num_rows}; extract them together"
         )
-    names = (table.schema.metadata or {}).get(CLASSES, b"").decode()
-    return features, _rows(table, tuple(names.split("\n")) if names else ())
+    try:
+        names = (table.schema.metadata or {}).get(CLASSES, b"").decode()
+        return features, _rows(table, tuple(names.split("\n")) if names else ())
+    except (TypeError, ValueError, OverflowError, pa.ArrowException) as error:
+        raise ConfigError(f"{folder / INDEX}: a column is not as extraction writes it ({first_line(error)})") from error
+
+
+def read_array(path: Path) -> np.ndarray:
+    """Return a file of features, rows first.
+
+    Raises:
+        ConfigError: if it cannot be read, or holds no rows of numbers.
+    """
+    try:
+        with open(path, "rb") as file:
+            found = np.load(file, allow_pickle=False)
+    except (*BROKEN, SyntaxError, BadZipFile) as error:
+        raise ConfigError(
+            f"{path} is no readable .npy file ({first_line(error)}); extract the features again"
+        ) from error
+    if not isinstance(found, np.ndarray) or found.ndim < 1 or found.dtype.kind not in "fiu":
+        raise ConfigError(f"{path} holds no rows of numbers; extract the features again")
+    return found
+
+
+def read_table(path: Path) -> pa.Table:
+    """Return an index.
+
+    Raises:
+        ConfigError: if it cannot be read.
+    """
+    try:
+        return parquet.read_table(path)
+    except (*BROKEN, pa.ArrowException) as error:
+        raise ConfigError(f"{path} is no readable index ({first_line(error)}); extract the features again") from error
+
+
+def first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 def _rows(table: pa.Table, classes: tuple[str, ...]) -> Rows:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from avssl.config import ConfigError, describe, make
+from avssl.config import ConfigError, Trust, describe, make, rebuild, trusting
 from avssl.methods import Method
 from avssl.nets import Encoder
 from avssl.training.checkpoint import LAST, peek
@@ -46,34 +46,35 @@ def find_run(run: str | Path | None = None, runs: str | Path = "runs", weights: 
     return folder
 
 
-def fresh_encoders(run: Path) -> Fresh:
-    """Return what builds the run's architecture with initial weights from a seed; torch's own stream is kept."""
-    return from_settings(peek(run / LAST)["encoder"] if (run / LAST).is_file() else read_export(run / FILE)[0])
+def fresh_encoders(run: Path, trust: Trust = ()) -> Fresh:
+    """Return what builds the run's architecture with initial weights from a seed; torch's own stream is kept.
+
+    Args:
+        run: its folder.
+        trust: as for `avssl.load_encoder`.
+    """
+    settings = peek(run / LAST)["encoder"] if (run / LAST).is_file() else read_export(run / FILE)[0]
+    return seeded(lambda: rebuild(settings, "avssl.nets.Encoder", f"{run}: encoder"), trust)
 
 
 def fresh_like(encoder: Encoder) -> Fresh:
     """Return what builds an encoder's architecture with initial weights from a seed."""
-    return from_settings(describe(encoder))
+    settings = describe(encoder)
+    return seeded(lambda: make(settings, "avssl.nets.Encoder", "encoder"))
 
 
-def from_settings(settings: Any) -> Fresh:
-    """Return what builds an encoder from its settings, with initial weights that a seed fixes."""
-
-    def fresh(seed: int) -> Encoder:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return make(settings, "avssl.nets.Encoder", "encoder")
-
-    return fresh
-
-
-def fresh_methods(run: Path) -> FreshMethod:
-    """Return what builds the run's method with initial weights from a seed; torch's own stream is kept."""
+def fresh_methods(run: Path, trust: Trust = ()) -> FreshMethod:
+    """Return what builds the run's method with initial weights from a seed, likewise."""
     settings = peek(run / LAST)["settings"]["method"]
+    return seeded(lambda: rebuild(settings, "avssl.methods.Method", f"{run}: method").eval(), trust)
 
-    def fresh(seed: int) -> Method:
-        with torch.random.fork_rng(devices=[]):
+
+def seeded(build: Callable[[], Any], trust: Trust = ()) -> Callable[[int], Any]:
+    """Return what builds an object with initial weights that a seed fixes."""
+
+    def fresh(seed: int) -> Any:
+        with torch.random.fork_rng(devices=[]), trusting(trust):
             torch.manual_seed(seed)
-            return make(settings, "avssl.methods.Method", "method").eval()
+            return build()
 
     return fresh

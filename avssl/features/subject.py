@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from avssl.config import ConfigError
+from avssl.config import ConfigError, Trust
 from avssl.features.runs import Fresh, find_run, fresh_encoders, fresh_like
 from avssl.features.weights import is_export, load_weights
 from avssl.nets import Encoder
@@ -31,6 +31,7 @@ def find_judged(
     encoder: Encoder | None = None,
     out: str | Path | None = None,
     runs: str | Path = "runs",
+    trust: Trust = (),
 ) -> Judged:
     """Return what is to be judged.
 
@@ -40,6 +41,7 @@ def find_judged(
         encoder: the architecture of ``weights``; None for that of the run, or the one that an export names.
         out: folder that the results of ``weights`` go to; None for ``<runs>/<name of the file>``.
         runs: where runs lie.
+        trust: packages whose classes the run may name and so run, see `avssl.load_encoder`.
 
     Raises:
         ConfigError: if there is no such run, it has no weights, or weights do not fit the encoder.
@@ -48,11 +50,11 @@ def find_judged(
         if encoder is not None or out is not None:
             raise ConfigError("encoder and out go with weights=FILE; a run knows its encoder and holds its own results")
         folder = find_run(run, runs)
-        return Judged(encoder=load_encoder(folder), fresh=fresh_encoders(folder), folder=folder)
+        return Judged(encoder=load_encoder(folder, trust=trust), fresh=fresh_encoders(folder, trust), folder=folder)
     like = encoder
     if like is None and not is_export(weights):
-        like = load_encoder(find_run(run, runs))
-    found = load_weights(weights, like)
+        like = load_encoder(find_run(run, runs), trust=trust)
+    found = load_weights(weights, like, trust)
     folder = Path(out) if out is not None else Path(runs) / Path(weights).stem
     folder.mkdir(parents=True, exist_ok=True)
     return Judged(encoder=found, fresh=fresh_like(found), folder=folder)

@@ -3,22 +3,21 @@
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
-import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from avssl.config import ConfigError
+from avssl.config import ConfigError, Trust
 from avssl.nets import Encoder
+from avssl.training.errors import TrainingError
 from avssl.training.export import load_encoder
+from avssl.training.tensor_files import fits, read_metadata, read_pickled, read_safetensors, reason
 
 NESTS = ("state_dict", "model", "model_state", "net")  # where checkpoints of other people keep their tensors
 PREFIXES = ("module.", "encoder.", "backbone.", "trunk.", "model.")  # what wrappers put before a key
 
 
-def load_weights(path: str | Path, like: Encoder | None) -> Encoder:
+def load_weights(path: str | Path, like: Encoder | None, trust: Trust = ()) -> Encoder:
     """Return an encoder with the weights in a file or a run.
 
     A run's folder or an export of ours says itself which encoder it is. Any other file must hold the tensors of
@@ -29,23 +28,24 @@ def load_weights(path: str | Path, like: Encoder | None) -> Encoder:
     Args:
         path: a folder of a run, or a file.
         like: the architecture; it is copied, not changed. None for what says itself which encoder it is.
+        trust: packages whose classes a run or an export may name, see `avssl.load_encoder`.
 
     Raises:
         ConfigError: if there is no such file, it cannot be read safely, or tensors are missing or of another shape.
     """
     path = Path(path).expanduser()
     if is_export(path):
-        return load_encoder(path)
+        return load_encoder(path, trust=trust)
     if like is None:
         raise ConfigError(f"{path} does not say which encoder it is; name it, such as encoder.name=ResNet")
     found = plain(read_tensors(path))
     own = like.trunk.state_dict()
-    matched = {name: found[name] for name in own if name in found and found[name].shape == own[name].shape}
+    matched = {name: found[name] for name in own if name in found and fits(found[name], own[name])}
     counters = {name for name in own if name.endswith("num_batches_tracked")}  # old files lack them; nothing reads them
     lacking = [name for name in own if name not in matched and name not in counters]
     if lacking:
         name = lacking[0]
-        came = f"of shape {tuple(found[name].shape)}, not {tuple(own[name].shape)}" if name in found else "missing"
+        came = f"of {form(found[name])}, not {form(own[name])}" if name in found else "missing"
         raise ConfigError(
             f"{path}: {len(lacking)} of the {len(own)} tensors of {type(like).__name__} do not match ({name} "
             f"is {came}); "
@@ -67,25 +67,31 @@ def read_tensors(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise ConfigError(f"weights: there is no file {path}; give a run's folder, a .safetensors or a .pth")
+    if path.suffix == ".safetensors":
+        return dict(read_safetensors(path)[1])
     try:
-        if path.suffix == ".safetensors":
-            with safe_open(path, framework="pt") as file:
-                return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        found = read_pickled(path)
+    except TrainingError as error:
+        fact = reason(error.__cause__ or error)
         raise ConfigError(
-            f"weights: {path} cannot be read as tensors alone ({reason}); save a plain state dict"
+            f"weights: {path} cannot be read as tensors alone ({fact}); save a plain state dict"
         ) from error
     if not isinstance(found, Mapping):
         raise ConfigError(f"weights: {path} holds a {type(found).__name__}, not a state dict; save model.state_dict()")
     return dict(found)
 
 
+def form(value: Tensor) -> str:
+    """Return the shape of a tensor and its kind of numbers, in words."""
+    kind = "" if value.is_floating_point() else f" ({str(value.dtype).removeprefix('torch.')})"
+    return f"shape {tuple(value.shape)}{kind}"
+
+
 def plain(found: Mapping[str, Any]) -> dict[str, Tensor]:
     """Return tensors under plain keys: taken out of a checkpoint, without the prefix that all of them share.
 
     Examples:
+        >>> import torch
         >>> plain({"epoch": 3, "state_dict": {"module.conv1.weight": torch.zeros(1)}})
         {'conv1.weight': tensor([0.])}
     """
@@ -94,7 +100,7 @@ def plain(found: Mapping[str, Any]) -> dict[str, Tensor]:
         if isinstance(inner, Mapping):
             found = inner
             break
-    tensors = {name: value for name, value in found.items() if isinstance(value, Tensor)}
+    tensors = {str(name): value for name, value in found.items() if isinstance(value, Tensor)}
     for prefix in PREFIXES:
         if tensors and all(name.startswith(prefix) for name in tensors):
             tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
@@ -106,5 +112,4 @@ def is_export(path: str | Path) -> bool:
     path = Path(path).expanduser()
     if path.is_dir() or path.suffix != ".safetensors" or not path.is_file():
         return path.is_dir()
-    with safe_open(path, framework="pt") as file:
-        return "encoder" in (file.metadata() or {})
+    return "encoder" in read_metadata(path)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from avssl.config import ConfigError, Count
+from avssl.config import ConfigError, Count, Trust
 from avssl.evaluation.recoloring.making import Recolors, gray, lab_of, recolored
 from avssl.features.device import chosen
 from avssl.features.runs import find_run
@@ -31,6 +31,7 @@ def colorize(
     runs: Path = Path("runs"),
     size: Count | None = None,
     device: str = "auto",
+    trust: Trust = (),
 ) -> Path:
     """Let a method give pictures colours; see them beside the grey ones and the truth.
 
@@ -44,6 +45,7 @@ def colorize(
         runs: where runs lie.
         size: short side that the method sees, in pixels, of pictures that are larger; None for that of its training.
         device: where the method runs.
+        trust: packages whose classes the run may name and so run, see `avssl.load_encoder`.
 
     Returns:
         The folder.
@@ -53,7 +55,7 @@ def colorize(
     """
     folder = find_run(run, runs)
     device = chosen(device)
-    method = load_method(folder).to(device)
+    method = load_method(folder, trust=trust).to(device)
     if not isinstance(method, Recolors):
         raise ConfigError(f"run: {type(method).__name__} of {folder} gives no colours; name one that does, run=FOLDER")
     size = size or taught_size(peek(folder / LAST)["settings"])

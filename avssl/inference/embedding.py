@@ -14,7 +14,7 @@ from rich.progress import track
 from torch import Tensor
 
 from avssl.cache import whole
-from avssl.config import ConfigError, Positive
+from avssl.config import ConfigError, Positive, Trust
 from avssl.data import DataError
 from avssl.data.recordings import ENDINGS, PICTURES, SOUNDS
 from avssl.features.cache import Kept, digest
@@ -46,6 +46,7 @@ def embed(
     runs: Path = Path("runs"),
     every: Positive = 1.0,
     device: str = "auto",
+    trust: Trust = (),
 ) -> Path:
     """Write the embeddings of pictures and sounds of recordings, every so often, in the space that the method learned.
 
@@ -61,6 +62,7 @@ def embed(
         runs: where runs lie.
         every: seconds between moments; the first lies half of that after the start.
         device: where the method runs.
+        trust: packages whose classes the run may name and so run, see `avssl.load_encoder`.
 
     Returns:
         The folder.
@@ -68,7 +70,7 @@ def embed(
     Raises:
         ConfigError: if there is no file, none can be read, or the run's method has no common space.
     """
-    method = taught(run, runs, Embeds, "embed pictures and sounds in one space", chosen(device))
+    method = taught(run, runs, Embeds, "embed pictures and sounds in one space", chosen(device), trust)
     folder = out or method.folder / "embed"
     kept, about = Kept(folder / "kept"), {"weights": digest(method.method), "every": every, "size": method.size}
     vectors, index, failures = [], [], []

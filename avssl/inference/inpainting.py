@@ -10,7 +10,7 @@ from PIL import Image
 from pydantic import Field
 
 from avssl.cache import whole
-from avssl.config import ConfigError
+from avssl.config import ConfigError, Trust
 from avssl.data.recordings import PICTURES
 from avssl.features.device import chosen
 from avssl.features.runs import find_run
@@ -33,6 +33,7 @@ def inpaint(
     runs: Path = Path("runs"),
     seed: Annotated[int, Field(ge=0)] = 0,
     device: str = "auto",
+    trust: Trust = (),
 ) -> Path:
     """Take holes out of pictures and let a context encoder fill them; see both beside the truth.
 
@@ -46,6 +47,7 @@ def inpaint(
         runs: where runs lie.
         seed: decides, with the place of a picture in the order of names, where its hole is.
         device: where the method runs.
+        trust: packages whose classes the run may name and so run, see `avssl.load_encoder`.
 
     Returns:
         The folder.
@@ -55,7 +57,7 @@ def inpaint(
         ValueError: if the run's data and views do not bring pictures to the size of the method.
     """
     folder = find_run(run, runs)
-    method = load_method(folder)
+    method = load_method(folder, trust=trust)
     if not isinstance(method, ContextEncoder):
         raise ConfigError(f"run: {type(method).__name__} of {folder} fills no holes; name a run of ContextEncoder")
     method, size = method.to(chosen(device)), size_of(peek(folder / LAST)["settings"]["data"])

@@ -13,7 +13,7 @@ from rich.progress import track
 from torch.nn import functional as F
 
 from avssl.cache import whole
-from avssl.config import ConfigError
+from avssl.config import ConfigError, Trust
 from avssl.evaluation.sound.sheet import blend
 from avssl.features.device import chosen
 from avssl.inference.moments import Taught, frames_at, open_whole, ready, sounds_at, taught
@@ -34,6 +34,7 @@ def localise(
     runs: Path = Path("runs"),
     device: str = "auto",
     strength: float = 0.6,
+    trust: Trust = (),
 ) -> Path:
     """Write a recording again with a heat map over each frame of where its sound comes from.
 
@@ -48,6 +49,7 @@ def localise(
         runs: where runs lie.
         device: where the method runs.
         strength: share of colour where the map is 1.
+        trust: packages whose classes the run may name and so run, see `avssl.load_encoder`.
 
     Returns:
         The file.
@@ -63,7 +65,7 @@ def localise(
         raise ConfigError(f"out: {out} is the recording itself; give another file")
     if out.suffix.lower() not in (".mp4", ".mkv", ".mov"):
         raise ConfigError(f"out: {out} should end in .mp4, .mkv or .mov")
-    method = taught(run, runs, Locates, "say where the sound comes from", chosen(device))
+    method = taught(run, runs, Locates, "say where the sound comes from", chosen(device), trust)
     out.parent.mkdir(parents=True, exist_ok=True)
     named = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}[out.suffix.lower()]
     with open_whole(video, method.size) as small, open_video(video) as large, whole(out) as part:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avssl.config import ConfigError
+from avssl.config import ConfigError, Trust
 from avssl.features.runs import find_run
 from avssl.media import Reader, open_video
 from avssl.methods import Method
@@ -51,7 +51,9 @@ class Taught:
         return self.method.sound.spec.rate
 
 
-def taught(run: str | Path | None, runs: str | Path, kind: type, does: str, device: str = "cpu") -> Taught:
+def taught(
+    run: str | Path | None, runs: str | Path, kind: type, does: str, device: str = "cpu", trust: Trust = ()
+) -> Taught:
     """Return the method of a run that can do what is asked.
 
     Args:
@@ -60,21 +62,28 @@ def taught(run: str | Path | None, runs: str | Path, kind: type, does: str, devi
         kind: a protocol of `avssl.methods.sound.base`.
         does: what it must be able to do, in words.
         device: where the method runs.
+        trust: packages whose classes the run may name and so run, see `avssl.load_encoder`.
 
     Raises:
         ConfigError: if there is no such run, or its method cannot do that.
     """
     folder = find_run(run, runs)
-    method = load_method(folder)
+    method = load_method(folder, trust=trust)
     if not isinstance(method, kind):
         raise ConfigError(f"run: {type(method).__name__} of {folder} cannot {does}; name one that can, run=FOLDER")
     data = peek(folder / LAST)["settings"]["data"]
     sampler = data.get("sampler", {})
-    within = within_of(sampler, folder) if isinstance(method.encoder, ClipEncoder) else np.zeros(1)
+    try:
+        within = within_of(sampler, folder) if isinstance(method.encoder, ClipEncoder) else np.zeros(1)
+        seconds = seconds_of(sampler) or lasting(within, folder)
+    except ConfigError:
+        raise
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ConfigError(f"run: {folder} says nothing readable of how its training looked ({error})") from error
     return Taught(
         method=method.to(device),
         size=sized(data.get("size")),
-        seconds=seconds_of(sampler) or lasting(within, folder),
+        seconds=seconds,
         within=within,
         folder=folder,
         device=device,

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from pydantic import Field
 
-from avssl.config import ConfigError, Positive
+from avssl.config import ConfigError, Positive, Trust
 from avssl.features.device import chosen
 from avssl.inference.moments import Taught, centres, frames_at, judged, open_whole, sounds_at, taught
 from avssl.methods.sound.base import Judges
@@ -29,6 +29,7 @@ def score_sync(
     step: Positive = 0.1,
     device: str = "auto",
     most: Annotated[int, Field(ge=1)] = 600,
+    trust: Trust = (),
 ) -> dict[str, float]:
     """Score how sound and picture of a recording belong together, and at which offset of the sound they fit best.
 
@@ -45,6 +46,7 @@ def score_sync(
         step: between offsets, in seconds.
         device: where the method runs.
         most: moments at most, spread evenly over longer recordings.
+        trust: packages whose classes the run may name and so run, see `avssl.load_encoder`.
 
     Returns:
         ``offset`` in seconds (above 0: the sound that fits lies later than the picture), ``score`` there, ``at 0``, and
@@ -55,7 +57,7 @@ def score_sync(
         ConfigError: if the recording has no sound, or the run's method does not judge pairs.
         MediaError: if the recording cannot be read.
     """
-    method = taught(run, runs, Judges, "tell whether sound and picture belong together", chosen(device))
+    method = taught(run, runs, Judges, "tell whether sound and picture belong together", chosen(device), trust)
     offsets = np.arange(-round(reach / step), round(reach / step) + 1) * step
     with open_whole(video, method.size) as opened:
         times = centres(opened, every, video)

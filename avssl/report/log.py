@@ -3,12 +3,14 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from avssl.training.journal import LOG, read
+from avssl.report.records import numbers
+from avssl.training.journal import LOG
 
 SIDES = {"": "batches", "train": "training", "held_out": "held-out"}
 FIRST = ("loss", "balanced_accuracy", "auc")  # what a person looks for first
 CHANCE = {"auc": 0.5, "balanced_accuracy": 0.5}
 FLOOR = "pixel_"  # what plain pixels reach stands beside what the network reaches
+MOST = 200  # charts
 NAMES = {"auc": "AUC", "lr": "learning rate"}
 
 
@@ -36,23 +38,26 @@ class Chart:
         return NAMES.get(self.name, self.name.replace("_", " "))
 
 
-def read_charts(run: Path) -> list[Chart]:
+def read_charts(run: Path, left_out: list[str] | None = None) -> list[Chart]:
     """Return the charts of ``run/log.jsonl``, the most asked for first; none if there is no log.
 
     A line holds ``step`` and numbers: means over batches under plain names such as ``loss``, measures of a data set
-    under ``train/loss`` or ``held_out/auc``.
+    under ``train/loss`` or ``held_out/auc``. What cannot be read or drawn is left out, and told in ``left_out``.
     """
     charts: dict[str, Chart] = {}
-    for record in read(run / LOG):
-        for name, value in record.items():
-            if name not in ("step", "epoch") and isinstance(value, int | float):
-                add(charts, name, record["step"], value)
+    left_out = [] if left_out is None else left_out
+    for step, found in numbers(run / LOG, left_out):
+        for name, value in found.items():
+            add(charts, name, step, value)
+    if len(charts) > MOST:
+        left_out.append(f"{LOG}: {len(charts) - MOST} of {len(charts)} curves")
+        charts = dict(sorted(charts.items(), key=lambda named: (place(named[0]), named[0]))[:MOST])
     for chart in charts.values():  # floors after what stands on them
         chart.lines = dict(sorted(chart.lines.items(), key=lambda named: named[1].dashed))
     return sorted(charts.values(), key=lambda chart: (place(chart.name), chart.name))
 
 
-def add(charts: dict[str, Chart], name: str, step: int, value: float) -> None:
+def add(charts: dict[str, Chart], name: str, step: float, value: float) -> None:
     """Put one number into the chart it belongs to."""
     prefix, _, quantity = name.rpartition("/")
     floor = next((known for known in FIRST if quantity.startswith(FLOOR + known)), None)
@@ -61,7 +66,7 @@ def add(charts: dict[str, Chart], name: str, step: int, value: float) -> None:
     kind = "" if floor is None else quantity.removeprefix(FLOOR + floor).replace("_", " ")  # " plain": before the views
     label = side if floor is None else f"{side},{kind} pixels"
     line = chart.lines.setdefault(label, Line(label, side, dashed=floor is not None, faint=bool(kind)))
-    line.points.append((float(step), float(value)))
+    line.points.append((step, value))
 
 
 def place(name: str) -> int:

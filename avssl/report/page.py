@@ -1,22 +1,26 @@
 """Gathers what a run's folder holds and renders it as one page without outside resources."""
 
-import base64
 import platform
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
-import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from avssl.cache import whole
+from avssl.config import ConfigError
+from avssl.config.parsing import parse
+from avssl.config.reading import read_text
 from avssl.features.runs import CONFIG, find_run
 from avssl.report.curves import colors, svg
+from avssl.report.inside import address, picture_data
 from avssl.report.log import FIRST, Chart, read_charts
+from avssl.report.records import Score, read_failures, read_scores, shortened
 from avssl.report.scores import TRAINED, lines
-from avssl.training.journal import FAILURES, read
+from avssl.training.journal import FAILURES
 from avssl.version import __version__
 
 PAGE = "report.html"
@@ -40,25 +44,32 @@ def report(run: str | Path | None = None, runs: str | Path = "runs") -> Path:
 def write_report(run: str | Path) -> Path:
     """Write ``run/report.html`` from whatever the folder holds so far, and return its path.
 
-    Nothing is needed but the folder: curves, scores, pictures, configuration and failures are shown as they come.
+    Nothing is needed but the folder: curves, scores, pictures, configuration and failures are shown as they come. What
+    cannot be read is left out, and so are pictures and pages outside of the folder; a line each says so.
     """
-    run = Path(run)
-    charts = read_charts(run)
+    run, left_out = Path(run), []
+    charts = read_charts(run, left_out)
+    evaluations = [shown(score, run, left_out) for score in read_scores(run / SCORES, left_out)]
+    failures = read_failures(run / FAILURES, left_out)
+    config = read_config(run, left_out)
     text = template().render(
         name=run.resolve().name,
         written=datetime.now().astimezone().strftime(WHEN),
-        summary=summary(run),
+        summary=summary(config),
         tiles=tiles(charts),
         charts=[drawn(chart) for chart in charts if chart.name in FIRST],
         more=[drawn(chart) for chart in charts if chart.name not in FIRST],
-        evaluations=[shown(record, run) for record in latest(run)],
-        config=read_text(run / CONFIG),
+        evaluations=evaluations,
+        config=config,
         facts=facts(run),
-        failures=failures(run),
+        failures=failures,
+        left_out=shortened(left_out),
     )
     page = run / PAGE
     with whole(page) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_text(text, encoding="utf-8", errors="backslashreplace")
+    for line in shortened(left_out):
+        print(f"left out of {page}: {line}")
     return page
 
 
@@ -67,17 +78,32 @@ def template():
     return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template("page.html")
 
 
-def summary(run: Path) -> str:
+def read_config(run: Path, left_out: list[str]) -> str:
+    """Return the text of a run's configuration; empty if there is none, or it cannot be read."""
+    if not (run / CONFIG).exists():
+        return ""
+    try:
+        return read_text(run / CONFIG)
+    except ConfigError as error:
+        left_out.append(f"{CONFIG}: {error}")
+        return ""
+
+
+def summary(text: str) -> str:
     """Return one line on what the run is, from its configuration."""
-    text = read_text(run / CONFIG)
-    config = yaml.safe_load(text) if text else {}
-    method = config.get("method", {}) if isinstance(config, dict) else {}
-    method = {"name": method} if isinstance(method, str) else method
-    encoder = method.get("encoder") or {}
-    encoder = encoder if isinstance(encoder, str) else encoder.get("name", "")
-    data = config.get("data", {}) if isinstance(config, dict) else {}
-    source = data.get("source", "") if isinstance(data, dict) else ""
-    return " · ".join(filter(None, (method.get("name", ""), encoder, str(source))))
+    try:
+        config = parse(text) if text.strip() else {}
+    except ConfigError:
+        return ""  # the page shows the text
+    method, data = (inner(config, name) for name in ("method", "data"))
+    parts = (method.get("name"), inner(method, "encoder").get("name"), data.get("source"))
+    return " · ".join(str(part)[:200] for part in parts if part)
+
+
+def inner(settings: Any, name: str) -> dict[str, Any]:
+    """Return the settings under a key, as a mapping."""
+    found = settings.get(name) if isinstance(settings, dict) else None
+    return found if isinstance(found, dict) else {"name": found} if isinstance(found, str) else {}
 
 
 def tiles(charts: list[Chart]) -> list[dict[str, str]]:
@@ -102,28 +128,24 @@ def drawn(chart: Chart) -> dict[str, Any]:
     return {"title": chart.title, "svg": Markup(svg(chart)), "legend": [] if alone else legend, "chance": chart.chance}
 
 
-def latest(run: Path) -> list[dict[str, Any]]:
-    """Return the last line of each evaluator in ``scores.jsonl``."""
-    found: dict[str, dict[str, Any]] = {}
-    for record in read(run / SCORES):
-        found[record["evaluator"]] = record
-    return list(found.values())
-
-
-def shown(record: dict[str, Any], run: Path) -> dict[str, Any]:
+def shown(score: Score, run: Path, left_out: list[str]) -> dict[str, Any]:
     """Return an evaluation with its pictures as data and its protocol as text."""
-    pictures = [
-        {"name": name.replace("_", " "), "data": embedded(run / path)}
-        for name, path in record.get("pictures", {}).items()
-        if (run / path).exists()
-    ]
-    protocol = {name: told(value) for name, value in record.get("protocol", {}).items()}
+    found: dict[str, dict[str, str]] = {"pictures": {}, "pages": {}}
+    for kind, bring in (("pictures", picture_data), ("pages", address)):
+        for name, path in getattr(score, kind).items():
+            try:
+                data = bring(run, path)
+            except (OSError, ValueError) as error:
+                left_out.append(f"{SCORES}: {kind} of {score.evaluator[:80]}: {path[:200]!r} {error}")
+            else:
+                found[kind] |= {} if data is None else {name.replace("_", " "): data}
+    cells = [{name: "" if cell is None else str(cell) for name, cell in row.items()} for row in score.table]
     table = [
-        {"cells": line.cells, "bold": line.cells.get("row") == TRAINED, "first": line.starts}
-        for line in lines(record.get("table", []))
+        {"cells": line.cells, "bold": line.cells.get("row") == TRAINED, "first": line.starts} for line in lines(cells)
     ]
-    when = datetime.fromisoformat(record["time"]).astimezone().strftime(WHEN)
-    return record | {"pictures": pictures, "protocol": protocol, "table": table, "time": when}
+    protocol = {name: told(value) for name, value in score.protocol.items()}
+    when = datetime.fromisoformat(score.time).astimezone().strftime(WHEN)
+    return score.model_dump() | found | {"protocol": protocol, "table": table, "time": when}
 
 
 def told(value: Any) -> str:
@@ -142,23 +164,11 @@ def told(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def embedded(path: Path) -> str:
-    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
-
-
 def facts(run: Path) -> dict[str, str]:
     """Return the commands that repeat the run and its scores, and the versions at this moment."""
-    found = {"train": f"python tools/train.py {run / CONFIG} out={run}_again"} if (run / CONFIG).exists() else {}
-    found["measure"] = f"python tools/eval_keypoints.py run={run}; python tools/eval_neighbours.py run={run}"
+    config, again, itself = (quote(one) for one in (str(run / CONFIG), f"out={run}_again", f"run={run}"))
+    found = {"train": f"python tools/train.py {config} {again}"} if (run / CONFIG).exists() else {}
+    found["measure"] = f"python tools/eval_keypoints.py {itself}; python tools/eval_neighbours.py {itself}"
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     machine = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     return found | {"versions": f"avssl {__version__}, {versions}", "machine": machine}
-
-
-def failures(run: Path) -> list[dict[str, str]]:
-    """Return the recordings that could not be read, with their last error."""
-    return list({record["path"]: record for record in read(run / FAILURES)}.values())
-
-
-def read_text(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.exists() else ""

@@ -6,20 +6,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from lightning_fabric import Fabric
 
+from avssl.config import ConfigError
+from avssl.config.plainness import require_plain
 from avssl.training.errors import TrainingError
 from avssl.training.items import changes_of
+from avssl.training.tensor_files import is_state, read_pickled
 
 LAST, BEST = "last.ckpt", "best.ckpt"
+FORM = {"settings": dict, "encoder": dict | str, "step": int, "world": int, "measures": dict, "method": Mapping}
 BINDING = (
     *("method", "data", "optim", "adversary", "schedule", "seed"),
     *("batch_size", "accumulate", "clip", "ema", "precision"),
 )
 
 OnChange = Literal["error", "go-on"]
-HOLDS = {"settings": dict, "step": int, "method": dict, "world": int}  # what no checkpoint of ours is without
 ANEW = "take it away to start anew, or put back an older one: step_*.ckpt or best.ckpt under this name"
 
 
@@ -154,15 +156,30 @@ def peek(path: Path) -> dict[str, Any]:
         TrainingError: if it is no checkpoint of this project's.
     """
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except OSError as error:
-        raise TrainingError(f"{path} cannot be read: {error.strerror or error}") from error
-    except Exception as error:  # a pickle that is cut or garbled fails in any way it likes
-        lines = str(error).splitlines() or [type(error).__name__]
-        raise TrainingError(f"{path} is no readable checkpoint: {lines[0]}; {ANEW}") from error
-    if not isinstance(found, dict) or any(not isinstance(found.get(name), kind) for name, kind in HOLDS.items()):
-        raise TrainingError(f"{path} is no checkpoint of avssl's training; {ANEW}")
-    return found
+        return read_checkpoint(path)
+    except TrainingError as error:
+        raise TrainingError(f"{error}; {ANEW}") from error
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Return what a checkpoint holds, see `peek`."""
+    found = read_pickled(path, mmap=True)
+    if not isinstance(found, Mapping) or not {"settings", "step", "method"} <= found.keys():
+        raise TrainingError(f"{path} is no checkpoint of avssl's training")
+    for name, kind in FORM.items():
+        if not isinstance(found.get(name), kind):
+            raise TrainingError(f"{path} is a broken checkpoint: its {name!r} is a {type(found.get(name)).__name__}")
+    for name in ("method", "average"):
+        if found.get(name) is not None and not is_state(found[name]):
+            raise TrainingError(f"{path} is a broken checkpoint: its {name!r} holds what are no tensors")
+    try:
+        require_plain([found["settings"], found["encoder"]])
+    except ConfigError as error:
+        raise TrainingError(f"{path} is a broken checkpoint: what it says of its settings {error}") from None
+    method, data = (found["settings"].get(name) for name in ("method", "data"))
+    if not (isinstance(method, dict) and isinstance(method.get("name"), str) and isinstance(data, dict)):
+        raise TrainingError(f"{path} is a broken checkpoint: its settings name no method or no data")
+    return dict(found)
 
 
 def compare(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

@@ -1,19 +1,20 @@
 """What a run leaves behind: its encoders as safetensors with plain keys, and the way back to them and to the method."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import torch
-from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from avssl import config
+from avssl.config import Trust
 from avssl.nets import Encoder, SoundEncoder
 from avssl.training.checkpoint import BEST, LAST, peek
 from avssl.training.errors import TrainingError
+from avssl.training.tensor_files import fits, read_safetensors
 from avssl.version import __version__
 
 if TYPE_CHECKING:
@@ -64,38 +65,53 @@ def weights_of(checkpoint: Mapping[str, Any], part: Part, which: Which) -> dict[
     return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
 
 
-def load_encoder(run: str | Path, which: Which = "last") -> Encoder:
+def load_encoder(run: str | Path, which: Which = "last", trust: Trust = (), encoder: Encoder | None = None) -> Encoder:
     """Rebuild the encoder of pictures that a run has learned, strictly: every tensor must find its place.
 
     Args:
         run: a run's folder, or an exported ``.safetensors`` file.
         which: ``"last"``: the newest (averaged weights where the run keeps them); ``"best"``: by the run's measure,
             likewise; ``"ema"``: averaged weights or an error; ``"live"``: the newest without averaging.
+        trust: packages whose classes the run may name and so run, such as ``"my_nets"``; the project's own always may.
+        encoder: fill this one, whatever the run says of its settings; None builds the one that the run names.
 
     Returns:
         The encoder, in evaluation mode, on the CPU. How many tensors matched is printed.
 
     Raises:
         TrainingError: if there is no such file, or its tensors are not those of the encoder it names.
+        ConfigError: if it names a class of a package that is not trusted.
     """
-    return load_part(run, "encoder", which)
+    return load_part(run, "encoder", which, trust, encoder)
 
 
-def load_sound(run: str | Path, which: Which = "last") -> SoundEncoder:
+def load_sound(
+    run: str | Path, which: Which = "last", trust: Trust = (), encoder: SoundEncoder | None = None
+) -> SoundEncoder:
     """Rebuild the encoder of sounds that a run has learned, its spectrogram with it; see `load_encoder`.
 
     Raises:
         TrainingError: as there, or if the run's method does not hear.
     """
-    return load_part(run, "sound", which)
+    return load_part(run, "sound", which, trust, encoder)
 
 
 @overload
-def load_part(run: str | Path, part: Literal["encoder"], which: Which = "last") -> Encoder: ...
+def load_part(
+    run: str | Path, part: Literal["encoder"], which: Which = "last", trust: Trust = (), made: Encoder | None = None
+) -> Encoder: ...
 @overload
-def load_part(run: str | Path, part: Literal["sound"], which: Which = "last") -> SoundEncoder: ...
-def load_part(run: str | Path, part: Part, which: Which = "last") -> Encoder | SoundEncoder:
-    """Rebuild an encoder of a run; see `load_encoder`."""
+def load_part(
+    run: str | Path, part: Literal["sound"], which: Which = "last", trust: Trust = (), made: SoundEncoder | None = None
+) -> SoundEncoder: ...
+def load_part(
+    run: str | Path,
+    part: Part,
+    which: Which = "last",
+    trust: Trust = (),
+    made: Encoder | SoundEncoder | None = None,
+) -> Encoder | SoundEncoder:
+    """Rebuild an encoder of a run, or fill the one that was made; see `load_encoder`."""
     run = Path(run)
     path = run if run.is_file() else run / (BEST if which == "best" else LAST)
     if not path.exists() and which == "last" and (run / FILES[part]).exists():
@@ -107,38 +123,52 @@ def load_part(run: str | Path, part: Part, which: Which = "last") -> Encoder | S
         settings, weights = settings_of(found, part), weights_of(found, part, which)
         if settings is None:
             raise TrainingError(f"{path}: {found['settings']['method']['name']} has no encoder of sounds")
-    with torch.random.fork_rng(devices=[]):  # the caller's chance is the caller's
-        encoder = config.make(settings, FAMILIES[part], f"{path}: {part}")
+    with torch.random.fork_rng(devices=[]), config.trusting(trust):  # the caller's chance is the caller's
+        encoder = config.rebuild(settings, FAMILIES[part], f"{path}: {part}") if made is None else made
     matched = fill(encoder, weights, path)
-    print(f"{path}: {matched} of {matched} tensors matched {settings['name']}")
+    print(f"{path}: {matched} of {matched} tensors matched {type(encoder).__name__}")
     return encoder.eval()
 
 
-def load_method(run: str | Path, which: Which = "last") -> "Method":
+def load_method(run: str | Path, which: Which = "last", trust: Trust = (), method: "Method | None" = None) -> "Method":
     """Rebuild the whole method that a run has learned, heads and all, strictly.
 
     Args:
         run: a run's folder; exports alone do not hold the heads.
         which: as for `load_encoder`.
+        trust: likewise.
+        method: fill this one, whatever the run says of its settings; None builds the one that the run names.
 
     Returns:
         The method, in evaluation mode, on the CPU.
 
     Raises:
-        TrainingError: if there is no checkpoint.
-        ConfigError: if the checkpoint's settings no longer fit the method.
+        TrainingError: if there is no checkpoint, or its tensors are not those of the method.
+        ConfigError: if the checkpoint's settings no longer fit the method, or name a package that is not trusted.
     """
     path = Path(run) / (BEST if which == "best" else LAST)
     found = checkpoint_of(path, which)
-    with torch.random.fork_rng(devices=[]):
-        method = config.make(found["settings"]["method"], "avssl.methods.Method", f"{path}: method")
-    try:
-        method.load_state_dict(found["method"], strict=True)
-        if found["average"] is not None and which != "live":
-            method.load_state_dict(found["average"], strict=True)
-    except RuntimeError as error:
-        raise TrainingError(f"{path} does not fit {found['settings']['method']['name']}: {told(error)}") from error
+    settings = found["settings"]["method"]
+    if method is None:
+        with torch.random.fork_rng(devices=[]), config.trusting(trust):
+            method = config.rebuild(settings, "avssl.methods.Method", f"{path}: method")
+    assert method is not None
+    for state in (found["method"], None if which == "live" else found["average"]):
+        if state is not None:
+            fill_method(method, state, path)
     return method.eval()
+
+
+def fill_method(method: "Method", state: Mapping[str, Tensor], path: Path) -> None:
+    """Load a method's state; all of it must match."""
+    own, name = method.state_dict(), type(method).__name__
+    odd = [key for key, value in state.items() if key in own and not fits(value, own[key])]
+    if odd:
+        raise TrainingError(f"{path} does not fit {name}: of another shape or kind of number: {listed(odd)}")
+    try:
+        method.load_state_dict(state, strict=True)
+    except (RuntimeError, TypeError, AttributeError, LookupError) as error:
+        raise TrainingError(f"{path} does not fit {name}: {told(error)}") from error
 
 
 def checkpoint_of(path: Path, which: Which) -> dict[str, Any]:
@@ -150,6 +180,7 @@ def checkpoint_of(path: Path, which: Which) -> dict[str, Any]:
     if not path.exists():
         raise TrainingError(f"{path} does not exist; train first, or name another run")
     found = peek(path)
+    found.setdefault("average", None)
     if which == "ema" and found["average"] is None:
         raise TrainingError(f"{path} keeps no averaged weights; train with ema=0.999, or load which='last'")
     return found
@@ -162,23 +193,35 @@ def told(error: Exception) -> str:
 
 
 def read_export(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return the settings and the weights in an exported file."""
-    with safe_open(path, framework="pt") as file:
-        about = file.metadata() or {}
-        if "encoder" not in about:
-            raise TrainingError(f"{path} does not say which encoder it is; export it with avssl, or load it by hand")
-        return json.loads(about["encoder"]), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    """Return the settings and the weights in an exported file.
+
+    Raises:
+        TrainingError: if it cannot be read, or does not say which encoder it is.
+    """
+    about, weights = read_safetensors(path)
+    if "encoder" not in about:
+        raise TrainingError(f"{path} does not say which encoder it is; export it with avssl, or load it by hand")
+    try:
+        return json.loads(about["encoder"]), weights
+    except (ValueError, RecursionError):
+        raise TrainingError(f"{path} says in no readable JSON which encoder it is; export it again") from None
 
 
 def fill(encoder: Encoder | SoundEncoder, weights: Mapping[str, Tensor], path: Path) -> int:
     """Load weights into an encoder's trunk and return how many tensors there were; all must match."""
     own = encoder.trunk.state_dict()
-    matched = [name for name, value in weights.items() if name in own and own[name].shape == value.shape]
+    matched = [name for name, value in weights.items() if name in own and fits(value, own[name])]
     odd = sorted((own.keys() | weights.keys()) - set(matched))
     if odd:
         raise TrainingError(
             f"{path}: only {len(matched)} of the {len(own)} tensors of {type(encoder).__name__} matched; "
-            f"missing, left over or of another shape: {', '.join(odd[:5])}{' ...' if len(odd) > 5 else ''}"
+            f"missing, left over or of another shape: {listed(odd)}"
         )
     encoder.trunk.load_state_dict(dict(weights), strict=True)
     return len(matched)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the first names of tensors, in one line."""
+    shown = (name if name.isprintable() and len(name) <= 100 else repr(name)[:100] for name in names[:5])
+    return f"{', '.join(shown)}{' ...' if len(names) > 5 else ''}"

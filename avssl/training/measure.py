@@ -9,7 +9,7 @@ from lightning_fabric import Fabric
 from pydantic import Field
 
 from avssl import config
-from avssl.config import Count
+from avssl.config import Count, Trust
 from avssl.data import Dataset
 from avssl.training.checkpoint import LAST, peek
 from avssl.training.errors import TrainingError
@@ -29,6 +29,7 @@ def measure_run(
     workers: Annotated[int, Field(ge=0)] = 2,
     seed: Annotated[int, Field(ge=0)] = 0,
     accelerator: str = "auto",
+    trust: Trust = (),
 ) -> dict[str, float]:
     """Measure the method of a run's last checkpoint on a data set, and add the scores to ``run/measures.jsonl``.
 
@@ -40,6 +41,7 @@ def measure_run(
         workers: processes that load data.
         seed: fixes what measuring draws.
         accelerator: what to compute on.
+        trust: packages whose classes the run may name and so run, see `avssl.load_encoder`.
 
     Returns:
         The scores that ``method.measure`` gives.
@@ -47,7 +49,7 @@ def measure_run(
     Raises:
         TrainingError: if there is no checkpoint, or nothing of the data could be read.
     """
-    method = load_method(run)
+    method = load_method(run, trust=trust)
     step = peek(run / LAST)["step"]
     fabric = Fabric(accelerator=accelerator, devices=1)
     method.to(fabric.device).eval()

@@ -54,3 +54,30 @@ def test_what_is_not_there_or_does_not_fit_is_told(found, tmp_path):
     np.save(tmp_path / "conv3.npy", np.zeros((2, 4)))
     with pytest.raises(ConfigError, match=r"conv3\.npy has 2 rows, its index\.parquet 6"):
         read_features(tmp_path, "conv3")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda folder: (folder / "theirs.npy").write_bytes(b""),
+        lambda folder: (folder / "theirs.npy").write_bytes((folder / "theirs.npy").read_bytes()[:-4]),
+        lambda folder: (folder / "theirs.npy").write_bytes((folder / "theirs.npy").read_bytes()[:20]),
+        lambda folder: (folder / "theirs.npy").write_bytes(b"PK\x03\x04" + bytes(40)),
+        lambda folder: np.save(folder / "theirs.npy", np.array(3.0)),
+        lambda folder: np.save(folder / "theirs.npy", np.array(["a", "b"])),
+        lambda folder: np.save(folder / "theirs.npy", np.array([{}, {}]), allow_pickle=True),
+        lambda folder: (folder / "index.parquet").write_bytes(b"PAR1" * 9),
+        lambda folder: (folder / "index.parquet").write_bytes((folder / "index.parquet").read_bytes()[:-9]),
+        lambda folder: parquet.write_table(pa.table({"label": ["a", "b"]}), folder / "index.parquet"),
+        lambda folder: parquet.write_table(pa.table({"label": [None, 1]}), folder / "index.parquet"),
+        lambda folder: parquet.write_table(pa.table({"box": [[1, 2], [3]]}), folder / "index.parquet"),
+    ],
+    ids=range(12),
+)
+def test_features_that_cannot_be_read_are_one_line(tmp_path, spoil):
+    np.save(tmp_path / "theirs.npy", np.zeros((2, 4), np.float32))
+    parquet.write_table(pa.table({"path": ["a.wav", "b.wav"]}), tmp_path / "index.parquet")
+    spoil(tmp_path)
+    with pytest.raises(ConfigError, match=r"extract the features again|is not as extraction writes it") as caught:
+        read_features(tmp_path)
+    assert "\n" not in str(caught.value)

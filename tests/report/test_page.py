@@ -100,3 +100,142 @@ def test_ticks_are_round_few_and_within_the_axis(low, high):
     ticks = axis.ticks(5)
     assert 2 <= len(ticks) <= 7
     assert all(axis.low - 1e-9 <= tick <= axis.high + 1e-9 for tick in ticks)
+
+
+# --- folders of strangers -------------------------------------------------------------------------------------------
+SCORE = {"evaluator": "E", "time": "2026-01-01T10:00:00+00:00", "seconds": 1, "title": "T", "table": []}
+BAD = "\"><script>alert(1)</script><img src=x onerror=alert(2)>'`{{ 7 * 7 }}"
+
+
+def scores(run, *records):
+    (run / "scores.jsonl").write_text("".join(json.dumps(SCORE | record) + "\n" for record in records))
+
+
+@pytest.fixture
+def outside(tmp_path):
+    Image.new("RGB", (4, 4)).save(tmp_path / "secret.png")
+    (tmp_path / "key").write_text("SECRET")
+    (tmp_path / "secret.html").write_text("SECRET")
+    return tmp_path
+
+
+def linked(run, name, target):
+    (run / name).symlink_to(target)
+    return name
+
+
+@pytest.mark.parametrize(
+    ("where", "reason"),
+    [
+        (lambda run: "/etc/passwd", "does not lie in the run's folder"),
+        (lambda run: str(run.parent / "secret.png"), "does not lie in the run's folder"),
+        (lambda run: "../secret.png", "does not lie in the run's folder"),
+        (lambda run: "eval/../../secret.png", "does not lie in the run's folder"),
+        (lambda run: linked(run, "a.png", run.parent / "secret.png"), "does not lie in the run's folder"),
+        (lambda run: linked(run, "up", run.parent) + "/secret.png", "does not lie in the run's folder"),
+        (lambda run: linked(run, "round", run / "round"), "is no path"),
+        (lambda run: linked(run, "key.png", run.parent / "key"), "does not lie in the run's folder"),
+        (lambda run: str((run / "log.jsonl").write_text("x") and "log.jsonl"), "is no PNG or JPEG picture"),
+        (lambda run: "a\0b.png", "is no path"),
+        (lambda run: "a" * 5000, "is no path"),
+        (lambda run: str(run / "in.png"), "does not lie in the run's folder"),
+    ],
+)
+def test_no_file_outside_of_the_run_is_shown(run, outside, where, reason, capsys):
+    Image.new("RGB", (4, 4)).save(run / "in.png")
+    scores(run, {"pictures": {"bad": where(run), "good": "in.png"}})
+    text = write_report(run).read_text()
+    assert text.count("data:image") == 1 and "Left out of this page" in text
+    said = [line for line in capsys.readouterr().out.splitlines() if "pictures of E" in line]
+    assert len(said) == 1 and reason in said[0]
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["javascript:alert(1)", "JaVaScRiPt:alert(1)", " javascript:alert(1)", "data:text/html,x", "file:///etc/passwd",
+     "//evil.example/x", "../secret.html", "/etc/passwd", "vbscript:x", "java\nscript:alert(1)"],
+)  # fmt: skip
+def test_links_lead_inside_or_to_the_web_and_nowhere_else(run, outside, link):
+    (run / "eval").mkdir()
+    (run / "eval" / "a sheet #1.html").write_text("page")
+    scores(run, {"pages": {"bad": link, "good": "eval/a sheet #1.html", "web": "https://example.org/?a=1&b=2"}})
+    text = write_report(run).read_text()
+    assert re.findall(r'<a href="([^"]*)"', text) == ["eval/a%20sheet%20%231.html", "https://example.org/?a=1&amp;b=2"]
+
+
+def test_names_cannot_become_part_of_the_page(tmp_path):
+    run = tmp_path / BAD.replace("/", "")
+    run.mkdir()
+    Image.new("RGB", (4, 4)).save(run / "p.png")
+    log(run, {"step": 1, BAD: 1.0, f"{BAD}/loss": 2.0, f"held_out/pixel_auc{BAD}": 0.5})
+    table = [{BAD: BAD, "row": BAD}]
+    scores(run, {"evaluator": BAD, "title": BAD, "notes": [BAD], "protocol": {BAD: {BAD: [BAD]}}, "table": table,
+                 "pictures": {BAD: "p.png", "b": BAD}, "pages": {BAD: "p.png"}})  # fmt: skip
+    (run / "failures.jsonl").write_text(json.dumps({"path": BAD, "error": BAD}) + "\n")
+    (run / "config.yaml").write_text(json.dumps({"method": {"name": BAD}, "data": {"source": BAD}}))
+    text = write_report(run).read_text()
+    assert "<script" not in text and "<img src=x" not in text and "{{ 7 * 7 }}" in text
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"{", "no readable JSON"),
+        (b"\xff\xfe", "no readable JSON"),
+        (b"[" * 100_000, "no readable JSON"),
+        (b'{"a": ' + b"[" * 80 + b"]" * 80 + b"}", "deeper than 64"),
+        (b"[]", "is a list, not a record"),
+        (b'{"step": "x", "loss": 1}', "names no step"),
+        (b'{"step": null}', "names no step"),
+        (b'{"step": true}', "names no step"),
+        (b'{"step": NaN}', "names no step"),
+        (b'{"step": 5, "loss": NaN}', "'loss' is no number that can be drawn"),
+        (b'{"step": 5, "loss": Infinity}', "'loss' is no number that can be drawn"),
+        (b'{"step": 5, "loss": 1e308}', "'loss' is no number that can be drawn"),
+        (b'{"step": 5, "loss": ' + b"9" * 400 + b"}", "'loss' is no number that can be drawn"),
+        (b'{"step": 5, "loss": ' + b"9" * 5000 + b"}", "no readable JSON"),
+        (b'{"step": 5, "x": "' + b"a" * 5_000_000 + b'"}', "is longer than"),
+    ],
+    ids=range(15),
+)
+def test_a_broken_line_of_the_log_is_left_out_and_said(run, line, reason, capsys):
+    (run / "log.jsonl").write_bytes(b'{"step": 1, "loss": 1}\n' + line + b'\n{"step": 9, "loss": 2}\n')
+    (chart,) = read_charts(run)
+    assert chart.lines["batches"].points == [(1, 1), (9, 2)]
+    text = write_report(run).read_text()
+    assert "nan" not in re.search("<svg.*</svg>", text)[0]
+    said = capsys.readouterr().out
+    assert "log.jsonl, line 2" in said and reason in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"evaluator": 5}, {"time": "yesterday"}, {"time": "9999-12-31T23:59:59-23:00"}, {"seconds": "long"},
+        {"seconds": float("nan")}, {"title": ["a"]}, {"table": [{"a": []}]}, {"table": [{"a": "1"}, {"b": "2"}]},
+        {"table": "x"}, {"notes": "x"}, {"protocol": []}, {"pictures": ["a.png"]}, {"pictures": {"a": 5}},
+        {"pages": {"a": None}}, {"evaluator": None},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_score_that_is_none_is_left_out_and_said(run, change, capsys):
+    scores(run, {"evaluator": "Other", "title": "the good one"}, change)
+    text = write_report(run).read_text()
+    assert "the good one" in text and text.count('<section class="card">') == 1
+    assert "scores.jsonl, line 2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "config", [b"\xff", b"a: [", b"[" * 2000, b"method: 5", b"method: [a]\ndata: 3", b"- a", b"{}"]
+)
+def test_a_configuration_that_is_none_leaves_a_page(run, config):
+    (run / "config.yaml").write_bytes(config)
+    (run / "failures.jsonl").write_bytes(b'{"path": 5}\n[]\n{"path": "a.mp4", "error": "gone"}\n')
+    assert "a.mp4" in write_report(run).read_text()
+
+
+def test_the_commands_of_a_page_are_safe_to_copy(tmp_path):
+    run = tmp_path / "x; touch SPRUNG"
+    run.mkdir()
+    (run / "config.yaml").write_text(CONFIG)
+    assert f"tools/train.py &#39;{run}/config.yaml&#39; &#39;out={run}_again&#39;" in write_report(run).read_text()

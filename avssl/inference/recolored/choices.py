@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
 from scipy.stats import binomtest
 
 from avssl.config import ConfigError
@@ -51,13 +52,15 @@ def read_choices(path: Path) -> list[Choice]:
     """
     if not path.exists():
         return []
-    lines = path.read_text(encoding="utf-8").split("\n")
+    lines = path.read_bytes().split(b"\n")
+    adapter = TypeAdapter(Choice)
     found = []
     for number, line in enumerate(lines[:-1], start=1):  # what follows the last line's end was not finished
         try:
-            found.append(Choice(**json.loads(line)))
-        except (json.JSONDecodeError, TypeError) as error:
-            raise ConfigError(f"{path}, line {number}: is no choice ({error}); mend or move the file") from error
+            found.append(adapter.validate_json(line, strict=True))
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            raise ConfigError(f"{path}, line {number}: is no choice ({reason}); mend or move the file") from error
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from avssl.config import ConfigError, make
+from avssl.config import ConfigError, Trust, rebuild, trusting
 from avssl.data import Dataset
 from avssl.data.recordings import SOUNDS
 from avssl.evaluation.recoloring.making import Recolors, borrowed, recolored
@@ -85,20 +85,24 @@ def pictures_of_files(files: Sequence[Path], size: int) -> tuple[np.ndarray, lis
     return np.stack(pictures), names
 
 
-def pictures_of_run(settings: dict[str, Any], size: int, most: int) -> tuple[np.ndarray, list[str], str]:
+def pictures_of_run(
+    settings: dict[str, Any], size: int, most: int, trust: Trust = ()
+) -> tuple[np.ndarray, list[str], str]:
     """Return a picture of each item of the data that a run held out, their names, and what they are.
 
     Args:
         settings: of the run.
         size: of the pictures, in pixels.
         most: pictures at most, spread evenly over the data.
+        trust: packages whose classes the settings may name, see `avssl.load_encoder`.
 
     Raises:
         ConfigError: if the run has no data of pictures, or none can be read.
     """
     part = "held_out" if settings.get("held_out") else "data"
-    kept = {name: value for name, value in settings[part].items() if name != "size"}  # as they are, not as taught
-    data = make(kept, "avssl.data.Dataset", part)
+    kept = {name: value for name, value in dict(settings[part]).items() if name != "size"}  # as they are, not as taught
+    with trusting(trust):
+        data = rebuild(kept, "avssl.data.Dataset", part)
     assert isinstance(data, Dataset)
     pictures, names = [], []
     for index in np.linspace(0, len(data) - 1, min(most, len(data))).round().astype(int):

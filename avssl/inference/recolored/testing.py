@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from avssl.config import ConfigError, Count, Positive
+from avssl.config import ConfigError, Count, Positive, Trust
 from avssl.evaluation.recoloring.making import Recolors
 from avssl.features.cache import digest
 from avssl.features.device import chosen
@@ -44,6 +44,7 @@ def colorization_test(
     people: Count | None = None,
     serve: bool = True,
     device: str = "auto",
+    trust: Trust = (),
 ) -> dict[str, float]:
     """Serve a page that shows pairs, true beside recoloured, and print how often the fake was taken for the truth.
 
@@ -69,6 +70,7 @@ def colorization_test(
         people: stop when so many have finished; None for Ctrl-C.
         serve: False prints what has been found so far, and shows no page.
         device: where the method runs.
+        trust: packages whose classes the run may name and so run, see `avssl.load_encoder`.
 
     Returns:
         See `avssl.inference.recolored.choices.shares`.
@@ -78,7 +80,7 @@ def colorization_test(
     """
     folder = find_run(run, runs)
     device = chosen(device)
-    method = load_method(folder).to(device)
+    method = load_method(folder, trust=trust).to(device)
     if not isinstance(method, Recolors):
         raise ConfigError(f"run: {type(method).__name__} of {folder} gives no colours; name one that does, run=FOLDER")
     settings = peek(folder / LAST)["settings"]
@@ -86,7 +88,7 @@ def colorization_test(
         shown, names = pictures_of_files(pictures, size)
         about = "pictures that were named"
     else:
-        shown, names, about = pictures_of_run(settings, size, ROUNDS * (practice + pairs))
+        shown, names, about = pictures_of_run(settings, size, ROUNDS * (practice + pairs), trust)
     trials("", len(shown), practice, pairs, seed)  # are they enough? better now than on the page
     test = {"weights": digest(method), "pictures": digest(shown), "seconds": seconds, "seed": seed}
     test |= {"practice": practice, "pairs": pairs}

@@ -104,6 +104,10 @@ def test_a_line_that_was_cut_off_is_dropped_and_a_broken_one_is_told(tmp_path):
     assert len(read_choices(path)) == 1
     add_choice(path, choice(number=1))
     assert [one.number for one in read_choices(path)] == [0, 1]
+    for line in (b"{}", b"\xff", b"[" * 5000, b"null", whole.encode().replace(b'"Ada"', b"[1]").strip()):
+        path.write_bytes(line + b"\n" + whole.encode())
+        with pytest.raises(ConfigError, match=r"choices.jsonl, line 1: is no choice"):
+            read_choices(path)
     path.write_text("{}\n" + whole)
     with pytest.raises(ConfigError, match=r"choices.jsonl, line 1: is no choice"):
         read_choices(path)
