@@ -12,6 +12,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from avssl.config.errors import ConfigError, joined, suggest
 from avssl.config.signatures import bases, is_abstract, parameters
 from avssl.config.source import Function, StandIn, exports, is_class, locate, resolve
+from avssl.text import ODD_BYTES, STAND_INS, translated
 
 UNRECORDED = "?unrecorded"  # stands where an object built in Python kept no word of an argument
 UNIONS = (typing.Union, types.UnionType)
@@ -119,6 +120,9 @@ def choose(value: Any, options: tuple[Any, ...], where: str) -> Any:
 
 def plain(value: Any, hint: Any, where: str) -> Any:
     """Check a value without classes of ours, strictly: text is no number, and true is no number either."""
+    stand_in = translated(value, STAND_INS)
+    if stand_in != value:
+        return translated(plain(stand_in, hint, where), ODD_BYTES)
     adapter = TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True))
     try:
         return adapter.validate_json(json.dumps(value), strict=True)

@@ -8,12 +8,15 @@ from typing import Any
 import yaml
 
 from avssl.config.errors import ConfigError
+from avssl.text import EXACT
 
 
 class Loader(yaml.SafeLoader):
     """YAML by the rules of version 1.2: ``5e-4`` is a number, ``no`` is a word, a key stands once."""
 
     yaml_implicit_resolvers: dict[str | None, list] = {}  # noqa: RUF012 (replaces PyYAML's table of 1.1)
+    # As in PyYAML, but for names of files that are not UTF-8, whose odd bytes come as lone surrogates
+    NON_PRINTABLE = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\udc80-\udcff\ue000-\ufffd\U00010000-\U0010ffff]")
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         """Refuse a key that stands twice; PyYAML would keep the last in silence."""
@@ -84,7 +87,7 @@ def read(path: str | Path, overrides: Iterable[str] = ()) -> dict[str, Any]:
         ConfigError: if the file is missing or no mapping, or an override does not fit it.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8", errors=EXACT)
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror or error}") from None
     settings = parse(text) if text.strip() else {}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avssl.cache import cache_folder
+from avssl.text import EXACT, from_column
 
 KNOWN = ".3gp .asf .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .rm .ts .vob .webm .webp .wmv"
 ENDINGS: frozenset[str] = frozenset(KNOWN.split())
@@ -187,9 +188,9 @@ def read_rows(manifest: Path) -> Iterable[dict[str, str]]:
         from pyarrow import parquet
 
         for row in parquet.read_table(manifest).to_pylist():
-            yield {name: "" if value is None else str(value) for name, value in row.items()}
+            yield {name: "" if value is None else from_column(value) for name, value in row.items()}
         return
-    with open(manifest, newline="", encoding="utf-8-sig") as file:
+    with open(manifest, newline="", encoding="utf-8-sig", errors=EXACT) as file:
         for row in csv.DictReader(file):
             yield {name: value or "" for name, value in row.items() if name is not None}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from avssl.media.errors import OpenError
+from avssl.text import EXACT
 
 Source = str | Path | bytes | IO[bytes] | Callable[[], IO[bytes]]  # the opener may be fsspec's ``OpenFile.open``
 
@@ -54,7 +55,7 @@ class Origin:
             found = path.stat()
         except FileNotFoundError:
             raise OpenError("there is no such file; check the path", source=self.name) from None
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a name that no file can have
             raise OpenError(f"cannot be reached: {error}", source=self.name) from error
         if path.is_file() and found.st_size == 0:
             raise OpenError("the file is empty (0 bytes)", source=self.name)
@@ -85,7 +86,7 @@ class Origin:
         for file in files:
             found = file.stat()
             parts.append(f"{file.name}:{found.st_size}:{found.st_mtime_ns}")
-        return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+        return hashlib.blake2b("\n".join(parts).encode(errors=EXACT), digest_size=16).hexdigest()
 
     def pictures(self) -> bool:
         """Tell whether this is a picture, a folder of them or an animation (GIF, WebP), by its first bytes."""

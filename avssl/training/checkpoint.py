@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
+from avssl.text import printable
 from avssl.training.errors import TrainingError
 
 LAST, BEST = "last.ckpt", "best.ckpt"
@@ -89,7 +90,8 @@ def peek(path: Path) -> dict[str, Any]:
         TrainingError: if it is no checkpoint of this project's.
     """
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        mapped = printable(path) == str(path)  # torch maps no file whose name is not UTF-8
+        found = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
         raise TrainingError(f"{path} is no readable checkpoint: {str(error).splitlines()[0]}") from error
     if not isinstance(found, dict) or not {"settings", "step", "method"} <= found.keys():

@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from avssl.text import printable
+from avssl.training.errors import TrainingError
+
 LOG, FAILURES = "log.jsonl", "failures.jsonl"
 
 
@@ -28,6 +31,9 @@ class Journal:
             for name in (LOG, FAILURES):
                 rewind(folder / name, -1 if step is None else step)
             if tensorboard:
+                if printable(folder) != str(folder):
+                    told = "TensorBoard writes to no folder whose name is not UTF-8; name another, or tensorboard=false"
+                    raise TrainingError(f"{folder}: {told}")
                 from torch.utils.tensorboard import SummaryWriter  # takes seconds to import
 
                 self.events = SummaryWriter(str(folder / "tensorboard"), purge_step=0 if step is None else step + 1)

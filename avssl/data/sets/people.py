@@ -9,6 +9,7 @@ import numpy as np
 
 from avssl.data.joints import joints_of
 from avssl.data.sets.base import Problem, SetError
+from avssl.text import from_column
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -118,6 +119,7 @@ def read_people(source: Path, split: str | None) -> tuple[list[Person], str]:
         made = "python datasets/mpii/prepare.py (or flic) writes one"
         raise ValueError(f"{manifest} is no manifest of people in Parquet; {made}")
     rows = parquet.read_table(manifest).to_pylist()
+    rows = [row | {"path": from_column(row["path"])} if row.get("path") else row for row in rows]
     if not rows or not {"path", "points", "visible", "skeleton"} <= set(rows[0]):
         columns = ", ".join(rows[0]) if rows else "no rows"
         raise ValueError(f"{manifest} needs columns path, skeleton, points and visible; got {columns}")

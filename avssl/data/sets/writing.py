@@ -9,6 +9,7 @@ import numpy as np
 
 from avssl.cache import whole
 from avssl.data.sets.base import Problem
+from avssl.text import EXACT, to_column
 
 FILES = ("path", "sound", "keypoints", "mask", "normals", "depth")  # columns that name files
 NAMES = ("manifest.csv", "manifest.parquet")
@@ -28,7 +29,10 @@ def write_manifest(rows: Sequence[Mapping[str, Any]], root: Path, out: Path) -> 
     if out.resolve() != root.resolve():
         rows = [{**row, **{name: str(root.absolute() / row[name]) for name in FILES if row.get(name)}} for row in rows]
     with whole(out / kind) as part:
-        (_write_parquet if lists else _write_csv)(part, columns, rows)
+        if lists:
+            _write_parquet(part, columns, rows)
+        else:
+            _write_csv(part, columns, rows, EXACT)
     (out / other).unlink(missing_ok=True)  # of an earlier run: it would be read in place of this one
     return out / kind
 
@@ -37,7 +41,7 @@ def write_problems(problems: Iterable[Problem], path: Path) -> None:
     """Write every problem, a line each."""
     rows = [{"kind": problem.kind, "path": problem.path, "about": problem.about} for problem in problems]
     with whole(path) as part:
-        _write_csv(part, ["kind", "path", "about"], rows)
+        _write_csv(part, ["kind", "path", "about"], rows, "backslashreplace")
 
 
 def write_classes(classes: Sequence[str], path: Path) -> None:
@@ -48,8 +52,8 @@ def write_classes(classes: Sequence[str], path: Path) -> None:
             part.write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
 
 
-def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    with open(path, "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]], errors: str) -> None:
+    with open(path, "w", newline="", encoding="utf-8", errors=errors) as file:
         table = csv.DictWriter(file, columns, restval="", lineterminator="\n")
         table.writeheader()
         table.writerows(rows)
@@ -61,6 +65,9 @@ def _write_parquet(path: Path, columns: Sequence[str], rows: Iterable[Mapping[st
 
     rows = list(rows)
     table = {column: [_plain(row.get(column)) for row in rows] for column in columns}
+    for name in FILES:
+        if all(isinstance(value, str) for value in table.get(name, [None])):
+            table[name] = to_column(table[name])
     parquet.write_table(pa.table(table), path)
 
 

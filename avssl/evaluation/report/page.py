@@ -17,6 +17,7 @@ from avssl.evaluation.report.curves import colors, svg
 from avssl.evaluation.report.log import FIRST, Chart, read_charts
 from avssl.evaluation.rows import TRAINED
 from avssl.evaluation.runs import CONFIG, find_run
+from avssl.text import printable
 from avssl.training.journal import FAILURES, read
 from avssl.version import __version__
 
@@ -34,7 +35,7 @@ def report(run: str | Path | None = None, runs: str | Path = "runs") -> Path:
         runs: where runs lie.
     """
     page = write_report(find_run(run, runs, weights=False))
-    print(page)
+    print(printable(page))
     return page
 
 
@@ -59,7 +60,7 @@ def write_report(run: str | Path) -> Path:
     )
     page = run / PAGE
     with whole(page) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_text(printable(text), encoding="utf-8")
     return page
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from scipy.stats import binomtest
 
 from avssl.config import ConfigError
+from avssl.text import to_json
 from avssl.use.recolored.trials import Kind, Side
 
 
@@ -71,7 +72,7 @@ def add_choice(path: Path, choice: Choice) -> None:
             if file.read(1) != b"\n":  # a line that was cut off: drop it, its choice was never confirmed
                 file.seek(0)
                 file.truncate(file.read().rfind(b"\n") + 1)
-        file.write((json.dumps(asdict(choice), ensure_ascii=False) + "\n").encode())
+        file.write((to_json(asdict(choice)) + "\n").encode())
         file.flush()
         os.fsync(file.fileno())
 
