@@ -13,7 +13,7 @@ from pathlib import Path
 from scipy.stats import binomtest
 
 from avssl.config import ConfigError
-from avssl.text import to_json
+from avssl.text import EXACT, to_json
 from avssl.use.recolored.trials import Kind, Side
 
 
@@ -52,12 +52,12 @@ def read_choices(path: Path) -> list[Choice]:
     """
     if not path.exists():
         return []
-    lines = path.read_text(encoding="utf-8").split("\n")
+    lines = path.read_text(encoding="utf-8", errors=EXACT).split("\n")
     found = []
     for number, line in enumerate(lines[:-1], start=1):  # what follows the last line's end was not finished
         try:
             found.append(Choice(**json.loads(line)))
-        except (json.JSONDecodeError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise ConfigError(f"{path}, line {number}: is no choice ({error}); mend or move the file") from error
     return found
 
