@@ -26,7 +26,7 @@ FLOORS = {  # a package needs itself and the floors below it: never one above, n
     "audit": 10,
     "inference": 10,
 }
-ROOTS = {"cache", "config", "distributed", "files", "lazy", "version", "__init__"}  # beside the floors; need none
+ROOTS = {"cache", "config", "distributed", "files", "lazy", "text", "version", "__init__"}
 LAZY = {"__init__": {"training"}, "config": {"sampling", "media"}}  # what they reach when asked for it
 MODULES = sorted((ROOT / "avssl").rglob("*.py"))
 

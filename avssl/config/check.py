@@ -13,6 +13,7 @@ from avssl.config.overrides import UNIONS, settle, settled
 from avssl.config.signatures import bases, is_abstract, parameters
 from avssl.config.source import Function, StandIn, exports, is_class, locate, resolve
 from avssl.config.trust import check_trust, is_dotted
+from avssl.text import ODD_BYTES, STAND_INS, translated
 
 UNRECORDED = "?unrecorded"  # stands where an object built in Python kept no word of an argument
 
@@ -120,6 +121,9 @@ def choose(value: Any, options: tuple[Any, ...], where: str) -> Any:
 
 def plain(value: Any, hint: Any, where: str) -> Any:
     """Check a value without classes of ours, strictly: text is no number, and true is no number either."""
+    stand_in = translated(value, STAND_INS)
+    if stand_in != value:
+        return translated(plain(stand_in, hint, where), ODD_BYTES)
     adapter = TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True))
     value = settled(value)
     try:

@@ -17,6 +17,7 @@ from avssl.config.overrides import lay_as_given
 from avssl.config.reading import read
 from avssl.config.signatures import parameters
 from avssl.config.source import Function, resolve
+from avssl.text import accept_any_name
 
 
 def main(
@@ -51,6 +52,7 @@ def main(
         SystemExit: after one line on the error stream; status 2 if the settings or a recording are at fault, 130 or
             143 if a person or the system stopped the run.
     """
+    accept_any_name()
     words = list(sys.argv[1:] if arguments is None else arguments)
     path = function if isinstance(function, str) else f"{function.__module__}.{function.__qualname__}"
     module, _, name = path.rpartition(".")

@@ -7,12 +7,16 @@ from typing import Any
 from torch.utils.data import Dataset as TorchDataset
 
 from avssl.config import Recorded
+from avssl.text import printable
 
 Key = int | tuple[int, int]  # an index, or (epoch, index)
 
 
 class DataError(ValueError):
     """An item that cannot be made as asked: which, and why."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class Dataset(Recorded, TorchDataset, ABC):

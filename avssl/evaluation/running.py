@@ -1,7 +1,6 @@
 """Run an evaluator on a run and put what it found into the run's folder."""
 
 import csv
-import json
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -22,6 +21,7 @@ from avssl.features.subject import find_judged
 from avssl.nets import Encoder
 from avssl.report import write_report
 from avssl.report.scores import TRAINED, Scores, lines
+from avssl.text import printable, to_json
 from avssl.training.export import load_method
 from avssl.version import __version__
 
@@ -139,7 +139,7 @@ def write_scores(scores: Scores, evaluator: Evaluator | MethodEvaluator, run: Pa
     for name, picture in scores.pictures.items():
         picture.save(folder / f"{name}.png")
     for name, page in scores.pages.items():
-        (folder / f"{name}.html").write_text(page, encoding="utf-8")
+        (folder / f"{name}.html").write_text(printable(page), encoding="utf-8")
     record = {
         "evaluator": type(evaluator).__name__,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -154,7 +154,7 @@ def write_scores(scores: Scores, evaluator: Evaluator | MethodEvaluator, run: Pa
         "pictures": {name: f"{evaluator.name}/{name}.png" for name in scores.pictures},
         "pages": {name: f"{evaluator.name}/{name}.html" for name in scores.pages},
     }
-    line = json.dumps(record, ensure_ascii=False)
+    line = to_json(record)
     with open(run / SCORES, "a", encoding="utf-8") as file:
         file.write(line + "\n")
 
@@ -162,7 +162,7 @@ def write_scores(scores: Scores, evaluator: Evaluator | MethodEvaluator, run: Pa
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write rows of equal columns; the first row names them."""
     rows = list(rows)
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    with open(path, "w", newline="", encoding="utf-8", errors="backslashreplace") as file:  # for people
         writer = csv.DictWriter(file, list(rows[0]) if rows else [], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

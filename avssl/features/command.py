@@ -1,6 +1,5 @@
 """Features of a data set as files that other programs read: what ``tools/extract.py`` runs."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -19,6 +18,7 @@ from avssl.features.rows import Recipe
 from avssl.features.sharing import from_environment
 from avssl.features.subject import find_judged
 from avssl.nets import Encoder, SoundEncoder
+from avssl.text import to_json
 
 ABOUT = "about.json"
 
@@ -105,7 +105,7 @@ def extract_features(
         "failures": list(found.rows.failures),
     }
     with whole(folder / ABOUT) as part:
-        part.write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        part.write_text(to_json(about, indent=2) + "\n", encoding="utf-8")
     console = Console(soft_wrap=True)
     for layer, array in found.features["encoder"].items():
         console.print(f"{folder / f'{layer}.npy'}: {' x '.join(map(str, array.shape))}", highlight=False)

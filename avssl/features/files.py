@@ -13,6 +13,8 @@ from avssl.cache import whole
 from avssl.config import ConfigError
 from avssl.config.errors import suggest
 from avssl.features.extraction import Rows
+from avssl.evaluation.extraction import Rows
+from avssl.text import EXACT, from_column, to_column
 
 INDEX = "index.parquet"
 BROKEN = (ArithmeticError, EOFError, LookupError, MemoryError, OSError, TypeError, ValueError)
@@ -34,11 +36,12 @@ def write_features(folder: Path, features: Mapping[str, np.ndarray], rows: Rows)
     columns: dict[str, Any] = {
         name: getattr(rows, name) for name in ("path", "item", "clip", "start", "end", "label", "group")
     }
+    columns |= {name: to_column(columns[name]) for name in ("path", "group")}
     for name in ("labels", "box", "keypoints", "visible"):
         values = getattr(rows, name)
         if values is not None:
             columns[name] = list(values.reshape(len(values), -1))
-    table = pa.table(columns).replace_schema_metadata({CLASSES: "\n".join(rows.classes).encode()})
+    table = pa.table(columns).replace_schema_metadata({CLASSES: "\n".join(rows.classes).encode(errors=EXACT)})
     with whole(folder / INDEX) as part:
         parquet.write_table(table, part)
 
@@ -73,7 +76,7 @@ def read_features(folder: str | Path, layer: str | None = None) -> tuple[np.ndar
             f"{folder / f'{layer}.npy'} has {len(features)} rows, its {INDEX} {table.num_rows}; extract them together"
         )
     try:
-        names = (table.schema.metadata or {}).get(CLASSES, b"").decode()
+        names = (table.schema.metadata or {}).get(CLASSES, b"").decode(errors=EXACT)
         return features, _rows(table, tuple(names.split("\n")) if names else ())
     except (TypeError, ValueError, OverflowError, pa.ArrowException) as error:
         raise ConfigError(f"{folder / INDEX}: a column is not as extraction writes it ({first_line(error)})") from error
@@ -124,7 +127,10 @@ def _rows(table: pa.Table, classes: tuple[str, ...]) -> Rows:
             return None
         return np.array(table[name].to_pylist(), dtype=kind).reshape(table.num_rows, *shape)
 
-    path = column("path", None, "")
+    def names(name: str) -> np.ndarray:
+        return np.array([from_column(value) for value in table[name].to_pylist()])
+
+    path = names("path") if "path" in table.column_names else column("path", None, "")
     return Rows(
         path=path,
         item=column("item", np.int64, -1) if "item" in table.column_names else np.arange(table.num_rows),
@@ -132,7 +138,7 @@ def _rows(table: pa.Table, classes: tuple[str, ...]) -> Rows:
         start=column("start", np.float64, 0.0),
         end=column("end", np.float64, 0.0),
         label=column("label", np.int64, -1),
-        group=column("group", None, "") if "group" in table.column_names else path,
+        group=names("group") if "group" in table.column_names else path,
         labels=several("labels", np.float32, -1),
         box=several("box", np.int64, 4),
         keypoints=several("keypoints", np.float32, -1, 2),

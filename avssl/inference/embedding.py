@@ -24,6 +24,8 @@ from avssl.inference.moments import Taught, frames_at, shown, sounds_at, taught
 from avssl.media import open_sound, open_video
 from avssl.media.errors import MediaError
 from avssl.methods.sound.base import Embeds
+from avssl.text import printable, to_column
+from avssl.use.moments import Taught, frames_at, shown, sounds_at, taught
 
 Stream = Literal["picture", "sound"]
 BATCH = 64
@@ -92,11 +94,12 @@ def embed(
     with whole(folder / "embeddings.npy") as part, open(part, "wb") as file:
         np.save(file, rows, allow_pickle=False)
     with whole(folder / "index.parquet") as part:
-        parquet.write_table(pa.Table.from_pylist(index), part)
+        columns = {name: [row[name] for row in index] for name in index[0]}
+        parquet.write_table(pa.table(columns | {"path": to_column(columns["path"])}), part)
     print(
         f"{len(rows)} rows of {rows.shape[1]} numbers from {len(paths) - len(failures)} files; {len(failures)} left out"
     )
-    print(f"Written: {folder}/embeddings.npy, {folder}/index.parquet")
+    print(printable(f"Written: {folder}/embeddings.npy, {folder}/index.parquet"))
     return folder
 
 

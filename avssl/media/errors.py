@@ -1,5 +1,7 @@
 """What can go wrong with a recording: every error names its source, stage, backend and position, and pickles."""
 
+from avssl.text import printable
+
 
 class MediaError(ValueError):
     """A recording that cannot be read as asked.
@@ -35,7 +37,7 @@ class MediaError(ValueError):
     def __str__(self) -> str:
         where = "" if self.position is None else f" at {self.position:.3f} s"
         by = "" if self.backend is None else f", {self.backend}"
-        return f"{self.source or 'recording'}{where}: {self.message} ({self.stage}{by})"
+        return printable(f"{self.source or 'recording'}{where}: {self.message} ({self.stage}{by})")
 
     def __reduce__(self):
         known = {"source": self.source, "stage": self.stage, "backend": self.backend, "position": self.position}

@@ -21,6 +21,13 @@ from avssl.report.log import FIRST, Chart, read_charts
 from avssl.report.records import Score, read_failures, read_scores, shortened
 from avssl.report.scores import TRAINED, lines
 from avssl.training.journal import FAILURES
+from avssl.evaluation.base import lines
+from avssl.evaluation.report.curves import colors, svg
+from avssl.evaluation.report.log import FIRST, Chart, read_charts
+from avssl.evaluation.rows import TRAINED
+from avssl.evaluation.runs import CONFIG, find_run
+from avssl.text import printable
+from avssl.training.journal import FAILURES, read
 from avssl.version import __version__
 
 PAGE = "report.html"
@@ -37,7 +44,7 @@ def report(run: str | Path | None = None, runs: str | Path = "runs") -> Path:
         runs: where runs lie.
     """
     page = write_report(find_run(run, runs, weights=False))
-    print(page)
+    print(printable(page))
     return page
 
 
@@ -67,7 +74,7 @@ def write_report(run: str | Path) -> Path:
     )
     page = run / PAGE
     with whole(page) as part:
-        part.write_text(text, encoding="utf-8", errors="backslashreplace")
+        part.write_text(printable(text), encoding="utf-8")
     for line in shortened(left_out):
         print(f"left out of {page}: {line}")
     return page

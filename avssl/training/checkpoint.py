@@ -10,6 +10,7 @@ from lightning_fabric import Fabric
 
 from avssl.config import ConfigError
 from avssl.config.plainness import require_plain
+from avssl.text import printable
 from avssl.training.errors import TrainingError
 from avssl.training.items import changes_of
 from avssl.training.tensor_files import is_state, read_pickled
@@ -163,7 +164,7 @@ def peek(path: Path) -> dict[str, Any]:
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """Return what a checkpoint holds, see `peek`."""
-    found = read_pickled(path, mmap=True)
+    found = read_pickled(path, mmap=printable(path) == str(path))  # torch maps no file whose name is not UTF-8
     if not isinstance(found, Mapping) or not {"settings", "step", "method"} <= found.keys():
         raise TrainingError(f"{path} is no checkpoint of avssl's training")
     for name, kind in FORM.items():

@@ -12,6 +12,9 @@ from typing import Any, TextIO
 from avssl.training.appending import Appended, reason
 from avssl.training.events import Events
 
+from avssl.text import printable
+from avssl.training.errors import TrainingError
+
 LOG, FAILURES = "log.jsonl", "failures.jsonl"
 
 
@@ -44,6 +47,9 @@ class Journal:
             for name in (LOG, FAILURES):
                 rewind(folder / name, -1 if step is None else step)
             if tensorboard:
+                if printable(folder) != str(folder):
+                    told = "TensorBoard writes to no folder whose name is not UTF-8; name another, or tensorboard=false"
+                    raise TrainingError(f"{folder}: {told}")
                 self.events = Events(folder / "tensorboard", 0 if step is None else step + 1, say)
 
     def close(self) -> None:

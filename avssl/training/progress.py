@@ -8,6 +8,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from avssl.text import printable
+
 SHOWN = 4  # scalars that fit on a line beside the rates
 
 
@@ -43,7 +45,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Write a line that stays."""
-        self.console.print(text, markup=False)
+        self.console.print(printable(text), markup=False)
 
     def show(self, step: int, scalars: Mapping[str, float], rate: float, wait: float, final: bool) -> None:
         """Show a step: redraw the moving line, or, for a ``final`` value, write a plain one.

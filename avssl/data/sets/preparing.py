@@ -19,6 +19,8 @@ from avssl.data.sets.telling import falls_short, show_counts, show_manifest, sho
 from avssl.data.sets.trees import check_folder
 from avssl.data.sets.writing import amiss_in, write_classes, write_manifest, write_problems
 from avssl.files import FileError
+from avssl.data.sets.writing import write_classes, write_manifest, write_problems
+from avssl.text import accept_any_name
 
 
 def prepare(read: Callable[..., Listing], usage: str | None, arguments: Sequence[str] | None = None) -> int:
@@ -33,6 +35,7 @@ def prepare(read: Callable[..., Listing], usage: str | None, arguments: Sequence
         The exit status: 0 where all is as published, 1 where counts differ, or files are missing or cannot be read
         (the manifest of what is good is written all the same), 2 where the tree cannot be read as this data set.
     """
+    accept_any_name()
     parser, own = make_parser(read, usage)
     options = parser.parse_args(arguments)
     if (options.min_frames or options.min_seconds) and options.check in ("none", "exists"):

@@ -1,6 +1,5 @@
 """Retrieval between two sets of features in files, such as pictures and the sounds that belong to them."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from avssl.evaluation.running import show, write_csv
 from avssl.features.extraction import Rows
 from avssl.features.files import read_features
 from avssl.report.scores import Scores
+from avssl.text import to_json
 
 FEATURES = "features"  # the row of the table
 
@@ -145,4 +145,4 @@ def write(scores: Scores, folder: Path) -> None:
         write_csv(folder / f"{name}.csv", rows)
     about = {"title": scores.title, "numbers": scores.numbers, "protocol": scores.protocol, "notes": scores.notes}
     with whole(folder / "scores.json") as part:
-        part.write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        part.write_text(to_json(about, indent=2) + "\n", encoding="utf-8")

@@ -15,6 +15,8 @@ from scipy.stats import binomtest
 
 from avssl.config import ConfigError
 from avssl.inference.recolored.trials import Kind, Side
+from avssl.text import ODD_BYTES, STAND_INS, to_json, translated
+from avssl.use.recolored.trials import Kind, Side
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +59,14 @@ def read_choices(path: Path) -> list[Choice]:
     found = []
     for number, line in enumerate(lines[:-1], start=1):  # what follows the last line's end was not finished
         try:
-            found.append(adapter.validate_json(line, strict=True))
+            values = translated(json.loads(line), STAND_INS)
+            choice = adapter.validate_python(values, strict=True)
         except ValidationError as error:
             reason = error.errors()[0]["msg"]
             raise ConfigError(f"{path}, line {number}: is no choice ({reason}); mend or move the file") from error
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(f"{path}, line {number}: is no choice ({error}); mend or move the file") from error
+        found.append(Choice(**translated(asdict(choice), ODD_BYTES)))
     return found
 
 
@@ -74,7 +80,7 @@ def add_choice(path: Path, choice: Choice) -> None:
             if file.read(1) != b"\n":  # a line that was cut off: drop it, its choice was never confirmed
                 file.seek(0)
                 file.truncate(file.read().rfind(b"\n") + 1)
-        file.write((json.dumps(asdict(choice), ensure_ascii=False) + "\n").encode())
+        file.write((to_json(asdict(choice)) + "\n").encode())
         file.flush()
         os.fsync(file.fileno())
 

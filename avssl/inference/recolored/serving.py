@@ -1,6 +1,7 @@
 """The page of the real-or-recoloured test, served by this machine to itself alone."""
 
 import json
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
@@ -17,6 +18,7 @@ FILES = {
     "/page.js": ("page.js", "text/javascript"),
 }
 LARGEST = 4096  # bytes of a request: a name or a choice
+DIGITS = 9  # of a number in an address or a header
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -50,6 +52,11 @@ class Server(ThreadingHTTPServer):
         """Where the page is."""
         return f"http://{HOST}:{self.server_port}/"
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of pages that were closed in the middle of a request; what else goes wrong is told."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
     def stop_when_done(self) -> None:
         """Stop serving if enough people have finished; the answer that is on its way still leaves."""
         if self.people is not None and self.sessions.finished() >= self.people:
@@ -59,11 +66,12 @@ class Server(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     """Answers a request of the page."""
 
+    timeout = 30.0  # seconds to wait for the rest of a request
     server: Server  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def do_GET(self) -> None:
         """Send the page, what belongs to it, or a picture ``/pair/TOKEN/NUMBER/SIDE``."""
-        path = urlsplit(self.path).path
+        path = place(self.path)
         if not self.known_host():
             self.send(403, {"error": "This page is for the machine that serves it."})
         elif path in FILES:
@@ -71,7 +79,7 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, f"{kind}; charset=utf-8", (files("avssl.inference.recolored") / name).read_bytes())
         else:
             parts = path.split("/")
-            if len(parts) == 5 and parts[1] == "pair" and parts[3].isdecimal() and parts[4] in ("left", "right"):
+            if len(parts) == 5 and parts[1] == "pair" and is_count(parts[3]) and parts[4] in ("left", "right"):
                 side = "left" if parts[4] == "left" else "right"
                 try:
                     picture = self.server.sessions.picture(parts[2], int(parts[3]), side)
@@ -109,11 +117,11 @@ class Handler(BaseHTTPRequestHandler):
         if not self.known_host() or self.headers.get("Origin", own) != own:
             raise Refused(403, "This page is for the machine that serves it.")
         length = self.headers.get("Content-Length", "")
-        if self.headers.get_content_type() != "application/json" or not length.isdecimal() or int(length) > LARGEST:
+        if self.headers.get_content_type() != "application/json" or not is_count(length) or int(length) > LARGEST:
             raise Refused(400, "A request should be a little JSON.")
         try:
-            asked = json.loads(self.rfile.read(int(length)))
-        except ValueError as error:
+            asked = json.loads(self.rfile.read(int(length)), parse_constant=refuse)
+        except (ValueError, RecursionError) as error:  # no JSON, or lists in lists without end
             raise Refused(400, "A request should be a little JSON.") from error
         if not isinstance(asked, dict):
             raise Refused(400, "A request should be a JSON object.")
@@ -145,3 +153,25 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing of requests that were served: the terminal is for the result."""
+
+
+def is_count(text: str) -> bool:
+    """Tell whether a text is a whole number from 0 that fits anywhere; Python turns no longer ones into numbers."""
+    return len(text) <= DIGITS and text.isdecimal()
+
+
+def place(target: str) -> str:
+    """Return the path in what a request asks for; empty if that is no address."""
+    try:
+        return urlsplit(target).path
+    except ValueError:
+        return ""
+
+
+def refuse(constant: str) -> float:
+    """Refuse NaN and infinities, which are no JSON.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError(f"{constant} is no JSON")

@@ -9,8 +9,13 @@ from typing import Any
 from avssl.inference.recolored.choices import Choice, add_choice, read_choices, shares
 from avssl.inference.recolored.pairs import Pairs
 from avssl.inference.recolored.trials import Side, Trial, trials
+from avssl.text import printable
+from avssl.use.recolored.choices import Choice, add_choice, read_choices, shares
+from avssl.use.recolored.pairs import Pairs
+from avssl.use.recolored.trials import Side, Trial, trials
 
 LONGEST = 80  # letters of a name
+YEAR = 366 * 24 * 3600.0
 
 
 class Refused(Exception):
@@ -19,6 +24,11 @@ class Refused(Exception):
     def __init__(self, status: int, why: str):
         super().__init__(why)
         self.status = status
+
+
+def is_duration(seconds: Any) -> bool:
+    """Tell whether a value is a number of seconds that somebody may have taken, up to a year."""
+    return type(seconds) in (int, float) and 0 <= seconds <= YEAR
 
 
 class Sessions:
@@ -50,7 +60,7 @@ class Sessions:
             Refused: if the name is empty or too long.
         """
         name = name.strip() if isinstance(name, str) else ""
-        if not 1 <= len(name) <= LONGEST:
+        if not 1 <= len(name) <= LONGEST or printable(name) != name:
             raise Refused(400, f"Please give a name of 1 to {LONGEST} letters.")
         token = secrets.token_urlsafe(16)
         with self.lock:
@@ -88,7 +98,7 @@ class Sessions:
         Raises:
             Refused: if the choice is not one, they are at another pair, or the token is unknown.
         """
-        if side not in ("left", "right") or not isinstance(seconds, int | float) or not isinstance(number, int):
+        if side not in ("left", "right") or type(number) is not int or not is_duration(seconds):
             raise Refused(400, "That is no choice.")
         with self.lock:
             name, trial = self.current(token, number)

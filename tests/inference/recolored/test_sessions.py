@@ -1,6 +1,7 @@
 """The real-or-recoloured test without a browser: which pairs, what is written, what the choices say."""
 
 import json
+import socket
 import threading
 import urllib.error
 import urllib.request
@@ -197,6 +198,64 @@ def test_the_server_answers_this_machine_alone_and_tells_nothing_of_sides(served
     left, right = (ask(served, f"pair/{begun['session']}/0/{side}") for side in ("left", "right"))
     assert left[0] == right[0] == 200 and left[1][:4] == b"\x89PNG" and left[1] != right[1]
     assert ask(served, f"pair/{begun['session']}/1/left")[0] == 409
+
+
+def send(server, body: bytes, path="choose", length=None, method="POST", target=None) -> tuple[int, bytes]:
+    """Send bytes as they are, and return the status and the body of the answer."""
+    lines = [f"{method} {target or '/' + path} HTTP/1.1", f"Host: {server.server_address[0]}:{server.server_port}"]
+    lines += ["Content-Type: application/json", f"Content-Length: {len(body) if length is None else length}", "", ""]
+    with socket.create_connection(server.server_address, timeout=10) as line:
+        line.sendall("\r\n".join(lines).encode() + body)
+        line.shutdown(socket.SHUT_WR)
+        answer = line.makefile("rb").read()
+    head, _, text = answer.partition(b"\r\n\r\n")
+    return int(head.split()[1]), text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 4000,
+        b'{"a":' * 800,
+        b'{"session": "x", "number": 0, "side": "left", "seconds": NaN}',
+        b'{"session": "x", "number": 0, "side": "left", "seconds": 1e999}',
+        b'{"session": "x", "number": 0, "side": "left", "seconds": -Infinity}',
+        b'{"session": "x", "number": 0, "side": "left", "seconds": -1}',
+        b'{"session": "x", "number": 0, "side": "left", "seconds": true}',
+        b'{"session": "x", "number": true, "side": "left", "seconds": 1}',
+        b'{"session": "x", "number": 0, "side": "left", "seconds": 1' + b"0" * 3900 + b"}",
+        b'{"session": "x", "number": 0, "side": ["left"], "seconds": 1}',
+        b"\xff\xfe{}",
+        b'{"session": "\xff"}',
+        b"",
+    ],
+    ids=lambda body: body[-20:].decode(errors="replace"),
+)
+def test_a_request_that_is_no_choice_is_400_and_nothing_is_written(served, tmp_path, body, capfd):
+    status, text = send(served, body)
+    assert status == 400 and json.loads(text)["error"]
+    assert not (tmp_path / "c").exists() and "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("name", [b'"\\ud800"', b"7", b"null", b'[["Ada"]]', b'" "'])
+def test_a_name_that_cannot_be_written_down_is_400(served, name, capfd):
+    status, text = send(served, b'{"name": ' + name + b"}", "begin")
+    assert status == 400 and "name of 1 to 80" in json.loads(text)["error"]
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_numbers_without_end_in_headers_and_addresses_are_refused(served, capfd):
+    assert send(served, b"{}", length="9" * 5000)[0] == 400
+    assert send(served, b"", path=f"pair/x/{'9' * 5000}/left", method="GET")[0] == 404
+    assert send(served, b"", target="http://[", method="GET")[0] == 404
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_file_of_choices_that_holds_something_else_is_told_with_its_line(tmp_path):
+    for content in (b"\xff\n", b"[" * 100000 + b"\n", b"1\n"):
+        (tmp_path / "c").write_bytes(content)
+        with pytest.raises(ConfigError, match="line 1: is no choice"):
+            read_choices(tmp_path / "c")
 
 
 def test_a_port_that_is_taken_is_told(served, tmp_path):
