@@ -8,7 +8,6 @@ from avssl.data.cells import boxes_of, check_labels, class_names, is_of, name_of
 from avssl.data.sources import CACHED, DEMO, MANIFESTS
 from avssl.data.tables import Row, read_manifest_rows
 from avssl.files import FileError, names_in
-from avssl.text import EXACT, from_column
 
 KNOWN = ".3gp .asf .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .rm .ts .vob .webm .webp .wmv"
 ENDINGS: frozenset[str] = frozenset(KNOWN.split())

@@ -13,7 +13,6 @@ from avssl.cache import whole
 from avssl.config import ConfigError
 from avssl.config.errors import suggest
 from avssl.features.extraction import Rows
-from avssl.evaluation.extraction import Rows
 from avssl.text import EXACT, from_column, to_column
 
 INDEX = "index.parquet"

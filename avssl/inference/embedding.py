@@ -25,7 +25,6 @@ from avssl.media import open_sound, open_video
 from avssl.media.errors import MediaError
 from avssl.methods.sound.base import Embeds
 from avssl.text import printable, to_column
-from avssl.use.moments import Taught, frames_at, shown, sounds_at, taught
 
 Stream = Literal["picture", "sound"]
 BATCH = 64

@@ -100,6 +100,7 @@ class Index:
         discarded: number of packets that are decoded but never displayed (edit lists, hidden frames).
         damaged: packets that the decoder refused when the scan decoded everything (ordinal mode).
         reordered: True if some frame is displayed before a key frame that precedes it in the file (open GOP).
+        sound_restarts: whether a clock starts again (joined files); nothing is heard from there on.
         strict: whether the decoder may be told to refuse damage; not where references to what lies before a key frame
             are normal (open groups in H.264).
         time_base: seconds a unit.
@@ -122,6 +123,7 @@ class Index:
     discarded: int
     reordered: bool
     damaged: int = 0
+    sound_restarts: bool = False
     strict: bool = True
     time_base: Fraction
     coding: Coding | None

@@ -77,6 +77,9 @@ class Borrowed(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         try:
+            if whence == io.SEEK_SET and offset > self._size:  # as damaged files ask; nothing is there either way
+                self._file.seek(self._size)
+                return offset
             self._file.seek(offset, whence)
             return self._file.tell()
         except Exception as error:  # whatever another library raises

@@ -31,6 +31,7 @@ class Ledger:
 
     Args:
         reason: why the packets alone do not do, in words; empty where they do, and only then is the rest filled in.
+        restarts: whether the stream's clock starts again; known for sound without pictures.
         head: what the first codec frames say.
         length: how many samples the track spans.
         codec: the coding's own name.
@@ -43,6 +44,7 @@ class Ledger:
     """
 
     reason: str = ""
+    restarts: bool = False
     head: Head = NO_HEAD
     length: int = 0
     codec: str = ""
@@ -70,6 +72,7 @@ def pack(ledger: Ledger) -> bytes:
     """Return a ledger as bytes."""
     header = {
         "reason": ledger.reason,
+        "restarts": ledger.restarts,
         "head": [str(ledger.head.anchor), *ledger.head[1:]],
         "length": ledger.length,
         "codec": ledger.codec,
@@ -89,6 +92,7 @@ def unpack(data: bytes) -> Ledger | None:
     return Ledger(
         **arrays,
         reason=header["reason"],
+        restarts=header["restarts"],
         head=Head(Fraction(anchor), *others),
         length=header["length"],
         codec=header["codec"],

@@ -18,7 +18,7 @@ from avssl.media.ledger import RUN_UPS, Ledger, Unfit, pack, unpack
 from avssl.media.packets import Packets
 from avssl.media.source import Origin
 from avssl.media.track import Head, Track, drift
-from avssl.media.walk import opened, whereabouts
+from avssl.media.walk import demuxed, opened, restarts, whereabouts
 
 VERSION = 2  # raise it when the scan or the file changes: older files are then scanned anew
 PROOF = 8  # codec frames at the head that must come out the same either way
@@ -39,6 +39,14 @@ def ledger_of(origin: Origin, stream: int, deadline: Deadline) -> Ledger:
     return known
 
 
+def ends_early(origin: Origin, stream: int, deadline: Deadline) -> bool:
+    """Tell whether the clock of a stream of sound starts again, so that only what comes before can be placed."""
+    if origin.fingerprint() is not None:
+        return ledger_of(origin, stream, deadline).restarts
+    with opened(origin) as container:
+        return restarts(container, container.streams[stream], origin, deadline)
+
+
 def scan_sound(origin: Origin, stream: int, deadline: Deadline) -> Ledger:
     """List a stream's packets and prove that they alone give what FFmpeg gives through the container.
 
@@ -50,7 +58,8 @@ def scan_sound(origin: Origin, stream: int, deadline: Deadline) -> Ledger:
             wave, known = track.read(0, PROOF * track.head().usual)
             return _proved(origin, _listed(origin, stream, track.head(), track.end(), deadline), wave, known, deadline)
     except Unfit as reason:
-        return Ledger(reason=str(reason))
+        with opened(origin) as container:
+            return Ledger(reason=str(reason), restarts=restarts(container, container.streams[stream], origin, deadline))
     except ReadError:
         raise  # not a finding: the same file may well do next time
     except (MediaError, FFmpegError) as error:
@@ -66,7 +75,7 @@ def _listed(origin: Origin, stream: int, head: Head, length: int, deadline: Dead
     with opened(origin) as container, origin.open() as file:
         sound = next(each for each in container.streams.audio if each.index == stream)
         context, base = sound.codec_context, Fraction(sound.time_base or 1)
-        for packet in _packets(container, sound):
+        for packet in _packets(origin, container, sound):
             deadline.check()
             if packet.is_discard and heard is not None:
                 cut = True
@@ -101,12 +110,12 @@ def _listed(origin: Origin, stream: int, head: Head, length: int, deadline: Dead
     )
 
 
-def _packets(container: Any, sound: AudioStream) -> Iterator[Packet]:
+def _packets(origin: Origin, container: Any, sound: AudioStream) -> Iterator[Packet]:
     """Yield the packets of one stream, sparing the others where PyAV can."""
     for other in container.streams:
         if other is not sound and hasattr(other, "discard"):
             other.discard = av.stream.Discard.all
-    return (packet for packet in container.demux(sound) if packet.size)
+    return (packet for packet in demuxed(origin, container, sound) if packet.size)
 
 
 def _count(codec: str, sizes: np.ndarray, head: Head, heard: int) -> np.ndarray:

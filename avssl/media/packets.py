@@ -112,7 +112,8 @@ class Packets:
     def _feed(self, offset: int, size: int) -> list[av.AudioFrame]:
         """Give one packet to the decoder and return what comes out."""
         packet = Packet(size)  # FFmpeg's own memory, with the room that decoders read past the end
-        read_at(self._file, offset, packet)
+        if not read_at(self._file, offset, packet):
+            raise Unfit("the file is shorter than when it was scanned")
         try:
             return self._context.decode(packet)
         except FFmpegError as error:

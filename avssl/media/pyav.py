@@ -183,7 +183,8 @@ class _FromFile:
         offsets, sizes = self.index.offsets[numbers].tolist(), self.index.sizes[numbers].tolist()
         for number, offset, size in zip(numbers.tolist(), offsets, sizes, strict=True):
             packet = Packet(size)  # FFmpeg's own memory, with the room that decoders read past the end
-            read_at(self.file, offset, packet)
+            if not read_at(self.file, offset, packet):
+                raise _Missing("the file is shorter than when it was scanned")
             packet.pts = number
             if number in self.keys:  # some decoders add what is not marked so to the picture before
                 packet.is_keyframe = True

@@ -191,6 +191,7 @@ class Reader:
             rate,
             channels,
             zero=zero,
+            joined=self._index.sound_restarts,
             on_error=self.on_error,
             deadline=Deadline(self.timeout, self.origin.name, "pyav"),
         )

@@ -143,10 +143,17 @@ def _times_by_order(found: Walk, rows: list) -> np.ndarray:
         slots = sorted(row.dts for row in found.rows if row.dts is not None)
         if len(slots) == len(rows) == len(found.rows) == len(set(slots)):
             return np.array(slots, np.int64)
-    step = 1 / (found.rate * found.time_base) if found.rate else Fraction(1)
+    base, step = found.time_base, 1 / (found.rate * found.time_base) if found.rate else Fraction(1)
     if found.rate and step < 1:  # the container's clock is too coarse to tell frames apart
         found.time_base, step = 1 / found.rate, Fraction(1)
-    return np.array([round(place * step) for place in range(len(rows))], np.int64)
+    first = round((_first_time(found) or 0) * base / found.time_base)
+    return np.array([first + round(place * step) for place in range(len(rows))], np.int64)
+
+
+def _first_time(found: Walk) -> int | None:
+    """Return when the first frame is shown, for sound to go by; by its decoding time where that alone is stored."""
+    row = found.rows[found.shown[0] or 0]
+    return row.dts if row.pts is None else row.pts
 
 
 def _index(found: Walk, mode, pts, packet, keys, key_frames, marks, notes) -> Index:
@@ -185,12 +192,20 @@ def _index(found: Walk, mode, pts, packet, keys, key_frames, marks, notes) -> In
         strict=all(found.rows[key].marks.closed for key in key_rows),
         sizes=np.array([row.size for row in found.rows], np.int32),
         damaged=len(found.refused) if found.complete else 0,
+        sound_restarts=found.sound_restarts,
         discarded=sum(row.discard or row.marks.hidden for row in found.rows),
         reordered=reordered,
         time_base=found.time_base,
         coding=found.coding,
         info=info,
-        notes=(*found.notes, *notes),
+        notes=(
+            *found.notes,
+            *notes,
+            *(
+                ["a clock starts again, as where files are joined: nothing is heard from there on"]
+                * found.sound_restarts
+            ),
+        ),
     )
 
 

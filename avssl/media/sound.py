@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from fractions import Fraction
+from math import inf
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from avssl.media.base import Deadline, Sound, SoundInfo
 from avssl.media.errors import OpenError
 from avssl.media.headers import is_cover
 from avssl.media.ledger import Unfit
-from avssl.media.listing import ledger_of
+from avssl.media.listing import ends_early, ledger_of
 from avssl.media.packets import Packets
 from avssl.media.scan import scan
 from avssl.media.source import Origin, Source
@@ -30,6 +31,7 @@ def read_sound(
     channels: int | None = 1,
     *,
     zero: Fraction | float | None = 0,
+    joined: bool = False,
     on_error: OnError = "raise",
     deadline: Deadline | None = None,
 ) -> Sound:
@@ -46,6 +48,7 @@ def read_sound(
         channels: 1 for the mean of all channels; 2 for stereo (mono twice; more than two by FFmpeg's standard matrix,
             whose sums may pass 1); None for the channels as recorded.
         zero: where the windows' clock starts, in seconds of the container's time; None at the first sample of sound.
+        joined: whether a clock starts again at ``info.end`` and nothing after it is to be heard.
         on_error: what a damaged packet does: ``"raise"`` a DecodeError, or ``"truncate"``: silence and a mask.
         deadline: by when it must be done.
 
@@ -67,12 +70,23 @@ def read_sound(
     deadline = deadline or Deadline(None)
     with reading(origin):
         origin.check()
-        sound = _read(origin, info.stream, windows, count, rate, channels, zero, on_error, deadline)
+        sound = None if joined else _cut(origin, info.stream, windows, count, rate, channels, zero, deadline)
+        if sound is None:
+            with Track(
+                origin,
+                stream=info.stream,
+                channels=channels,
+                zero=zero,
+                until=info.end if joined else None,
+                on_error=on_error,
+                deadline=deadline,
+            ) as track:
+                sound = _heard(track, windows, count, rate)
         origin.check()
     return sound
 
 
-def _read(
+def _cut(
     origin: Origin,
     stream: int,
     windows: np.ndarray,
@@ -80,19 +94,17 @@ def _read(
     rate: int,
     channels: int | None,
     zero: Fraction | float | None,
-    on_error: OnError,
     deadline: Deadline,
-) -> Sound:
-    """Return the windows, from the packets where they do without the container."""
+) -> Sound | None:
+    """Return the windows cut straight out of the file; None where the container must be asked."""
     ledger = ledger_of(origin, stream, deadline)
-    if not ledger.reason:
-        try:
-            with Packets(origin, ledger, channels=channels, zero=zero, deadline=deadline) as packets:
-                return _heard(packets, windows, count, rate)
-        except Unfit:
-            pass  # damage, most likely: through the container it is told, or masked
-    with Track(origin, stream=stream, channels=channels, zero=zero, on_error=on_error, deadline=deadline) as track:
-        return _heard(track, windows, count, rate)
+    if ledger.reason:
+        return None
+    try:
+        with Packets(origin, ledger, channels=channels, zero=zero, deadline=deadline) as packets:
+            return _heard(packets, windows, count, rate)
+    except Unfit:
+        return None  # damage, most likely: through the container it is told, or masked
 
 
 def _heard(track: Track | Packets, windows: np.ndarray, count: int, rate: int) -> Sound:
@@ -219,14 +231,23 @@ class SoundReader:
             filmed = any(not is_cover(stream) for stream in container.streams.video)
         if filmed:
             index = scan(self._origin, deadline=self._deadline())
-            self._zero = index.info.start
+            self._zero, self._joined = index.info.start, index.sound_restarts
             self.info, self.timeline = check_sound(index.info.sound, self._origin), index.timeline()
         else:
             self._zero = None
-            with Track(self._origin, zero=None, on_error="truncate", deadline=self._deadline()) as track:
-                self.info = track.info()
+            self.info, self._joined = self._alone()
             instants = np.arange(max(1, int(self.info.end / GRAIN))) * GRAIN
             self.timeline = Timeline(times=instants, end=self.info.end, sound=(0.0, self.info.end))
+
+    def _alone(self) -> tuple[SoundInfo, bool]:
+        """Return what there is to hear without a film, and whether a clock starts again at its end."""
+        deadline = self._deadline()
+        with Track(self._origin, zero=None, on_error="truncate", deadline=deadline) as track:
+            stream = track.stream
+            if not (track.joinable and ends_early(self._origin, stream, deadline)):
+                return track.info(), False
+        with Track(self._origin, stream=stream, zero=None, until=inf, on_error="truncate", deadline=deadline) as track:
+            return track.info(), True
 
     def sound(self, windows: np.ndarray, rate: int, channels: int | None = 1) -> Sound:
         """Return windows of sound; see :func:`read_sound`."""
@@ -237,6 +258,7 @@ class SoundReader:
             rate,
             channels,
             zero=self._zero,
+            joined=self._joined,
             on_error=self._on_error,
             deadline=self._deadline(),
         )

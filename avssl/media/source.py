@@ -12,8 +12,6 @@ from typing import IO, Any
 from avssl.files import FileError, entries_of
 from avssl.media.borrowed import Borrowed, brief
 from avssl.media.errors import MediaError, OpenError, ReadError
-from avssl.media.errors import OpenError
-from avssl.text import EXACT
 
 Source = str | Path | bytes | IO[bytes] | Callable[[], IO[bytes]]  # the opener may be fsspec's ``OpenFile.open``
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
 from itertools import chain, islice
+from math import inf
 from typing import Literal, NamedTuple, get_args
 
 import av
@@ -21,7 +22,7 @@ from av.error import FFmpegError
 from avssl.media.base import Deadline, SoundInfo
 from avssl.media.errors import DecodeError, OpenError
 from avssl.media.source import Origin
-from avssl.media.walk import opened
+from avssl.media.walk import JOINABLE, OVERLAP, demuxed, opened
 from avssl.media.waveform import fold
 
 RUN_UP = 0.3  # seconds decoded before what is wanted after a seek: Opus asks for 0.08, MP3 at 32 kbit/s for 0.2
@@ -89,6 +90,8 @@ class Track:
         stream: which stream of the file; None for the best.
         channels: 1 for the mean, 2 for stereo, None as recorded.
         zero: where the clock starts, in seconds of the container's time; None at the first sample.
+        until: where the row ends although the stream goes on, in seconds on the clock, because a clock starts again
+            there, as where files are joined. Times then name two places each, so all is decoded from the head.
         on_error: ``"raise"`` where damage would be heard, or leave silence there (``"truncate"``).
         deadline: checked at every packet.
 
@@ -113,6 +116,7 @@ class Track:
         stream: int | None = None,
         channels: int | None = None,
         zero: Fraction | float | None = 0,
+        until: float | None = None,
         on_error: OnError = "raise",
         deadline: Deadline | None = None,
     ):
@@ -121,6 +125,7 @@ class Track:
         self._origin, self._index, self._fold, self._on_error = origin, stream, channels, on_error
         self._zero = None if zero is None else Fraction(zero)
         self._damages: list[_Damage] = []
+        self._until = until
         self._countable = True  # whether places can be told after a seek
         self._stack = ExitStack()
         try:
@@ -139,6 +144,16 @@ class Track:
         """Let go of the file."""
         self._stack.close()
 
+    @property
+    def stream(self) -> int:
+        """Which stream of the file it is."""
+        return self._sound.index
+
+    @property
+    def joinable(self) -> bool:
+        """Whether the container is one whose reading goes on in another file joined to it, and seeks."""
+        return bool(JOINABLE & set(self._container.format.name.split(",")))
+
     def place(self, seconds: Fraction) -> Fraction:
         """Return where in the row of samples an instant on the clock lies."""
         return (seconds - self.start) * self.rate
@@ -151,7 +166,7 @@ class Track:
         self._approach(max(low, 0))
         while self._held is not None:
             place, frame = self._held
-            first, last = max(place, low), min(place + frame.samples, high)
+            first, last = max(place, self._heard, low), min(place + frame.samples, high)
             if first < last:
                 samples = fold(frame, self._fold)  # only here: frames on the way are not looked into
                 wave[:, first - low : last - low] = samples[:, first - place : last - place]
@@ -182,7 +197,7 @@ class Track:
     def info(self) -> SoundInfo:
         """Return what is known of the stream; its tail is decoded to say where it ends."""
         end = self.end()  # may open the file anew, so the stream comes after it
-        stream = self._stream
+        stream = self._sound
         return SoundInfo(
             stream=stream.index,
             codec=stream.codec_context.codec.canonical_name,
@@ -199,7 +214,7 @@ class Track:
 
     def end(self) -> int:
         """Return how many samples the track spans, by decoding its tail."""
-        stream = self._stream
+        stream = self._sound
         if stream.duration and stream.time_base:
             guess = Fraction(stream.duration) * stream.time_base
         else:
@@ -229,10 +244,10 @@ class Track:
         time = self._anchor + Fraction(target, self.rate)
         self._lost, self._held = True, None
         try:
-            self._container.seek(int(time / self._tick), stream=self._stream, backward=True)
+            self._container.seek(int(time / self._tick), stream=self._sound, backward=True)
         except FFmpegError:
             return False  # the container has no way to seek there: the caller starts from the head
-        self._next = None
+        self._next, self._heard = None, 0
         self._frames = self._decode()
         noted = len(self._damages)
         self._advance()
@@ -245,12 +260,13 @@ class Track:
         """Open anew and decode the head: it says where the row starts and how long the codec's frames are."""
         self.close()
         self._container = self._stack.enter_context(opened(self._origin))
-        self._stream = stream = self._choose(self._container)
+        self._sound = stream = self._choose(self._container)
         stream.codec_context.thread_count = 1
         for other in self._container.streams:
             if other is not stream and hasattr(other, "discard"):  # newer PyAV: spares reading the pictures
                 other.discard = av.stream.Discard.all
         self._lost, self._held, self._next, self._anchored = False, None, None, False
+        self._heard = 0  # samples up to here came out of earlier codec frames, which later ones do not replace
         self._frames = self._decode()
         head = list(islice(self._frames, 2))
         if not head:
@@ -266,9 +282,12 @@ class Track:
         self._layout = first.layout.name
         self.channels = self._fold or self._recorded
         self.start = Fraction(0) if self._zero is None else self._anchor - self._zero
+        self._limit = inf if self._until in (None, inf) else float(self.place(Fraction(self._until)))
         self._grid = first.samples, head[-1].samples  # codec frames begin here, and there is one every so many samples
         self._anchored = True
-        self._seekable = self._countable and bool(SEEKABLE & set(self._container.format.name.split(",")))
+        self._seekable = (
+            self._countable and self._until is None and bool(SEEKABLE & set(self._container.format.name.split(",")))
+        )
         self._frames = chain(head, self._frames)
         self._next = 0
         self._advance()
@@ -297,9 +316,14 @@ class Track:
                 self._damage(frame.pts, f"the sound changes from {before} to {came}")
                 continue
             place = self._locate(frame)
-            if place is not None:
-                self._next = place + frame.samples
-                self._held = place, frame
+            if place is None:
+                return
+            if self._next is not None:
+                if place < self._next - OVERLAP * self.rate or place >= self._limit:  # a clock starts again
+                    return
+                self._heard = self._next
+            self._next = max(place + frame.samples, self._heard)
+            self._held = place, frame
             return
 
     def _locate(self, frame: av.AudioFrame) -> int | None:
@@ -320,7 +344,7 @@ class Track:
         offset, size = self._grid
         end = measured + frame.samples - offset  # a frame is trimmed at its front only: its end is on the grid
         place = round(end / size) * size + offset - frame.samples
-        codec = self._stream.codec_context.codec.canonical_name
+        codec = self._sound.codec_context.codec.canonical_name
         steady = (codec in STEADY or codec.startswith("pcm_")) and size > 3 * blur
         if steady and abs(place - measured) <= 1.5 * blur:
             return place
@@ -329,7 +353,7 @@ class Track:
 
     def _decode(self) -> Iterator[av.AudioFrame]:
         """Yield decoded frames from where the container stands; damage is noted and passed over."""
-        packets = self._container.demux(self._stream)
+        packets = demuxed(self._origin, self._container, self._sound)
         while True:
             self._deadline.check()
             try:
@@ -349,5 +373,5 @@ class Track:
     def _damage(self, pts: int | None, message: str, final: bool = False) -> None:
         place = self._next or 0
         if pts is not None and self._anchored:
-            place = int((pts * self._tick - self._anchor) * self.rate)
+            place = max(place, int((pts * self._tick - self._anchor) * self.rate))
         self._damages.append(_Damage(place, message, final))

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from errno import EINVAL
 from fractions import Fraction
+from io import SEEK_END, FileIO
 from typing import IO, Any
 
 import av
@@ -18,11 +19,15 @@ from avssl.media.bitstream import SEEKABLE, Examiner, Marks, examiner
 from avssl.media.errors import OpenError, ReadError, ScanError
 from avssl.media.formats import FORMATS
 from avssl.media.headers import choose, describe, describe_sound, rational, seen
+from avssl.media.plain import PlainFile
 from avssl.media.source import Origin
 
 # Only these say when each frame is shown. AVI, MPEG-PS and raw streams hold decoding times or none, and FFmpeg's guess
 # at the rest runs backwards.
 TIMED = frozenset(("mov", "mp4", "matroska", "webm", "mpegts", "flv", "ogg", "nut", "ivf", "apng", "gif"))
+# Of those that are sought in, the ones that FFmpeg reads on behind their end, into another file joined to them.
+JOINABLE = frozenset(("avi", "flac", "flv", "matroska", "mpegts", "webm"))
+OVERLAP = Fraction(1, 10)  # seconds that joined parts of sound may share; further back, a clock starts again
 HEAD = 300  # packets after which we stop waiting for a picture at the start
 # The bytes are read by Python: a name is then never an address, a read that fails is an OSError and not the end of the
 # file, and whatever else a file names is refused.
@@ -56,6 +61,8 @@ class Walk:
         time_base: seconds a unit of the rows' times.
         rate: mean frames a second by the headers, for want of better.
         sound_span: first and last moment of sound in seconds of container time.
+        sound_restarts: whether the clock of sound or picture starts again and sound comes after that; the span ends
+            there.
     """
 
     container: str
@@ -69,6 +76,7 @@ class Walk:
     refused: list[tuple[int, int]] = field(default_factory=list)
     sound: SoundInfo | None = None
     sound_span: tuple[Fraction, Fraction] | None = None
+    sound_restarts: bool = False
     notes: list[str] = field(default_factory=list)
 
     def counted(self) -> list[int | None]:
@@ -125,15 +133,18 @@ def reading(origin: Origin) -> Iterator[None]:
         ) from error
 
 
-def read_at(file: Any, offset: int, packet: Packet) -> None:
-    """Fill a packet with the bytes at a place which the scan knows.
+def read_at(file: Any, offset: int, packet: Packet) -> bool:
+    """Fill a packet with the bytes at a place which the scan knows, and say whether the file reaches so far.
 
     Raises:
-        OSError: if they do not come.
+        OSError: if it does, but they do not come.
     """
     file.seek(offset)
-    if file.readinto(packet) != packet.size:
-        raise OSError("the file is shorter than when it was scanned")
+    if file.readinto(packet) == packet.size:
+        return True
+    if file.seek(0, SEEK_END) >= offset + packet.size:
+        raise OSError("bytes are missing in the middle of the file")
+    return False
 
 
 def demuxed(origin: Origin, container: InputContainer, stream: Any) -> Iterator[Packet]:
@@ -159,7 +170,8 @@ def opened(origin: Origin) -> Iterator[InputContainer]:
     container: InputContainer | None = None
     try:
         with reading(origin):
-            container = av.open(file, mode="r", metadata_errors="replace", container_options=_GUARDS)
+            plain = PlainFile(file) if isinstance(file, FileIO) else file
+            container = av.open(plain, mode="r", metadata_errors="replace", container_options=_GUARDS)
         yield container
     except FFmpegError as error:
         if container is not None:
@@ -222,6 +234,8 @@ class _Pass:
         self.examine: Examiner = examiner(found.info.codec, found.coding.extradata)
         self.file = origin.open() if origin.path is not None or origin.data is not None else None
         self.decoding = True
+        self.latest: int | None = None  # decoding time
+        self.restarted = False
         self.limit: int | None = None  # the first key frame's time: whatever comes after it ends the search for a start
 
     def run(self) -> None:
@@ -251,9 +265,17 @@ class _Pass:
                 self._hear(packet)
                 continue
             self.found.rows.append(self._row(packet))
+            self._watch(packet.dts)
             if self.decoding:
                 packet.pts, packet.dts = len(self.found.rows) - 1, None  # frames then say which packet they are of
                 self._decode(packet)
+
+    def _watch(self, time: int | None) -> None:
+        """Notice where the clock of the pictures starts again: sound that comes after belongs to other pictures."""
+        if time is None:
+            return
+        self.latest = time if self.latest is None else max(time, self.latest)
+        self.restarted |= (self.latest - time) * self.found.time_base > OVERLAP
 
     def _row(self, packet: Packet) -> Row:
         data = memoryview(packet)
@@ -279,9 +301,13 @@ class _Pass:
 
     def _hear(self, packet: Packet) -> None:
         base = rational(self.sound.time_base)
-        if packet.pts is None or base is None or packet.is_discard:
+        if packet.pts is None or base is None or packet.is_discard or self.found.sound_restarts:
             return
         start = packet.pts * base
+        span = self.found.sound_span
+        if self.restarted or (span is not None and start < span[1] - OVERLAP):
+            self.found.sound_restarts = True
+            return
         if self.sound.start_time is not None:
             start = max(start, self.sound.start_time * base)
         span = self.found.sound_span or (start, start)
@@ -313,6 +339,22 @@ class _Pass:
         limit = self.found.rows[key].pts
         shown = None if frame.pts is None else self.found.rows[frame.pts].pts
         return limit is None or shown is None or shown >= limit
+
+
+def restarts(container: InputContainer, sound: Any, origin: Origin, deadline: Deadline) -> bool:
+    """Tell whether the clock of a stream of sound starts again, as where files were joined, by listing its packets."""
+    base, latest = rational(sound.time_base), None
+    if base is None or not JOINABLE & set(container.format.name.split(",")):
+        return False
+    for packet in demuxed(origin, container, sound):
+        deadline.check()
+        if packet.pts is None or not packet.size or packet.is_discard:
+            continue
+        start, end = packet.pts * base, (packet.pts + (packet.duration or 0)) * base
+        if latest is not None and start < latest - OVERLAP:
+            return True
+        latest = end if latest is None else max(latest, end)
+    return False
 
 
 def whereabouts(file: IO[bytes], packet: Packet, data: memoryview) -> int | None:

@@ -20,14 +20,8 @@ from avssl.report.inside import address, picture_data
 from avssl.report.log import FIRST, Chart, read_charts
 from avssl.report.records import Score, read_failures, read_scores, shortened
 from avssl.report.scores import TRAINED, lines
-from avssl.training.journal import FAILURES
-from avssl.evaluation.base import lines
-from avssl.evaluation.report.curves import colors, svg
-from avssl.evaluation.report.log import FIRST, Chart, read_charts
-from avssl.evaluation.rows import TRAINED
-from avssl.evaluation.runs import CONFIG, find_run
 from avssl.text import printable
-from avssl.training.journal import FAILURES, read
+from avssl.training.journal import FAILURES
 from avssl.version import __version__
 
 PAGE = "report.html"

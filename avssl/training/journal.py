@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from avssl.training.appending import Appended, reason
-from avssl.training.events import Events
-
 from avssl.text import printable
+from avssl.training.appending import Appended, reason
 from avssl.training.errors import TrainingError
+from avssl.training.events import Events
 
 LOG, FAILURES = "log.jsonl", "failures.jsonl"
 

@@ -11,7 +11,7 @@ from avssl.cache import cache_folder
 from avssl.media import DecodeError, DecodeTimeout, listing, open_sound, open_video
 from avssl.media import sound as sounds
 from avssl.media.base import Deadline
-from avssl.media.ledger import NO_HEAD, Ledger, pack, unpack
+from avssl.media.ledger import NO_HEAD, Ledger, Unfit, pack, unpack
 from avssl.media.listing import ledger_of, scan_sound
 from avssl.media.packets import Packets
 from avssl.media.source import Origin
@@ -207,12 +207,12 @@ def test_damage_is_told_or_masked_as_through_the_container(files, tmp_path):
         assert not video.sound([[low + 0.01, high - 0.01]], RATE).valid.any()
 
 
-def test_packets_that_are_no_longer_there_are_a_failure_to_read(files, tmp_path):
+def test_packets_that_do_not_keep_the_promise_are_unfit(files, tmp_path):
     path = tmp_path / "short.mov"
     path.write_bytes(files["pcm.mov"].read_bytes())
     ledger = scanned(path)
     path.write_bytes(path.read_bytes()[: int(ledger.offsets[-3])])
-    with Packets(Origin(path), ledger, zero=None) as row, pytest.raises(OSError, match="shorter than when"):
+    with Packets(Origin(path), ledger, zero=None) as row, pytest.raises(Unfit, match="shorter than when"):
         row.read(0, ledger.length)
 
 

@@ -11,8 +11,6 @@ from avssl.data.joints import joints_of
 from avssl.data.sets.base import Problem, SetError, official_form
 from avssl.data.tables import read_parquet
 from avssl.files import entries_of
-from avssl.data.sets.base import Problem, SetError
-from avssl.text import from_column
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

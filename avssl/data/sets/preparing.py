@@ -19,7 +19,6 @@ from avssl.data.sets.telling import falls_short, show_counts, show_manifest, sho
 from avssl.data.sets.trees import check_folder
 from avssl.data.sets.writing import amiss_in, write_classes, write_manifest, write_problems
 from avssl.files import FileError
-from avssl.data.sets.writing import write_classes, write_manifest, write_problems
 from avssl.text import accept_any_name
 
 

@@ -10,8 +10,6 @@ from avssl.cache import whole
 from avssl.data.sets.base import Problem, SetError
 from avssl.data.tables import write_table
 from avssl.text import printable
-from avssl.data.sets.base import Problem
-from avssl.text import EXACT, to_column
 
 FILES = ("path", "sound", "keypoints", "mask", "normals", "depth")  # columns that name files
 NAMES = ("manifest.csv", "manifest.parquet")

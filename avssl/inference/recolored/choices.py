@@ -16,7 +16,6 @@ from scipy.stats import binomtest
 from avssl.config import ConfigError
 from avssl.inference.recolored.trials import Kind, Side
 from avssl.text import ODD_BYTES, STAND_INS, to_json, translated
-from avssl.use.recolored.trials import Kind, Side
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,9 +10,6 @@ from avssl.inference.recolored.choices import Choice, add_choice, read_choices, 
 from avssl.inference.recolored.pairs import Pairs
 from avssl.inference.recolored.trials import Side, Trial, trials
 from avssl.text import printable
-from avssl.use.recolored.choices import Choice, add_choice, read_choices, shares
-from avssl.use.recolored.pairs import Pairs
-from avssl.use.recolored.trials import Side, Trial, trials
 
 LONGEST = 80  # letters of a name
 YEAR = 366 * 24 * 3600.0
