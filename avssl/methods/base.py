@@ -19,10 +19,27 @@ class Method(Recorded, nn.Module, ABC):
     Attributes:
         encoder: the part worth keeping when training ends.
         partial: whether steps leave parameters out, as where heads take turns; processes then do not wait for them.
+        least_recordings: how many different recordings a batch needs to be learned from: 2 where one's sounds or tiles
+            are the false ones of another.
+        remembers: whether state is kept for each item by its number, such as a bank: other data would mix it up.
     """
 
     encoder: Encoder
     partial: bool = False
+    least_recordings: int = 1
+    remembers: bool = False
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call ``forward``; one picture alone, which has no batch statistics to learn from, is refused in our words."""
+        try:
+            return super().__call__(*args, **kwargs)
+        except ValueError as error:
+            if not str(error).startswith("Expected more than 1 value per channel"):
+                raise
+            raise ValueError(
+                f"{type(self).__name__} normalises by the statistics of its batch, and one picture has none: use a "
+                "batch of at least 2"
+            ) from error
 
     @abstractmethod
     def forward(self, batch: Batch) -> dict[str, Tensor]:

@@ -69,6 +69,8 @@ class SeveralTasks(Method):
             share(method, self.encoder, f"methods.{number}")
         self.tasks = nn.ModuleList(methods)
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+        self.least_recordings = max(method.least_recordings for method in methods)
+        self.remembers = any(method.remembers for method in methods)
         self.against = any(group.get("adversary") for group in self.parameter_groups())
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:

@@ -4,7 +4,7 @@ Noroozi, Vinjimoor, Favaro and Pirsiavash, "Boosting Self-Supervised Learning vi
 "The Jigsaw++ pretext task". https://arxiv.org/abs/1805.00385
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -14,8 +14,9 @@ from avssl.data.transforms import Draws, Transform
 from avssl.data.transforms.tiles import Tiles
 from avssl.methods.base import Batch, Method
 from avssl.methods.pretext.permutations import TILES, Choice, distances, permutation_set
-from avssl.methods.pretext.pictures import pictures_of, seen
+from avssl.methods.pretext.pictures import owners_of, pictures_of, seen
 from avssl.methods.pretext.puzzles import GUARDS, drawn, judged, laid, told
+from avssl.methods.recordings import in_company
 from avssl.nets import Encoder, MLPHead
 
 
@@ -26,8 +27,8 @@ class JigsawPlusPlus(Method):
     permutations fitted them, they would differ at foreign places alone. The paper drops permutations until they differ
     at 3 places or more, and has 701; here 701 are chosen as far apart as a greedy search gets, which is 5.
 
-    Foreign tiles come from one picture, of another item than the puzzle's (frames of one video do not serve each
-    other), and of its kind, grey or in colour, or colour would give them away. A puzzle that finds no such picture in
+    Foreign tiles come from one picture, of another recording than the puzzle's (frames of one video do not serve
+    each other), and of its kind, grey or in colour, or colour would give them away. A puzzle that finds no such picture in
     its batch keeps its own tiles. They are exchanged among features: nine passes a picture, as in `Jigsaw`.
 
     Departures from the paper: those of `Jigsaw`; the paper does not say how foreign tiles and grey pictures meet, nor
@@ -87,6 +88,7 @@ class JigsawPlusPlus(Method):
         self.encoder, self.views, self.each = encoder, tuple(views), permutations_per_picture
         self.chance = 1 / permutations
         self.foreign = foreign
+        self.least_recordings = 2 if foreign else 1
         chosen = permutation_set(permutations, choice, seed)
         least, _ = distances(chosen)
         if not 0 <= foreign < least:
@@ -108,24 +110,29 @@ class JigsawPlusPlus(Method):
             ``accuracy``, chance one in that number; ``foreign``, tiles of other pictures in a puzzle, the mean.
 
         Raises:
-            ValueError: if the pictures are too small for the grid, or a batch to learn from holds one item alone.
+            ValueError: if the pictures are too small for the grid, or a batch to learn from holds one recording alone.
         """
         pictures, key = pictures_of(batch)
-        items = key[:, -2]  # the index of the item; the last part numbers its pictures
-        if self.training and self.foreign and (items == items[0]).all():
+        owners = owners_of(batch)
+        if self.training and self.foreign and (owners == owners[0]).all():
             raise ValueError(
-                "Jigsaw++ takes tiles from other pictures of the batch, and all here are of one item; set batch_size "
-                "to 2 or more, or method.foreign=0"
+                "Jigsaw++ takes tiles from other pictures of the batch, and all here are of one recording; set "
+                "batch_size to 2 or more, or method.foreign=0"
             )
         draws = Draws(key)
         tiles, grey = self.tiles(seen(pictures, draws, self.views, self.training), draws)
         features = self.encoder(tiles.flatten(0, 1)).unflatten(0, (-1, TILES))
         truth = drawn(draws, len(self.permutations), self.each)
-        swaps = foreign_tiles(draws, items, grey, self.each, self.foreign)
+        swaps = foreign_tiles(draws, owners, grey, self.each, self.foreign)
         puzzles = laid(features, self.permutations[truth])
         puzzles = features[swaps.donors[..., None], swaps.tiles].where(swaps.places[..., None], puzzles)
         scores = self.head(puzzles.flatten(0, 1)).float()
         return judged(scores, truth.flatten()) | {"foreign": swaps.places.sum(2).float().mean()}
+
+    @torch.no_grad()
+    def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
+        """Return the mean of what ``forward`` returns; a lone last item joins its neighbour, or none gave it tiles."""
+        return super().measure(in_company(batches))
 
     def facts(self) -> list[str]:
         """Return a line on the permutations."""
@@ -151,7 +158,7 @@ def foreign_tiles(draws: Draws, items: Tensor, grey: Tensor, puzzles: int, most:
 
     Args:
         draws: the source of chance, one stream a picture.
-        items: the item of each picture, int64 ``(pictures,)``; no picture gives tiles to another of its item.
+        items: the recording of each picture, int64 ``(pictures,)``; no picture gives tiles to another of its own.
         grey: pictures without colour, bool ``(pictures,)``; they give to their like alone.
         puzzles: that each picture makes.
         most: greatest number of foreign tiles; 0 to so many are equally likely.

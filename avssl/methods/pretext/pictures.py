@@ -8,6 +8,7 @@ from avssl.data.transforms import Draws, Transform
 from avssl.data.transforms.base import through
 from avssl.data.transforms.draws import numbered
 from avssl.methods.base import Batch
+from avssl.methods.recordings import recordings_of
 
 
 def pictures_of(batch: Batch) -> tuple[Tensor, Tensor]:
@@ -32,6 +33,12 @@ def pictures_of(batch: Batch) -> tuple[Tensor, Tensor]:
     if "valid" in batch:
         pictures, keys = pictures[batch["valid"].flatten()], keys[batch["valid"].flatten()]
     return pictures.float() / 255, keys
+
+
+def owners_of(batch: Batch) -> Tensor:
+    """Return a number for the recording of each picture that `pictures_of` returns, int64 ``(pictures,)``."""
+    owners = recordings_of(batch).repeat_interleave(batch["frames"].shape[1] * batch["frames"].shape[2])
+    return owners[batch["valid"].flatten()] if "valid" in batch else owners
 
 
 def seen(pictures: Tensor, draws: Draws, views: Sequence[Transform], train: bool) -> Tensor:

@@ -12,9 +12,9 @@ from torch.nn import functional as F
 
 from avssl.data.transforms import Draws, Transform
 from avssl.methods.base import Batch, Method
-from avssl.methods.pretext.pictures import pictures_of, seen
+from avssl.methods.pretext.pictures import owners_of, pictures_of, seen
 from avssl.methods.pretext.rotation import QUARTERS, turns
-from avssl.methods.sound.bank import move, noise_entries, places, told_apart
+from avssl.methods.sound.bank import move, noise_entries, own_noise, places, told_apart
 from avssl.methods.sound.gathering import gathered
 from avssl.nets import Encoder
 
@@ -58,7 +58,10 @@ class RotationDecoupling(Method):
         ['accuracy', 'alike', 'apart', 'loss', 'recall', 'rotation', 'weight']
     """
 
+    remembers = True
+
     bank: Tensor
+    owners: Tensor
     constant: Tensor
     steps: Tensor
 
@@ -96,6 +99,7 @@ class RotationDecoupling(Method):
         self.project = nn.Linear(half, dim)
         chance = torch.Generator().manual_seed(0)
         self.register_buffer("bank", F.normalize(torch.randn(pictures, dim, generator=chance), dim=1))
+        self.register_buffer("owners", torch.full((pictures,), -1))  # the recording of each entry; -1: not seen yet
         self.register_buffer("constant", torch.zeros(()))  # of the bank's distribution; 0 until it is known
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
@@ -127,9 +131,10 @@ class RotationDecoupling(Method):
         alike = (copies - means[:, None]).square().mean()
         loss = rotation + self.alike * alike
         found = {"rotation": rotation, "alike": alike, "accuracy": (scores.argmax(1) == truth).float().mean()}
-        found |= {"weight": weights.view(-1, QUARTERS)[:, 1:].mean(), "recall": recall(copies)}
+        owners = owners_of(batch)
+        found |= {"weight": weights.view(-1, QUARTERS)[:, 1:].mean(), "recall": recall(copies, owners)}
         if self.training:
-            found["apart"] = self.told(means, key)
+            found["apart"] = self.told(means, key, owners)
             loss = loss + self.apart * found["apart"] + F.cross_entropy(judged, truth)
         return {"loss": loss} | found
 
@@ -138,16 +143,30 @@ class RotationDecoupling(Method):
         turned, unturned = self.encoder(pictures).chunk(2, 1)
         return turned, unturned
 
-    def told(self, means: Tensor, key: Tensor) -> Tensor:
-        """Return the loss of telling pictures ``(N, dim / 2)`` from others of the bank, which takes them up."""
+    def _load_from_state_dict(self, state_dict, prefix, *others):
+        state_dict.setdefault(f"{prefix}owners", self.owners)  # older checkpoints have none
+        super()._load_from_state_dict(state_dict, prefix, *others)
+
+    def told(self, means: Tensor, key: Tensor, owners: Tensor | None = None) -> Tensor:
+        """Return the loss of telling pictures ``(N, dim / 2)`` from others of the bank, which takes them up.
+
+        Entries of the own recording, such as another piece of the same film, are nothing to be told from.
+        """
         index = places(key, len(self.bank), "pictures")
+        owners = index if owners is None else owners
         own = F.normalize(self.project(means), dim=1)
         if self.noise is None:
             similar = own.float() @ self.bank.clone().T  # of the bank as it was: it moves before gradients do
+            everything = torch.arange(len(self.bank), device=key.device).expand(len(key), -1)
+            mine = own_noise(self.owners, index, owners, everything, True) & (everything != index[:, None])
+            similar = similar.masked_fill(mine, float("-inf"))
             each = gathered(F.cross_entropy(similar / self.temperature, index, reduction="none"))
         else:
             entries = torch.cat([index[:, None], noise_entries(key, index[:, None], self.noise, len(self.bank))], 1)
-            each = told_apart(own, self.bank, entries, self.temperature, self.constant, self.training)
+            mine = own_noise(self.owners, index, owners, entries, True)
+            each = told_apart(
+                own, self.bank, entries, self.temperature, self.constant, self.training, left_out=mine
+            )
         move(self.bank, gathered(index), gathered(own.detach()), self.momentum)
         return each.mean()
 
@@ -177,9 +196,14 @@ def turn_weights(scores: Tensor, gamma: float) -> Tensor:
 
 
 @torch.no_grad()
-def recall(copies: Tensor) -> Tensor:
-    """Return the share of copies ``(N, 4, dim)`` whose nearest other one in the batch is of the same picture."""
-    flat = copies.flatten(0, 1)
-    far = torch.cdist(flat, flat).fill_diagonal_(torch.inf)
-    own = torch.arange(len(flat), device=flat.device) // copies.shape[1]
+def recall(copies: Tensor, owners: Tensor | None = None) -> Tensor:
+    """Return the share of copies ``(N, 4, dim)`` whose nearest other one in the batch is of the same picture.
+
+    Other pictures of the same recording ``(N,)``, the same once more among them, do not answer.
+    """
+    flat, count = copies.flatten(0, 1), copies.shape[1]
+    own = torch.arange(len(flat), device=flat.device) // count
+    owner = own if owners is None else owners.repeat_interleave(count)
+    akin = (owner[:, None] == owner) & (own[:, None] != own)
+    far = torch.cdist(flat, flat).fill_diagonal_(torch.inf).masked_fill(akin, torch.inf)
     return (own[far.argmin(1)] == own).float().mean()

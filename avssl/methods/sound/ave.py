@@ -35,6 +35,8 @@ class AVE(Method):
         slope: weight of the distance before training.
     """
 
+    least_recordings = 2
+
     def __init__(
         self,
         encoder: Encoder,

@@ -43,6 +43,8 @@ class AVOL(Method):
         anneal: steps in between.
     """
 
+    least_recordings = 2
+
     sharpness: Tensor
 
     def __init__(

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from avssl.data.transforms import Transform
 from avssl.methods.base import Batch, Method
+from avssl.methods.recordings import in_company
 from avssl.methods.sound.ave import embedding
 from avssl.methods.sound.pairs import jittered, pairs_of
 from avssl.methods.sound.per_moment import PerMoment
@@ -58,6 +59,8 @@ class AVTS(Method):
         ValueError: if shares, seconds or steps cannot be.
     """
 
+    least_recordings = 2
+
     shares: Tensor
 
     def __init__(
@@ -99,9 +102,15 @@ class AVTS(Method):
         self.after_step(0)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Return ``loss`` and, of the kinds that the batch has, ``accuracy_easy`` and so on, chance 0.5."""
+        """Return ``loss`` and, of the kinds that the batch has, ``accuracy_easy`` and so on, chance 0.5.
+
+        Raises:
+            ValueError: if a batch to learn from has no other recording for the false pairs that count now.
+        """
         pairs = pairs_of(batch, self.views, self.training, self.sound.spec.rate)
         negatives = negatives_of(pairs, moments_of(batch), self.gap, self.least)
+        if self.training and self.shares[0] > 0 and len(pairs.recording.unique()) < 2:
+            raise ValueError("easy false pairs are sounds of other recordings: use a batch of at least 2 recordings")
         pictures = self.embed_pictures(pairs.pictures)
         sound, alter = jittered(pairs, self.gain, self.masks) if self.training else (pairs.sound, None)
         distances = between(pictures, self.embed_sounds(sound, alter))
@@ -157,14 +166,15 @@ class AVTS(Method):
     def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
         """Return the loss, the scores of `avssl.methods.sound.shifts.Told`, and ``silent``, the share left out."""
         told, losses, silent = Told(), [], []
-        for batch in batches:
+        for batch in in_company(batches):
             pairs = pairs_of(batch, self.views, False, self.sound.spec.rate)
             negatives = negatives_of(pairs, moments_of(batch), self.gap, self.least)
             distances = between(self.embed_pictures(pairs.pictures), self.embed_sounds(pairs.sound))
-            losses.append(self.cost(distances, negatives).item())
+            losses.append(self.cost(distances, negatives).item() * len(pairs))
             silent.append((~pairs.heard).float())
             told.add(self.decide(distances), negatives)
-        return {"loss": sum(losses) / len(losses), "silent": torch.cat(silent).mean().item(), **dict(told.scores())}
+        away = torch.cat(silent)
+        return {"loss": sum(losses) / len(away), "silent": away.mean().item(), **dict(told.scores())}
 
 
 def between(pictures: Tensor, sounds: Tensor) -> Tensor:

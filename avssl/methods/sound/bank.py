@@ -31,6 +31,7 @@ class Bank(nn.Module):
 
     pictures: Tensor
     sounds: Tensor
+    owners: Tensor
 
     def __init__(self, recordings: int, dim: int, momentum: float = 0.5):
         super().__init__()
@@ -40,9 +41,14 @@ class Bank(nn.Module):
         chance = torch.Generator().manual_seed(0)
         for name in ("pictures", "sounds"):
             self.register_buffer(name, F.normalize(torch.randn(recordings, dim, generator=chance), dim=1))
+        self.register_buffer("owners", torch.full((recordings,), -1))  # the recording of each; -1: not seen yet
 
     def __len__(self) -> int:
         return len(self.pictures)
+
+    def _load_from_state_dict(self, state_dict, prefix, *others):
+        state_dict.setdefault(f"{prefix}owners", self.owners)  # older checkpoints have none
+        super()._load_from_state_dict(state_dict, prefix, *others)
 
     def places(self, key: Tensor) -> Tensor:
         """Return the entry of each row of keys ``(N, parts)``.
@@ -82,6 +88,21 @@ def places(key: Tensor, entries: int, things: str) -> Tensor:
     return index
 
 
+def own_noise(owners: Tensor, index: Tensor, recording: Tensor, entries: Tensor, known: bool) -> Tensor:
+    """Return which entries of a bank are of the row's own recording, as another item, bool like ``entries``.
+
+    Args:
+        owners: recording of each entry, -1 for those not seen yet, ``(bank,)``; takes up this batch's in place.
+        index: entry of each row, ``(N,)``.
+        recording: of each row, ``(N,)``.
+        entries: that rows are told from, ``(N, some)``.
+        known: whether to take them up; False where entries are not those of this data, as in evaluation.
+    """
+    if known:
+        owners[gathered(index)] = gathered(recording)
+    return owners[entries] == recording[:, None]
+
+
 @torch.no_grad()
 def move(bank: Tensor, index: Tensor, rows: Tensor, momentum: float) -> None:
     """Move entries ``(entries, dim)`` of a bank towards the mean of their rows ``(N, dim)``, in place."""
@@ -116,7 +137,14 @@ def noise_entries(key: Tensor, excluded: Tensor, noise: int, entries: int) -> Te
 
 
 def told_apart(
-    own: Tensor, memory: Tensor, entries: Tensor, temperature: float, constant: Tensor, estimate: bool, true: int = 1
+    own: Tensor,
+    memory: Tensor,
+    entries: Tensor,
+    temperature: float,
+    constant: Tensor,
+    estimate: bool,
+    true: int = 1,
+    left_out: Tensor | None = None,
 ) -> Tensor:
     """Return the loss of telling embeddings' true entries from noise, a row each, of all processes, in nats.
 
@@ -128,14 +156,17 @@ def told_apart(
         constant: what makes exponentials a distribution over the bank, one number; 0 where it is not known yet.
         estimate: whether to fill it in from this batch then, as both papers do.
         true: how many entries are true.
+        left_out: noise that does not count, as it is of the own recording, bool like ``entries``; None: all counts.
     """
     raw = (torch.einsum("nd,nkd->nk", own.float(), memory[entries]) / temperature).exp()
     if estimate and constant == 0:
         constant.fill_(gathered(raw.detach()).mean() * len(memory))
-    return gathered(noise_contrast(raw, constant.clamp(min=1e-12), len(memory), true))
+    return gathered(noise_contrast(raw, constant.clamp(min=1e-12), len(memory), true, left_out))
 
 
-def noise_contrast(raw: Tensor, constant: Tensor, recordings: int, true: int = 1) -> Tensor:
+def noise_contrast(
+    raw: Tensor, constant: Tensor, recordings: int, true: int = 1, left_out: Tensor | None = None
+) -> Tensor:
     """Return AVID's loss of each row (section 3.2), in nats: the mean over true entries, the sum over noise.
 
     Args:
@@ -143,8 +174,12 @@ def noise_contrast(raw: Tensor, constant: Tensor, recordings: int, true: int = 1
         constant: what makes them a distribution over the bank.
         recordings: entries of the bank; noise is uniform over them.
         true: how many entries are true.
+        left_out: noise that does not count, bool like ``raw``.
     """
     found, noise = raw / constant, (raw.shape[1] - true) / recordings
     yes = found[:, :true] / (found[:, :true] + noise)
     no = noise / (found[:, true:] + noise)
-    return -(yes.clamp(min=1e-12).log().mean(1) + no.clamp(min=1e-12).log().sum(1))
+    apart = no.clamp(min=1e-12).log()
+    if left_out is not None:
+        apart = apart.masked_fill(left_out[:, true:], 0)
+    return -(yes.clamp(min=1e-12).log().mean(1) + apart.sum(1))

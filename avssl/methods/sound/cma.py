@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from avssl.data.transforms import Transform
 from avssl.methods.base import Batch, Method
-from avssl.methods.sound.bank import Bank, noise_entries, told_apart
+from avssl.methods.sound.bank import Bank, noise_entries, own_noise, told_apart
 from avssl.methods.sound.gathering import gathered
 from avssl.methods.sound.nce import halfway, projector, relations, within_batch
 from avssl.methods.sound.pairs import Pairs, jittered, measure_pairs, pairs_of
@@ -59,6 +59,8 @@ class CMA(Method):
         ValueError: if numbers cannot be.
     """
 
+    remembers = True
+
     level: Tensor
     constant: Tensor
     agreeing: Tensor
@@ -98,6 +100,7 @@ class CMA(Method):
         self.encoder, self.sound, self.gain, self.masks = encoder, sound, gain, masks
         self.views: Sequence[Transform] = tuple(views)
         self.across: Literal["bank", "batch"] = across
+        self.least_recordings = 2 if across == "batch" else 1
         self.temperature, self.noise, self.within_noise = temperature, noise, within_noise
         self.within, self.top, self.start, self.refresh = within, top, start, refresh
         self.pictures_to = projector(encoder.dim, hidden, dim)
@@ -126,7 +129,10 @@ class CMA(Method):
             self.bank.store(pairs.key[:, 2], pictures.detach(), sounds.detach(), pairs.heard)
         key, heard = gathered(pairs.key), gathered(pairs.heard)
         similar = gathered(pictures) @ gathered(sounds).T
-        positive, counted = relations(key, torch.zeros_like(heard), "ignored", "none")
+        recording = gathered(pairs.recording)
+        if self.training and self.across == "batch" and len(recording.unique()) < 2:
+            raise ValueError("negatives are sounds of other recordings: use a batch of at least 2 recordings")
+        positive, counted = relations(key, torch.zeros_like(heard), "ignored", "none", recording)
         told, accuracy = within_batch(similar / self.temperature, positive, counted & ~self.agree(key[:, 2]), heard)
         if self.training:
             self.level.lerp_(halfway(similar.detach(), positive, counted, heard, self.level), 0.05)
@@ -146,16 +152,21 @@ class CMA(Method):
         excluded = torch.cat([index[:, None], friends], 1) if known else index[:, None]
         noise = noise_entries(pairs.key, excluded, self.noise, len(bank))
         entries = torch.cat([index[:, None], noise], 1), torch.cat([friends, noise[:, : self.within_noise]], 1)
+        mine = [own_noise(bank.owners, index, pairs.recording, some, self.training) for some in entries]
         heard = gathered(pairs.heard)
         across, within = [], []
         for own, same, other, constant in zip(
             (pictures, sounds), (bank.pictures, bank.sounds), (bank.sounds, bank.pictures), self.constant.T, strict=True
         ):
             if self.across == "bank":
-                each = told_apart(own, other, entries[0], self.temperature, constant[0], self.training)
+                each = told_apart(
+                    own, other, entries[0], self.temperature, constant[0], self.training, left_out=mine[0]
+                )
                 across.append(each[heard].mean())
             if known:
-                each = told_apart(own, same, entries[1], self.temperature, constant[1], self.training, true=self.top)
+                each = told_apart(
+                    own, same, entries[1], self.temperature, constant[1], self.training, self.top, left_out=mine[1]
+                )
                 within.append(each[heard].mean())
         nothing = [pictures.sum() * 0]  # of what is not asked, or of sounds that cannot be heard
         across, within = (torch.stack(parts or nothing).mean().nan_to_num() for parts in (across, within))

@@ -31,6 +31,8 @@ class L3(Method):
         hidden: width of the judging network (section 3: 128).
     """
 
+    least_recordings = 2
+
     def __init__(
         self,
         encoder: Encoder,

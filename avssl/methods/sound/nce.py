@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from avssl.data.transforms import Transform
 from avssl.methods.base import Batch, Method
-from avssl.methods.sound.bank import Bank, noise_entries, told_apart
+from avssl.methods.sound.bank import Bank, noise_entries, own_noise, told_apart
 from avssl.methods.sound.gathering import gathered
 from avssl.methods.sound.pairs import Pairs, jittered, measure_pairs, pairs_of
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
@@ -95,6 +95,7 @@ class CrossModalNCE(Method):
         self.pictures_to = projector(encoder.dim, hidden, dim)
         self.sounds_to = projector(sound.dim, hidden, dim)
         self.bank = None if recordings is None else Bank(recordings, dim, momentum)
+        self.least_recordings, self.remembers = (2, False) if self.bank is None else (1, True)
         self.register_buffer("level", torch.tensor(0.0))  # a cosine half way between true pairs and false ones
         self.register_buffer("constant", torch.zeros(2))  # of each modality's bank; 0 until it is known
 
@@ -109,7 +110,10 @@ class CrossModalNCE(Method):
         sounds = self.embed_sounds(sound, alter)
         key, heard, backwards = gathered(pairs.key), gathered(pairs.heard), gathered(backwards)
         similar = gathered(pictures) @ gathered(sounds).T
-        positive, counted = relations(key, backwards, self.shift, self.reversal)
+        recording = gathered(pairs.recording)
+        if self.training and self.bank is None and len(recording.unique()) < 2:
+            raise ValueError("negatives are sounds of other recordings: use a batch of at least 2 recordings")
+        positive, counted = relations(key, backwards, self.shift, self.reversal, recording)
         loss, accuracy = within_batch(similar / self.temperature, positive, counted, heard)
         if self.bank is not None:
             loss = self.against(self.bank, pictures, sounds, pairs)
@@ -122,9 +126,10 @@ class CrossModalNCE(Method):
         index = bank.places(pairs.key)
         others = noise_entries(pairs.key, index[:, None], self.noise, len(bank))
         entries, heard = torch.cat([index[:, None], others], 1), gathered(pairs.heard)
+        mine = own_noise(bank.owners, index, pairs.recording, entries, self.training)
         losses = []
         for own, memory, constant in zip((pictures, sounds), (bank.sounds, bank.pictures), self.constant, strict=True):
-            each = told_apart(own, memory, entries, self.temperature, constant, self.training)
+            each = told_apart(own, memory, entries, self.temperature, constant, self.training, left_out=mine)
             losses.append(each[heard].mean())
         if self.training:
             bank.store(index, pictures.detach(), sounds.detach(), pairs.heard)
@@ -169,24 +174,35 @@ def both_ways(pairs: Pairs) -> tuple[Pairs, Tensor]:
         video=pairs.video.repeat(2),
         heard=pairs.heard.repeat(2),
         label=None if pairs.label is None else pairs.label.repeat(2),
+        recording=pairs.recording.repeat(2),
     )
     return twice, torch.arange(len(twice), device=pairs.heard.device) >= len(pairs)
 
 
-def relations(key: Tensor, backwards: Tensor, shift: Shift, reversal: Reversal) -> tuple[Tensor, Tensor]:
+def relations(
+    key: Tensor, backwards: Tensor, shift: Shift, reversal: Reversal, recording: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Return which picture (row) and sound (column) are positives, and which count at all, bool ``(N, N)``.
 
+    Other windows of the same item are what ``shift`` says, but never negatives where they come from another epoch: a
+    batch that begins the next one may hold the same window again. Other items of the same recording count nowhere.
+
     Args:
-        key: of each pair: seed, epoch, recording, clip, ``(N, 4)``.
+        key: of each pair: seed, epoch, index of the item, clip, ``(N, 4)``.
         backwards: which are played backwards, ``(N,)``.
-        shift: what other windows of the same recording are.
+        shift: what other windows of the same item are.
         reversal: what the other direction of the same window is.
+        recording: a number for the recording of each, ``(N,)``; None where every item is one of its own.
     """
-    recording = key[:, 2, None] == key[None, :, 2]
-    window = recording & (key[:, None] == key[None]).all(2)
+    recording = key[:, 2] if recording is None else recording
+    item = key[:, 2, None] == key[None, :, 2]
+    look = item & (key[:, 1, None] == key[None, :, 1])
+    window = item & (key[:, None] == key[None]).all(2)
     direction = backwards[:, None] == backwards[None]
-    positive = recording & (window | (shift == "invariant")) & (direction | (reversal == "invariant"))
-    return positive, ~recording | window | (shift != "ignored")
+    positive = item & (window | (shift == "invariant")) & (direction | (reversal == "invariant"))
+    other = ~item & (recording[:, None] != recording[None])
+    windows = {"ignored": window, "variant": look, "invariant": item}[shift]
+    return positive, other | windows
 
 
 def within_batch(logits: Tensor, positive: Tensor, counted: Tensor, heard: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from avssl.data.transforms import Draws, Transform
 from avssl.data.transforms.base import through
 from avssl.methods.base import Batch
+from avssl.methods.recordings import in_company, recordings_of
 from avssl.nets import SpectrogramMask
 
 
@@ -27,9 +28,11 @@ class Pairs:
         pictures: float in [0, 1], ``(pairs, frames, 3, H, W)``, after the views.
         sound: float ``(pairs, channels, samples)``.
         key: names each pair, int64 ``(pairs, parts)``.
-        video: which recording of the batch each is from, ``(pairs,)``.
+        video: which item of the batch each is from, ``(pairs,)``.
         heard: False where the sound is silent or missing, ``(pairs,)``: such a pair counts nowhere.
         label: classes where the data has them, for measuring alone, ``(pairs,)``; None without.
+        recording: a number for the recording of each, ``(pairs,)``: several items may be of one, see
+            `avssl.methods.recordings`. Only sounds of another recording are false.
     """
 
     pictures: Tensor
@@ -38,6 +41,7 @@ class Pairs:
     video: Tensor
     heard: Tensor
     label: Tensor | None
+    recording: Tensor
 
     def __len__(self) -> int:
         return len(self.sound)
@@ -78,7 +82,7 @@ def pairs_of(batch: Batch, views: Sequence[Transform], train: bool, rate: int | 
     silent = batch.get("silent")
     heard = torch.ones(len(key), dtype=torch.bool, device=device) if silent is None else ~silent.flatten()
     label = batch["label"][video] if "label" in batch else None
-    return Pairs(pictures, sound.flatten(0, 1), key, video, heard, label)
+    return Pairs(pictures, sound.flatten(0, 1), key, video, heard, label, recordings_of(batch)[video])
 
 
 def viewed(pictures: Tensor, key: Tensor, views: Sequence[Transform], train: bool = False) -> Tensor:
@@ -86,36 +90,57 @@ def viewed(pictures: Tensor, key: Tensor, views: Sequence[Transform], train: boo
     return through(views, pictures, Draws(key), train)
 
 
-def partners(key: Tensor, video: Tensor, places: int = 1) -> Tensor:
+def partners(key: Tensor, recording: Tensor, places: int = 1) -> Tensor:
     """Return whose sound each picture gets as a negative, ``(pairs,)``: that of another recording, each used once.
 
-    Recordings are put in a ring by chance and each takes the sounds of the next: no recording keeps its own, and every
-    sound is used as often as before.
+    Recordings are put in a ring by chance and each takes the sounds of the next: every sound is used as often as
+    before. Only where more than half of the pairs are of one recording, some of it are left with its own: they must
+    not count.
 
     Args:
-        key: names each pair; the only source of chance.
-        video: the recording of each pair; every recording has as many pairs, in a row.
-        places: how far along the ring; each number below that of the recordings gives other partners.
+        key: names each pair; the only source of chance. Pairs of one item (its index, the third part) are of one
+            recording whatever ``recording`` says.
+        recording: the recording of each pair, any numbers.
+        places: how far along the ring, up to `turns`; each gives other partners.
 
     Raises:
         ValueError: if there is one recording alone, or ``places`` lead back to it.
 
     Examples:
-        >>> key, video = torch.arange(6)[:, None], torch.tensor([0, 0, 1, 1, 2, 2])
-        >>> found = partners(key, video)
-        >>> bool((video[found] != video).all()), found.sort().values.tolist()
+        >>> key, recording = torch.arange(6)[:, None], torch.tensor([0, 0, 1, 1, 2, 2])
+        >>> found = partners(key, recording)
+        >>> bool((recording[found] != recording).all()), found.sort().values.tolist()
         (True, [0, 1, 2, 3, 4, 5])
     """
-    videos = int(video[-1]) + 1
-    if videos < 2:
+    first = first_of(key, recording)
+    counts = torch.bincount(first)
+    if int((counts > 0).sum()) < 2:
         raise ValueError("negatives are sounds of other recordings: use a batch of at least 2 recordings")
-    if not 1 <= places < videos:
-        raise ValueError(f"places must be 1 to {videos - 1} in a batch of {videos} recordings; got {places}")
-    clips = len(video) // videos
-    order = Draws(key[::clips]).uniform(1).flatten().argsort()
+    if not 1 <= places <= turns(key, recording):
+        raise ValueError(
+            f"places must be 1 to {turns(key, recording)} in a batch of {int((counts > 0).sum())} recordings; got "
+            f"{places}"
+        )
+    chance = Draws(key).uniform(1).flatten()[first]
+    order = first.argsort(stable=True)
+    order = order[chance[order].argsort(stable=True)]
     following = torch.empty_like(order)
-    following[order] = order.roll(-places)
-    return (following[:, None] * clips + torch.arange(clips, device=video.device)).flatten()
+    following[order] = order.roll(-places * int(counts.max()))
+    return following
+
+
+def turns(key: Tensor, recording: Tensor) -> int:
+    """Return how many different partners `partners` has for each pair; at least 1."""
+    first = first_of(key, recording)
+    return max(1, len(first) // int(torch.bincount(first).max()) - 1)
+
+
+def first_of(key: Tensor, recording: Tensor) -> Tensor:
+    """Return the first pair that is of the same recording or item as each, ``(pairs,)``."""
+    same = recording[:, None] == recording
+    if key.shape[1] > 2:
+        same = same | (key[:, 2, None] == key[:, 2])
+    return same.int().argmax(1)
 
 
 def louder(sound: Tensor, key: Tensor, gain: float) -> Tensor:
@@ -152,10 +177,11 @@ def tell_apart(
         negatives: how many other sounds each picture gets, at most one of each other recording. Together they weigh as
             much as the true one.
     """
-    rounds = min(negatives, int(pairs.video[-1]))  # with one recording alone `partners` complains
-    found = [partners(pairs.key, pairs.video, places) for places in range(1, max(1, rounds) + 1)]
+    rounds = min(negatives, turns(pairs.key, pairs.recording))
+    found = torch.stack([partners(pairs.key, pairs.recording, places) for places in range(1, rounds + 1)])
     false = torch.stack([decide(pictures, sounds[partner]) for partner in found])
-    return verification(decide(pictures, sounds), false, pairs.heard, pairs.heard[torch.stack(found)])
+    other = pairs.recording[found] != pairs.recording
+    return verification(decide(pictures, sounds), false, pairs.heard & other[0], pairs.heard[found] & other)
 
 
 def check_negatives(negatives: int) -> int:
@@ -202,26 +228,33 @@ def measure_pairs(
         views: the look of evaluation is taken.
         rate: samples a second that the sound encoder is made for.
 
+    A batch of one recording alone, such as a lone last item, is measured together with its neighbour.
+
     Returns:
         ``loss`` in nats; ``accuracy`` and ``auc`` against sounds of other recordings, chance 0.5; where the data has
         classes ``accuracy_other_class`` against sounds of another class, and ``ceiling``, the accuracy that knowing
         the class perfectly would give: negatives of the same class cannot be told; ``silent``, the share left out.
+        Where some are left out because there is no sound of another recording for them, ``alone`` is their share.
     """
     from sklearn.metrics import roc_auc_score  # slow to import; needed only here
 
     found: dict[str, list[Tensor]] = {}
-    for batch in batches:
+    for batch in in_company(batches):
         pairs = pairs_of(batch, views, train=False, rate=rate)
-        partner = partners(pairs.key, pairs.video)
+        lone = len(pairs.recording.unique()) < 2
+        partner = torch.arange(len(pairs), device=pairs.key.device) if lone else partners(pairs.key, pairs.recording)
         true, false = judge(pairs.pictures, pairs.sound), judge(pairs.pictures, pairs.sound[partner])
         same = torch.ones_like(pairs.heard) if pairs.label is None else pairs.label == pairs.label[partner]
-        rows = {"true": true.float(), "false": false.float(), "heard": pairs.heard, "played": pairs.heard[partner]}
-        for name, value in (rows | {"same": same}).items():
+        other = pairs.recording[partner] != pairs.recording
+        rows = {"true": true.float(), "false": false.float(), "same": same, "silent": ~pairs.heard, "alone": ~other}
+        for name, value in (rows | {"heard": pairs.heard & other, "played": pairs.heard[partner] & other}).items():
             found.setdefault(name, []).append(value.cpu())
     rows = {name: torch.cat(several) for name, several in found.items()}
     heard, played = rows["heard"], rows["played"]
     true, false = rows["true"][heard], rows["false"][played]
-    scores = {"silent": float((~heard).float().mean())}
+    scores = {name: float(rows[name].float().mean()) for name in ("silent", "alone")}
+    if not scores["alone"]:
+        del scores["alone"]
     if not len(true) or not len(false):
         return scores | {"loss": float("nan"), "accuracy": float("nan"), "auc": float("nan")}
     told = verification(rows["true"], rows["false"], heard, played)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from avssl.data.transforms import Transform
 from avssl.methods.base import Batch
+from avssl.methods.recordings import in_company
 from avssl.methods.sound.pairs import pairs_of
 
 
@@ -55,9 +56,7 @@ def pooled(
         ValueError: if nothing is heard at all.
     """
     parts: dict[str, list[Tensor]] = {}
-    for batch in batches:
-        if "frames" not in batch:
-            continue
+    for batch in in_company(batch for batch in batches if "frames" in batch):  # one item has no batch statistics
         key = batch["key"]
         pairs = pairs_of(batch, views, False, rate)
         videos = len(key)

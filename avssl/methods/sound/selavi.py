@@ -48,6 +48,8 @@ class SeLaVi(Method):
         ValueError: if numbers cannot be.
     """
 
+    remembers = True
+
     known: Tensor
     epochs: Tensor
 

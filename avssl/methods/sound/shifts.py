@@ -61,23 +61,26 @@ def negatives_of(pairs: Pairs, moments: Moments, gap: float, least: float) -> di
         least: seconds that an overlapping window is shifted by to be a (super-hard) false one.
 
     Returns:
-        ``easy``: windows of other recordings; ``hard``: of the same, apart; ``super_hard``: of the same, overlapping.
+        ``easy``: windows of other recordings; ``hard``: of the same item, apart; ``super_hard``: of the same,
+        overlapping. Other items of the same recording, whose times are on other clocks, are none of them.
 
     Examples:
         >>> video, heard = torch.zeros(3, dtype=torch.long), torch.ones(3, dtype=torch.bool)
-        >>> pairs = Pairs(torch.zeros(3), torch.zeros(3), torch.zeros(3), video, heard, None)
+        >>> key = torch.zeros(3, 4, dtype=torch.long)
+        >>> pairs = Pairs(torch.zeros(3), torch.zeros(3), key, video, heard, None, recording=video)
         >>> moments = Moments(torch.tensor([0.0, 0.5, 2.0]), torch.ones(3))
         >>> found = negatives_of(pairs, moments, gap=0.5, least=0.2)
         >>> [found[kind].nonzero().tolist() for kind in KINDS]
         [[], [[0, 2], [1, 2], [2, 0], [2, 1]], [[0, 1], [1, 0]]]
     """
     heard = pairs.heard[:, None] & pairs.heard[None]
-    other = pairs.video[:, None] != pairs.video[None]
+    other = pairs.recording[:, None] != pairs.recording[None]
+    item = pairs.key[:, 2, None] == pairs.key[None, :, 2]  # whose times are on one clock
     shift = (moments.start[:, None] - moments.start[None]).abs()
     length = torch.maximum(moments.length[:, None], moments.length[None])
     apart = shift >= length + gap - 1e-6  # containers round times
     overlapping = (shift >= least - 1e-6) & (shift < length - 1e-6)
-    found = (other, ~other & apart, ~other & overlapping)
+    found = (other & ~item, item & apart, item & overlapping)
     return {kind: which & heard for kind, which in zip(KINDS, found, strict=True)}
 
 

@@ -50,6 +50,8 @@ class XDC(Method):
         ValueError: if numbers cannot be.
     """
 
+    remembers = True
+
     known: Tensor
     epochs: Tensor
 

@@ -1,0 +1,83 @@
+"""Which items of a batch are of one recording: what belongs to a picture is never told to belong to another."""
+
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+
+import torch
+from torch import Tensor
+
+from avssl.methods.base import Batch
+
+
+def recordings_of(batch: Batch) -> Tensor:
+    """Return a number for the recording of each item, int64 ``(items,)``, the same in every batch and process.
+
+    Items are of one recording where the data says so by ``group``, where they are cut from one file (``path``), and,
+    where the data tells neither, where they are the same item: the index in ``key``.
+
+    Examples:
+        >>> key = torch.tensor([[0, 0, 4], [0, 0, 7], [0, 1, 4]])
+        >>> recordings_of({"key": key}).tolist()
+        [4, 7, 4]
+        >>> one, other, again = recordings_of({"key": key, "group": ["film", "film", ""], "path": ["a", "b", "c"]})
+        >>> bool(one == other), bool(one == again)
+        (True, False)
+    """
+    index = batch["key"][:, 2]
+    names = batch.get("path")
+    if names is None:
+        return index
+    groups = batch.get("group") or [""] * len(names)
+    return torch.tensor([number(group or name) for group, name in zip(groups, names, strict=True)], device=index.device)
+
+
+def number(name: str) -> int:
+    """Return a whole number of 63 bits for a name; Python's own hash differs from process to process."""
+    return int.from_bytes(blake2b(name.encode(errors="surrogateescape"), digest_size=8).digest(), "big") >> 1
+
+
+def count(batch: Batch) -> int:
+    """Return how many recordings a batch holds; 0 for one of which nothing could be read."""
+    return len(recordings_of(batch).unique()) if "key" in batch else 0
+
+
+def in_company(batches: Iterable[Batch], least: int = 2) -> Iterator[Batch]:
+    """Yield batches of at least so many recordings: one with fewer, such as a lone last item, joins its neighbour.
+
+    What finds none, or has frames of another size than its neighbour, comes as it is.
+    """
+    ready: Batch | None = None
+    lone: Batch | None = None
+    for batch in batches:
+        if lone is not None:
+            if fits(lone, batch):
+                batch = joined(lone, batch)
+            else:
+                yield lone
+            lone = None
+        if count(batch) < least:
+            lone = batch
+            continue
+        if ready is not None:
+            yield ready
+        ready = batch
+    if ready is not None and lone is not None and fits(ready, lone):
+        yield joined(ready, lone)
+        return
+    yield from (batch for batch in (ready, lone) if batch is not None)
+
+
+def fits(one: Batch, other: Batch) -> bool:
+    """Tell whether two batches can be put together: what both hold has the same shape but for the number of items."""
+    return one.keys() == other.keys() and all(
+        value.shape[1:] == other[name].shape[1:] if isinstance(value, Tensor) else isinstance(value, list)
+        for name, value in one.items()
+    )
+
+
+def joined(one: Batch, other: Batch) -> Batch:
+    """Return two batches as one."""
+    return {
+        name: torch.cat([value, other[name]]) if isinstance(value, Tensor) else [*value, *other[name]]
+        for name, value in one.items()
+    }
