@@ -18,11 +18,6 @@ MARKS = (  # of four bytes before those of two that they begin with
 )
 
 
-def printable(text: str) -> str:
-    """Return a text with signs that are not UTF-8, as names of files may have, written as their numbers."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
 def read_bytes(path: Path) -> bytes:
     """Return what a file holds.
 

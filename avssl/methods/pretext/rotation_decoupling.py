@@ -164,9 +164,7 @@ class RotationDecoupling(Method):
         else:
             entries = torch.cat([index[:, None], noise_entries(key, index[:, None], self.noise, len(self.bank))], 1)
             mine = own_noise(self.owners, index, owners, entries, True)
-            each = told_apart(
-                own, self.bank, entries, self.temperature, self.constant, self.training, left_out=mine
-            )
+            each = told_apart(own, self.bank, entries, self.temperature, self.constant, self.training, left_out=mine)
         move(self.bank, gathered(index), gathered(own.detach()), self.momentum)
         return each.mean()
 
