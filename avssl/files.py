@@ -23,6 +23,14 @@ SYSTEM = frozenset(
 class FileError(ValueError):
     """A file or a folder that cannot be read as what it should be: which, where in it, what to do, in one line."""
 
+    def __init__(self, message: str):
+        super().__init__(printable(message).replace("\r", "\\r").replace("\n", "\\n"))  # names may have line breaks
+
+
+def printable(text: str) -> str:
+    """Return a text with signs that are not UTF-8, as names of files may have, written as their numbers."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
 
 def counts(name: str) -> bool:
     """Return whether a file or folder of this name counts when a folder is listed.

@@ -96,7 +96,10 @@ def audit(
         + "".join(f"\n  {a} = {b} ({how})" for a, b, how in double[:5])
     )
     both = (train.pictures, test.pictures), (train.sounds, test.sounds), (train.partner, test.partner)
-    told, level = cue_scores(*both), chance_level(*both, clips=(train.clips, test.clips))
+    told, level = (
+        cue_scores(*both),
+        chance_level(*both, clips=(train.clips, test.clips), recording=(train.recording, test.recording)),
+    )
     scores |= {f"cues/{name}": value for name, value in told.items()} | {"cues/by chance": level}
     most = [*sorted(told, key=lambda name: -told[name])[:4], TOGETHER]
     show(
@@ -113,6 +116,8 @@ def audit(
         {"row": row} | {name: f"{found[name]:.3f}" if name in found else "" for name in names}
         for row, found in rows.items()
     ]
+    if silent := [row for row, found in rows.items() if not found]:
+        console.print(f"{', '.join(silent)}: too few held-out recordings to ask; lower batch_size, or raise items")
     show(console, f"Pairs told after {rounds} steps of learning, on held-out recordings; chance 0.5", table)
     folder.mkdir(parents=True, exist_ok=True)
     write_csv(folder / "rows.csv", table)

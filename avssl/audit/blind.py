@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from avssl.methods import Method
 from avssl.methods.base import Batch
+from avssl.methods.recordings import recordings_of
 from avssl.methods.sound.pairs import pairs_of, verification
 from avssl.nets import SoundEncoder
 from avssl.transforms import Draws
@@ -40,15 +41,22 @@ def picture_only(batches: Iterable[Batch]) -> Iterator[Batch]:
 
 
 def shuffled_pairs(batches: Iterable[Batch]) -> Iterator[Batch]:
-    """Yield batches with the sounds of the batch before, so that nothing belongs together; the first is left out."""
+    """Yield batches with the sounds of the batch before, so that nothing belongs together; the first is left out.
+
+    Sounds of recordings that the batch itself shows do not count, for a picture could meet its own; what is left of a
+    batch may be smaller, and a batch of which fewer than two recordings are left is left out.
+    """
     before = None
     for batch in batches:
         sound = {name: batch[name] for name in ("sound", "sound_valid", "silent") if name in batch}
+        own = recordings_of(batch)
         if before is not None:
-            count = min(len(batch["sound"]), len(before["sound"]))
-            cut = {name: value[:count] if isinstance(value, Tensor | list) else value for name, value in batch.items()}
-            yield cut | {name: value[:count] for name, value in before.items()}
-        before = sound
+            strange = torch.nonzero(~torch.isin(before[0], own)).flatten()[: len(own)]
+            cut = {name: value[: len(strange)] if isinstance(value, Tensor | list) else value
+                   for name, value in batch.items()}  # fmt: skip
+            if len(own[: len(strange)].unique()) > 1:
+                yield cut | {name: value[strange] for name, value in before[1].items()}
+        before = own, sound
 
 
 ROWS: Mapping[str, Alter] = {
@@ -94,9 +102,10 @@ class Learner:
             self.method.after_step(step)
 
     def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
-        """Return what the method measures on batches altered in the same way."""
+        """Return what the method measures on batches altered in the same way; nothing where none is left."""
         self.method.eval()
-        return self.method.measure(self.alter(batches))
+        altered = list(self.alter(batches))
+        return self.method.measure(altered) if altered else {}
 
 
 class Grid(Method):

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from avssl.evaluation.sound.clips import others
+
 PICTURE = ("brightness", "contrast", "saturation", "warmth", "edges")
 SOUND = ("loudness", "peak", "zero crossings", "centroid", "onset")
 TOGETHER = "all together"
@@ -90,6 +92,7 @@ def chance_level(
     sounds: tuple[np.ndarray, np.ndarray],
     partner: tuple[np.ndarray, ...],
     clips: tuple[int, int],
+    recording: tuple[Tensor, Tensor],
     times: int = 19,
 ) -> float:
     """Return what the best pair of cues reaches, once in twenty, where nothing belongs together.
@@ -100,16 +103,16 @@ def chance_level(
         pictures: as for `cue_scores`.
         sounds: likewise.
         partner: likewise.
-        clips: pairs of each recording, in a row, in training and held-out data.
+        clips: pairs of each item, in a row, in training and held-out data.
+        recording: a number for that of each pair, likewise, ``(N,)``; several items may be of one.
         times: how often.
     """
     found = []
     for number in range(times):
-        rng = np.random.default_rng(number)
-        moved = [
-            heard.reshape(-1, count, heard.shape[1])[rng.permutation(len(heard) // count)].reshape(heard.shape)
-            for heard, count in zip(sounds, clips, strict=True)
-        ]
+        moved = []
+        for heard, count, numbers in zip(sounds, clips, recording, strict=True):
+            (whose,) = others(numbers[::count], 1, number)  # each item gets the sounds of another recording
+            moved.append(heard.reshape(-1, count, heard.shape[1])[whose.numpy()].reshape(heard.shape))
         found.append(max(single_cues(*rows_of(pictures, moved, partner)).values()))
     return max(found)
 

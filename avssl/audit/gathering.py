@@ -1,5 +1,6 @@
 """One look at each recording of a data set: cues, silence and what tells doubles."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from torch import Tensor
 from avssl.audit import cues, doubles
 from avssl.config import ConfigError
 from avssl.data import Dataset
+from avssl.evaluation.sound.clips import following
+from avssl.methods.base import Batch
+from avssl.methods.recordings import count, in_company
 from avssl.methods.sound.pairs import pairs_of, partners
 from avssl.training.feed import Fabric, is_empty, look
 
@@ -26,6 +30,7 @@ class Gathered:
         looks: coarse light of each picture, ``(pairs, 64)``.
         marks: course and spectrum of each sound, ``(pairs, 64)``.
         paths: of the recording of each pair.
+        recording: a number for it, ``(pairs,)``, the same for several items of one file or group.
         failures: recordings that cannot be used, and why.
         asked: how many recordings were looked at.
         clips: pairs of each recording, in a row.
@@ -38,6 +43,7 @@ class Gathered:
     looks: Tensor
     marks: Tensor
     paths: list[str]
+    recording: Tensor
     failures: list[dict[str, str]]
     asked: int
     clips: int
@@ -47,21 +53,28 @@ def gather(fabric: Fabric, data: Dataset, items: int, batch_size: int, workers: 
     """Look at recordings spread evenly over a data set.
 
     Raises:
-        ConfigError: if none can be used.
+        ConfigError: if none can be used, or all are of one recording.
     """
-    pictures, sounds, silent, looks, marks, partner = [], [], [], [], [], []
+    pictures, sounds, silent, looks, marks, partner, recording = [], [], [], [], [], [], []
     paths: list[str] = []
     failures: list[dict[str, str]] = []
     recordings = 0
-    for batch in look(fabric, data, 0, items, batch_size, workers):
-        failures.extend(batch["failures"])
-        if is_empty(batch) or len(batch["path"]) < 2:  # one recording alone has no partner
+
+    def read() -> Iterator[Batch]:
+        for batch in look(fabric, data, 0, items, batch_size, workers):
+            failures.extend(batch["failures"])
+            if not is_empty(batch):
+                yield batch
+
+    for batch in in_company(read()):
+        if count(batch) < 2:  # one recording alone has no partner
             continue
         pairs = pairs_of(batch, (), train=False)
         before = len(paths)
         recordings += len(batch["path"])
         paths += [batch["path"][video] for video in pairs.video.tolist()]
-        partner.append(before + partners(pairs.key, pairs.video).cpu())
+        partner.append(before + partners(pairs.key, pairs.recording).cpu())
+        recording.append(pairs.recording.cpu())
         first = pairs.pictures[:, 0].cpu()
         sound = pairs.sound.cpu()
         pictures.append(cues.picture_cues(first))
@@ -71,15 +84,19 @@ def gather(fabric: Fabric, data: Dataset, items: int, batch_size: int, workers: 
         silent.append(~pairs.heard.cpu())
     if not paths:
         why = f"; the first: {failures[0]['error']}" if failures else ""
-        raise ConfigError(f"data: none of the recordings could be used{why}")
+        raise ConfigError(f"data: no two recordings could be used{why}")
+    found, whose = torch.cat(recording), torch.cat(partner)
+    own = found[whose] == found  # where a batch is of one recording for the most part
+    whose[own] = following(found, torch.arange(len(found)))[own]
     return Gathered(
         pictures=torch.cat(pictures).numpy(),
         sounds=torch.cat(sounds).numpy(),
-        partner=torch.cat(partner).numpy(),
+        partner=whose.numpy(),
         silent=torch.cat(silent).numpy(),
         looks=torch.cat(looks),
         marks=torch.cat(marks),
         paths=paths,
+        recording=found,
         failures=failures,
         asked=min(items, len(data)),
         clips=len(paths) // recordings,

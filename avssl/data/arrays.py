@@ -15,7 +15,7 @@ def read_arrays(path: Path, *names: str, optional: Sequence[str] = ()) -> dict[s
         DataError: if the file is not there, is damaged, or lacks an array, or one holds anything but numbers.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:  # NumPy may leave a path open
             there = list(stored)
             found = {name: stored[name] for name in (*names, *optional) if name in there}
     except FileNotFoundError as error:

@@ -1,11 +1,13 @@
 """Boxes of what sounds and of what is silent, as a data set's annotations have them."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from avssl.config import ConfigError
-from avssl.data import Stills, Videos
+from avssl.data import DataError, Stills, Videos
+from avssl.data.arrays import read_arrays
 from avssl.evaluation.sound.clips import Heard
 from avssl.media import open_video
 from avssl.metrics.localisation import consensus, within
@@ -73,8 +75,7 @@ def sources_of(data: Videos | Stills, heard: Heard) -> Sources:
                 f"evaluator.data: {recording.path} has no boxes; localisation needs a manifest with a column "
                 "'sounding', or 'annotations' of .npz files that hold them"
             )
-        with np.load(recording.annotations) as stored:
-            boxes, classes = stored["boxes"].astype(float), stored["classes"]
+        boxes, classes = read_boxes(recording.annotations)
         if not len(boxes):
             raise ConfigError(f"evaluator.data: {recording.annotations} holds no box; leave {recording.path} out")
         with open_video(recording.path) as video:
@@ -91,3 +92,20 @@ def sources_of(data: Videos | Stills, heard: Heard) -> Sources:
         sounding=np.array(sounding),
         silent=np.array(silent),
     )
+
+
+def read_boxes(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return the boxes of a recording, ``(boxes, 4)`` in its own pixels, and their classes ``(boxes,)``.
+
+    Raises:
+        DataError: if the file lacks them, or holds something else.
+    """
+    arrays = read_arrays(path, "boxes", "classes")
+    boxes, classes = arrays["boxes"].astype(float), arrays["classes"]
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or classes.shape != boxes.shape[:1]:
+        raise DataError(f"{path}: boxes should be (boxes, 4), classes (boxes,); got {boxes.shape} and {classes.shape}")
+    if not np.isfinite(boxes).all() or (boxes[:, :2] >= boxes[:, 2:]).any():
+        raise DataError(
+            f"{path}: a box is left, top, right, bottom, left < right and top < bottom; got {boxes.tolist()}"
+        )
+    return boxes, classes

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from avssl.config import ConfigError
 from avssl.data import Dataset
+from avssl.methods.recordings import recordings_of
 from avssl.methods.sound.pairs import pairs_of
 from avssl.training.feed import alone, is_empty, look
 
@@ -21,7 +22,9 @@ class Heard:
         frames: uint8 ``(N, frames, 3, H, W)``.
         sound: float32 ``(N, channels, samples)``.
         key: names each row, ``(N, parts)``.
-        item: which recording of the data set, ``(N,)``.
+        item: which item of the data set, ``(N,)``.
+        recording: a number for the recording of each, ``(N,)``; several items may be of one, see
+            `avssl.methods.recordings`.
         clip: which clip of it, ``(N,)``.
         label: class, or -1, ``(N,)``.
         paths: of the recordings.
@@ -33,6 +36,7 @@ class Heard:
     sound: Tensor
     key: Tensor
     item: Tensor
+    recording: Tensor
     clip: Tensor
     label: Tensor
     paths: list[str]
@@ -44,7 +48,8 @@ class Heard:
 
     def rows(self, chosen: Tensor) -> "Heard":
         """Return chosen rows."""
-        tensors = {name: getattr(self, name)[chosen] for name in ("frames", "sound", "key", "item", "clip", "label")}
+        names = ("frames", "sound", "key", "item", "recording", "clip", "label")
+        tensors = {name: getattr(self, name)[chosen] for name in names}
         return replace(self, **tensors, paths=[self.paths[row] for row in chosen.tolist()])
 
 
@@ -77,43 +82,56 @@ def listen(
         clips = batch["frames"].shape[1]
         found = {"frames": batch["frames"].flatten(0, 1), "sound": pairs.sound, "key": pairs.key, "heard": pairs.heard}
         found |= {"item": batch["key"][pairs.video, 2], "clip": torch.arange(clips).repeat(len(batch["path"]))}
+        found["recording"] = recordings_of(batch)[pairs.video]
         found |= {"label": torch.full_like(pairs.video, -1) if pairs.label is None else pairs.label}
         for name, value in found.items():
             parts.setdefault(name, []).append(value)
         paths += [batch["path"][video] for video in pairs.video.tolist()]
     rows = {name: torch.cat(several) for name, several in parts.items()}
     heard = rows.pop("heard") if rows else torch.zeros(0, dtype=torch.bool)
-    if not rows or len(rows["item"][heard].unique()) < 2:
+    if not rows or len(rows["recording"][heard].unique()) < 2:
         why = f"; the first that cannot be read: {failures[0]['error']}" if failures else ""
         raise ConfigError(f"evaluator.data: fewer than two recordings can be heard{why}")
     everything = Heard(**rows, paths=paths, silent=float((~heard).float().mean()), failures=failures)
     return everything.rows(torch.nonzero(heard).flatten())
 
 
-def others(item: Tensor, times: int, seed: int) -> Tensor:
+def others(recording: Tensor, times: int, seed: int) -> Tensor:
     """Return rows of other recordings for each row, int64 ``(times, N)``: whose sound makes a false pair.
 
     Each round is a ring of all rows in an order by chance, so that every sound is used once; rows that would meet their
     own recording take the next that is not.
 
     Args:
-        item: the recording of each row, ``(N,)``; at least two different.
+        recording: of each row, ``(N,)``; at least two different.
         times: rounds.
         seed: fixes them.
     """
-    count, found = len(item), []
-    for number in range(times):
-        order = torch.from_numpy(np.random.default_rng((seed, number)).permutation(count))
-        place = torch.empty_like(order)
-        place[order] = torch.arange(count)
-        partner = order[(place + 1) % count]
-        clash = item[partner] == item
-        step = 2
-        while clash.any():
-            partner[clash] = order[(place[clash] + step) % count]
-            clash, step = item[partner] == item, step + 1
-        found.append(partner)
-    return torch.stack(found)
+    orders = [np.random.default_rng((seed, number)).permutation(len(recording)) for number in range(times)]
+    return torch.stack([following(recording, torch.from_numpy(order)) for order in orders])
+
+
+def following(recording: Tensor, order: Tensor) -> Tensor:
+    """Return for each row the next in a ring of rows that is of another recording, int64 ``(N,)``.
+
+    Args:
+        recording: of each row, ``(N,)``; at least two different.
+        order: of the rows in the ring, ``(N,)``.
+
+    Examples:
+        >>> following(torch.tensor([4, 4, 7]), torch.tensor([0, 1, 2])).tolist()
+        [2, 2, 0]
+    """
+    count, place = len(order), torch.empty_like(order)
+    place[order] = torch.arange(count)
+    partner = order[(place + 1) % count]
+    clash = recording[partner] == recording
+    for step in range(2, count):
+        if not clash.any():
+            break
+        partner[clash] = order[(place[clash] + step) % count]
+        clash = recording[partner] == recording
+    return partner
 
 
 def in_batches(count: int, batch: int = 64) -> Iterator[slice]:

@@ -66,16 +66,16 @@ class Correspondence(MethodEvaluator):
             raise ConfigError(f"{type(method).__name__} does not judge pairs of picture and sound; ask AVE, AVOL or L3")
         rate = method.sound.spec.rate
         heard = self.hear(self.data, rate)
-        partner = others(heard.item, self.negatives, self.seed)
+        partner = others(heard.recording, self.negatives, self.seed)
         threshold = None
         if self.validation is not None:
             tuning = self.hear(self.validation, rate)
-            true, false = judged(method, tuning, others(tuning.item, self.negatives, self.seed), device)
+            true, false = judged(method, tuning, others(tuning.recording, self.negatives, self.seed), device)
             threshold = pairing.best_threshold(true, false.flatten())
         rows = {TRAINED: [judged(method, heard, partner, device)]}
         grey = heard.frames.float().mean(0, keepdim=True).round().to(torch.uint8).expand_as(heard.frames)
         noise = torch.randn(heard.sound.shape[1:], generator=torch.Generator().manual_seed(self.seed)) * 1e-2
-        shuffled = heard.sound[others(heard.item, 1, self.seed + 1)[0]]
+        shuffled = heard.sound[others(heard.recording, 1, self.seed + 1)[0]]
         rows["sound only"] = [judged(method, heard, partner, device, frames=grey)]
         rows["picture only"] = [judged(method, heard, partner, device, sound=noise.expand_as(heard.sound))]
         rows["shuffled pairs"] = [judged(method, heard, partner, device, sound=shuffled)]
@@ -124,7 +124,7 @@ class Correspondence(MethodEvaluator):
         ]
         protocol: dict[str, Any] = {
             "data": describe(self.data),
-            "recordings": len(heard.item.unique()),
+            "recordings": len(heard.recording.unique()),
             "pairs": len(heard),
             "negatives": f"{self.negatives} sounds of other recordings for each picture",
             "threshold": 0.0 if threshold is None else f"0, and {threshold:.3f} chosen on other data",

@@ -74,7 +74,7 @@ class Localisation(MethodEvaluator):
         if self.validation is not None:
             tuning, known = self.look(self.validation, rate)
             level = chosen_level(maps_of(method, tuning, tuning.sound, device), known)
-        partner = others(heard.item, 1, self.seed)[0]
+        partner = others(heard.recording, 1, self.seed)[0]
         maps = maps_of(method, heard, heard.sound, device)
         rows = {
             TRAINED: [judge(maps, sources, level)],

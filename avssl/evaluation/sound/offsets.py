@@ -16,11 +16,12 @@ from torch import Tensor
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.evaluation.base import MethodEvaluator
-from avssl.evaluation.sound.clips import over
+from avssl.evaluation.sound.clips import following, over
 from avssl.evaluation.sound.fresh import calibrated
 from avssl.features.runs import FreshMethod
 from avssl.methods import Method
 from avssl.methods.base import Batch
+from avssl.methods.recordings import recordings_of
 from avssl.methods.sound.base import Judges
 from avssl.methods.sound.pairs import pairs_of, viewed
 from avssl.metrics import offsets
@@ -39,6 +40,7 @@ class Stretches:
         sound: float32 ``(recordings, clips, channels, samples)``.
         step: seconds from a clip to the next.
         paths: of the recordings.
+        recording: a number for each, ``(recordings,)``, the same for several items of one file or group.
         silent: recordings left out because a window is silent.
         failures: recordings that could not be read.
     """
@@ -47,6 +49,7 @@ class Stretches:
     sound: Tensor
     step: float
     paths: list[str]
+    recording: Tensor
     silent: int
     failures: list[dict[str, str]]
 
@@ -96,7 +99,7 @@ class Offsets(MethodEvaluator):
         if not isinstance(method, Judges):
             raise ConfigError(f"{type(method).__name__} does not judge pairs of picture and sound; ask AVTS or AVE")
         heard = self.cut(method.sound.spec.rate)
-        others = np.roll(np.arange(len(heard)), 1)
+        others = following(heard.recording, torch.arange(len(heard)).flip(0))  # the one before, in a ring
         curves = {
             TRAINED: [self.curves(method, heard, device)],
             OTHER: [self.curves(method, heard, device, heard.sound[others])],
@@ -112,23 +115,32 @@ class Offsets(MethodEvaluator):
         """Return the recordings in clips."""
         found: list[tuple[Tensor, Tensor, Tensor]] = []
         paths: list[str] = []
+        recording: list[Tensor] = []
         failures: list[dict[str, str]] = []
         silent = 0
         for batch in look(alone("cpu"), self.data, 0, self.items, 8, self.workers):
             failures += batch["failures"]
             if is_empty(batch):
                 continue
-            for path, quiet, times, frames, sound in rows_of(batch, rate):
+            numbers = recordings_of(batch)
+            for number, (path, quiet, times, frames, sound) in zip(numbers, rows_of(batch, rate), strict=True):
                 silent += quiet
                 if not quiet:
                     found.append((times, frames, sound))
                     paths.append(path)
-        if len(found) < 2:
+                    recording.append(number)
+        if len(set(map(int, recording))) < 2:
             why = f"; the first that cannot be read: {failures[0]['error']}" if failures else ""
             raise ConfigError(f"evaluator.data: fewer than two recordings can be heard throughout{why}")
         times, frames, sound = (torch.stack(parts) for parts in zip(*found, strict=True))
         return Stretches(
-            frames=frames, sound=sound, step=even(times, self.reach), paths=paths, silent=silent, failures=failures
+            frames=frames,
+            sound=sound,
+            step=even(times, self.reach),
+            paths=paths,
+            recording=torch.stack(recording),
+            silent=silent,
+            failures=failures,
         )
 
     def curves(self, method: Judges, heard: Stretches, device: str, sound: Tensor | None = None) -> np.ndarray:

@@ -17,9 +17,9 @@ from avssl.metrics import localisation as metric
 def partner_of_class(heard: Heard, sources: Sources, seed: int) -> Tensor:
     """Return for each row another recording's row in which the silent thing of this one sounds; -1 where none does."""
     rng, found = np.random.default_rng(seed), []
-    items = heard.item.numpy()
+    recordings = heard.recording.numpy()
     for row, kind in enumerate(sources.silent):
-        fitting = np.flatnonzero((sources.sounding == kind) & (items != items[row]))
+        fitting = np.flatnonzero((sources.sounding == kind) & (recordings != recordings[row]))
         found.append(int(rng.choice(fitting)) if kind >= 0 and len(fitting) else -1)
     return torch.tensor(found)
 
