@@ -1,5 +1,6 @@
 """Features on disk: ``<layer>.npy`` and beside them ``index.parquet``, which says what each row is."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from avssl.config.errors import suggest
 from avssl.evaluation.extraction import Rows
 
 INDEX = "index.parquet"
-CLASSES = b"avssl.classes"  # metadata of the index: names of the classes, parted by line ends
+OLDER = b"avssl.classes"  # the same, parted by line ends, in files written before
+CLASSES = b"avssl.class_names"  # metadata of the index: names of the classes, as JSON
 
 
 def write_features(folder: Path, features: Mapping[str, np.ndarray], rows: Rows) -> None:
@@ -36,7 +38,7 @@ def write_features(folder: Path, features: Mapping[str, np.ndarray], rows: Rows)
         values = getattr(rows, name)
         if values is not None:
             columns[name] = list(values.reshape(len(values), -1))
-    table = pa.table(columns).replace_schema_metadata({CLASSES: "\n".join(rows.classes).encode()})
+    table = pa.table(columns).replace_schema_metadata({CLASSES: json.dumps(list(map(str, rows.classes))).encode()})
     with whole(folder / INDEX) as part:
         parquet.write_table(table, part)
 
@@ -71,8 +73,19 @@ def read_features(folder: str | Path, layer: str | None = None) -> tuple[np.ndar
         raise ConfigError(
             f"{folder / f'{layer}.npy'} has {len(features)} rows, its {INDEX} {table.num_rows}; extract them together"
         )
-    names = (table.schema.metadata or {}).get(CLASSES, b"").decode()
-    return features, _rows(table, tuple(names.split("\n")) if names else ())
+    return features, _rows(table, _classes(table))
+
+
+def _classes(table: pa.Table) -> tuple[str, ...]:
+    """Return the names of the classes that an index has, or that its labels are."""
+    metadata = table.schema.metadata or {}
+    if CLASSES in metadata:
+        return tuple(json.loads(metadata[CLASSES]))
+    if names := metadata.get(OLDER, b"").decode():
+        return tuple(names.split("\n"))
+    if "label" in table.column_names and pa.types.is_string(table["label"].type):
+        return tuple(sorted({name for name in table["label"].to_pylist() if name}))
+    return ()
 
 
 def _rows(table: pa.Table, classes: tuple[str, ...]) -> Rows:
@@ -86,6 +99,10 @@ def _rows(table: pa.Table, classes: tuple[str, ...]) -> Rows:
             return None
         return np.array(table[name].to_pylist(), dtype=kind).reshape(table.num_rows, *shape)
 
+    if "label" in table.column_names and pa.types.is_string(table["label"].type):
+        numbers = {name: number for number, name in enumerate(classes)}
+        labels = pa.array([numbers.get(name, -1) for name in table["label"].to_pylist()])
+        table = table.set_column(table.column_names.index("label"), "label", labels)
     path = column("path", None, "")
     return Rows(
         path=path,
