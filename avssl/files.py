@@ -10,6 +10,8 @@ import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from avssl.text import printable
+
 SYSTEM = frozenset(
     (
         "__macosx",  # beside what an archive that was made on a Mac holds
@@ -25,11 +27,6 @@ class FileError(ValueError):
 
     def __init__(self, message: str):
         super().__init__(printable(message).replace("\r", "\\r").replace("\n", "\\n"))  # names may have line breaks
-
-
-def printable(text: str) -> str:
-    """Return a text with signs that are not UTF-8, as names of files may have, written as their numbers."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def counts(name: str) -> bool:

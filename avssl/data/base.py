@@ -34,9 +34,16 @@ class Dataset(Recorded, TorchDataset, ABC):
         """Return item ``i`` for ``dataset[i]`` (epoch 0), and its look in an epoch for ``dataset[epoch, i]``."""
 
     def fingerprint(self, index: int) -> str | None:
-        """Return a text that changes when the file behind item ``i`` does, without reading it; None if unknown."""
+        """Return a text that changes when the files behind item ``i`` do, or what is known of them; None if unknown.
+
+        Nothing is read. A manifest may be written anew while its files stay: its labels, times and groups belong to it.
+        """
         recordings = getattr(self, "recordings", None)
-        return None if recordings is None else file_state(recordings[index].path)
+        if recordings is None:
+            return None
+        one = recordings[index]
+        beside = (one.keypoints, one.annotations, one.sound)
+        return " ".join([*map(file_state, (one.path, *filter(None, beside))), repr(one)])
 
 
 def split_key(key: Key, size: int) -> tuple[int, int]:

@@ -166,7 +166,7 @@ class _Work:
         if None in prints:
             return None
         base = self.base | {"files": digest(np.array(prints)), "items": [piece.start, piece.stop]}
-        keys = {("", "rows"): base | {"about": "rows"}}
+        keys = {("", "rows"): base | {"about": "rows", "classes": list(map(str, getattr(self.data, "classes", ())))}}
         for name, one in self.asked.items():
             for layer in one.layers:
                 key = base | {"weights": self.weights[name], "layer": layer, "device": self.device.type}
@@ -315,7 +315,7 @@ def _joined(pieces: list[_Piece], asked: Mapping[str, Asked], data: Dataset, wha
         box=perhaps("box", np.int64),
         keypoints=perhaps("keypoints", np.float32),
         visible=perhaps("visible", bool),
-        classes=tuple(getattr(data, "classes", ())),
+        classes=tuple(map(str, getattr(data, "classes", ()))),
         failures=failures,
     )
     return Extracted(features=features, rows=about)

@@ -1,5 +1,6 @@
 """Features on disk: ``<layer>.npy`` and beside them ``index.parquet``, which says what each row is."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from avssl.text import EXACT, from_column, to_column
 
 INDEX = "index.parquet"
 BROKEN = (ArithmeticError, EOFError, LookupError, MemoryError, OSError, TypeError, ValueError)
-CLASSES = b"avssl.classes"  # metadata of the index: names of the classes, parted by line ends
+OLDER = b"avssl.classes"  # metadata of the index: names of the classes, parted by line ends, in files written before
+CLASSES = b"avssl.class_names"  # metadata of the index: names of the classes, as JSON
 
 
 def write_features(folder: Path, features: Mapping[str, np.ndarray], rows: Rows) -> None:
@@ -40,7 +42,7 @@ def write_features(folder: Path, features: Mapping[str, np.ndarray], rows: Rows)
         values = getattr(rows, name)
         if values is not None:
             columns[name] = list(values.reshape(len(values), -1))
-    table = pa.table(columns).replace_schema_metadata({CLASSES: "\n".join(rows.classes).encode(errors=EXACT)})
+    table = pa.table(columns).replace_schema_metadata({CLASSES: json.dumps(list(map(str, rows.classes))).encode()})
     with whole(folder / INDEX) as part:
         parquet.write_table(table, part)
 
@@ -75,8 +77,7 @@ def read_features(folder: str | Path, layer: str | None = None) -> tuple[np.ndar
             f"{folder / f'{layer}.npy'} has {len(features)} rows, its {INDEX} {table.num_rows}; extract them together"
         )
     try:
-        names = (table.schema.metadata or {}).get(CLASSES, b"").decode(errors=EXACT)
-        return features, _rows(table, tuple(names.split("\n")) if names else ())
+        return features, _rows(table, _classes(table))
     except (TypeError, ValueError, OverflowError, pa.ArrowException) as error:
         raise ConfigError(f"{folder / INDEX}: a column is not as extraction writes it ({first_line(error)})") from error
 
@@ -115,6 +116,18 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
+def _classes(table: pa.Table) -> tuple[str, ...]:
+    """Return the names of the classes that an index has, or that its labels are."""
+    metadata = table.schema.metadata or {}
+    if CLASSES in metadata:
+        return tuple(json.loads(metadata[CLASSES]))
+    if names := metadata.get(OLDER, b"").decode(errors=EXACT):
+        return tuple(names.split("\n"))
+    if "label" in table.column_names and pa.types.is_string(table["label"].type):
+        return tuple(sorted({name for name in table["label"].to_pylist() if name}))
+    return ()
+
+
 def _rows(table: pa.Table, classes: tuple[str, ...]) -> Rows:
     def column(name: str, kind: Any, otherwise: Any) -> np.ndarray:
         if name in table.column_names:
@@ -129,6 +142,10 @@ def _rows(table: pa.Table, classes: tuple[str, ...]) -> Rows:
     def names(name: str) -> np.ndarray:
         return np.array([from_column(value) for value in table[name].to_pylist()])
 
+    if "label" in table.column_names and pa.types.is_string(table["label"].type):
+        numbers = {name: number for number, name in enumerate(classes)}
+        labels = pa.array([numbers.get(name, -1) for name in table["label"].to_pylist()])
+        table = table.set_column(table.column_names.index("label"), "label", labels)
     path = names("path") if "path" in table.column_names else column("path", None, "")
     return Rows(
         path=path,

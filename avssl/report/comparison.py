@@ -8,6 +8,10 @@ import numpy as np
 
 from avssl.metrics.bootstrap import Difference
 from avssl.report.scores import RANDOM, TRAINED
+from avssl.evaluation.alignment import listed
+from avssl.evaluation.dense.contest import Trial
+from avssl.evaluation.paired import Difference
+from avssl.evaluation.rows import RANDOM, TRAINED
 from avssl.sampling import rng_for
 
 Weighed = Callable[[np.ndarray], np.ndarray]  # how often each picture counts (resamples, pictures) -> (resamples,)
@@ -170,3 +174,22 @@ def item_rows(
             own = {name: round(float(column[place]), 4) for name, column in columns.items()}
             rows.append(about | {"path": path} | own)
     return rows
+
+
+def class_notes(ours: np.ndarray, theirs: np.ndarray, classes: Sequence[str], what: str) -> list[str]:
+    """Return a line for the classes that only the test shows, and one for those that only training shows.
+
+    Args:
+        ours: which classes training shows, bool ``(classes,)``.
+        theirs: which the test shows.
+        classes: their names.
+        what: a thing of a class, such as ``"object"``.
+    """
+    never, idle = ([classes[kind] for kind in np.flatnonzero(some)] for some in (theirs & ~ours, ours & ~theirs))
+    notes = []
+    if never:
+        notes.append(
+            f"{len(never)} classes of the test have no training {what} ({listed(never)}): nothing is learned "
+            "of them, and they count in the mean."
+        )
+    return notes + ([f"{len(idle)} classes of training have no test {what}: {listed(idle)}."] if idle else [])

@@ -58,8 +58,18 @@ def test_a_manifest_may_give_several_labels(tree):
 def test_a_changed_file_has_another_fingerprint(tree):
     data = Pictures(tree)
     before = data.fingerprint(0)
+    assert Pictures(tree).fingerprint(0) == before
     Image.new("RGB", (40, 30)).save(tree / "cat" / "a.png")
     assert data.fingerprint(0) != before and str(tree / "cat" / "a.png") in before
+
+
+@pytest.mark.parametrize("row", ["cat/a.png,dog,x", "cat/a.png,cat,y"])
+def test_what_a_manifest_says_anew_of_the_same_file_has_another_fingerprint(tree, row):
+    prints = []
+    for line in ("cat/a.png,cat,x", row):
+        (tree / "list.csv").write_text(f"path,label,group\n{line}\ndog/c.png,dog,z\ncat/b.png,cat,z\n")
+        prints.append(Pictures(tree / "list.csv").fingerprint(0))
+    assert prints[0] != prints[1]
 
 
 def test_a_seed_changes_what_methods_draw_for_a_picture_and_not_the_picture(tmp_path):

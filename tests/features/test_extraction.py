@@ -94,6 +94,17 @@ def test_taps_equal_the_layers_own_maps_whatever_else_is_asked():
     torch.testing.assert_close(torch.from_numpy(whole.features["net"]["conv2"][:5]), expected)
 
 
+def test_what_is_kept_belongs_to_the_names_of_its_classes(tmp_path):
+    class Sorted(Films):
+        def __getitem__(self, key):
+            item = super().__getitem__(key)
+            return item | {"label": self.classes.index(("cat", "dog")[item["label"]])}
+
+    for Sorted.classes in (("cat", "dog"), ("dog", "cat")):  # the second time the same files are numbered anew
+        rows = extract(ask(), Sorted(), Recipe(), Kept(tmp_path), quiet=True).rows
+        assert [rows.classes[label] for label in rows.label] == ["cat", "dog", "cat", "dog", "cat"]
+
+
 def test_an_interrupted_extraction_goes_on_where_it_stopped(tmp_path, monkeypatch):
     plain = extract(ask(), Films(), Recipe(), Kept(), quiet=True, piece=1)
     monkeypatch.setattr(Films, "stop_at", 3)

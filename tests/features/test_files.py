@@ -1,5 +1,7 @@
 """Features on disk say what they are, and come back as they went."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -41,6 +43,27 @@ def test_features_of_other_programs_need_a_path_alone(tmp_path):
     assert (
         rows.item.tolist() == [0, 1] and rows.group.tolist() == ["a.wav", "b.wav"] and rows.label.tolist() == [-1, -1]
     )
+
+
+def test_names_of_classes_are_kept_with_the_labels(found, tmp_path):
+    names = ("a\nline", "[]", "")
+    write_features(tmp_path, found.features["encoder"], replace(found.rows, classes=names))
+    assert read_features(tmp_path, "output")[1].classes == names
+
+
+def test_names_in_files_written_before_are_read(found, tmp_path):
+    write_features(tmp_path, found.features["encoder"], found.rows)
+    table = parquet.read_table(tmp_path / "index.parquet")
+    parquet.write_table(table.replace_schema_metadata({b"avssl.classes": b"cat\ndog"}), tmp_path / "index.parquet")
+    assert read_features(tmp_path, "output")[1].classes == ("cat", "dog")
+
+
+def test_labels_of_other_programs_may_be_names(tmp_path):
+    np.save(tmp_path / "theirs.npy", np.zeros((4, 4), np.float32))
+    about = {"path": ["a", "b", "c", "d"], "label": ["red", "blue", None, "red"]}
+    parquet.write_table(pa.table(about), tmp_path / "index.parquet")
+    _, rows = read_features(tmp_path)
+    assert rows.classes == ("blue", "red") and rows.label.tolist() == [1, 0, -1, 1]
 
 
 def test_what_is_not_there_or_does_not_fit_is_told(found, tmp_path):

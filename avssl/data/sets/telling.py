@@ -10,7 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from avssl.data.sets.base import Count, Kind, Listing, Problem
-from avssl.files import printable
 from avssl.text import printable
 
 FIRST = 3  # problems of each kind that are shown; problems.csv has them all

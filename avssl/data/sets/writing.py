@@ -9,7 +9,6 @@ import numpy as np
 from avssl.cache import whole
 from avssl.data.sets.base import Problem, SetError
 from avssl.data.tables import write_table
-from avssl.files import printable
 from avssl.text import printable
 
 FILES = ("path", "sound", "keypoints", "mask", "normals", "depth")  # columns that name files

@@ -16,6 +16,10 @@ from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.evaluation.base import Evaluator
 from avssl.evaluation.dense.contest import Plan, Tuning, compete
+from avssl.evaluation.alignment import align_classes, check_common
+from avssl.evaluation.base import Evaluator, Fresh, Scores
+from avssl.evaluation.dense import drawing
+from avssl.evaluation.dense.contest import Plan, Trial, Tuning, compete
 from avssl.evaluation.dense.detected import class_rows, found_of, per_class, picture_rows, truth_of, weighed
 from avssl.evaluation.dense.detecting import BOXES, detect, fit, guesses
 from avssl.evaluation.dense.detector import Detector
@@ -32,6 +36,7 @@ from avssl.report.comparison import (
     Metric,
     Trial,
     Weighed,
+    class_notes,
     difference_notes,
     difference_numbers,
     differences,
@@ -130,9 +135,15 @@ class Detection(Evaluator):
     ) -> Scores:
         plan, where = self.plan, torch.device(device)
         plan.check(encoder)
-        classes = self._classes()
+        classes, place = self._classes()
         train = scan(plan.train, BOXES, "training", objects_of, plan.quiet)
         test = scan(plan.test, BOXES, "test", objects_of, plan.quiet)
+        test = [item | {"kinds": place[item["kinds"]]} for item in test]
+        shown = [
+            np.unique(np.concatenate([item["kinds"][~item["ignored"]] for item in side])) for side in (train, test)
+        ]
+        ours, theirs = (np.isin(np.arange(len(classes)), kinds) for kinds in shown)
+        check_common(ours, theirs, classes, ("training", "the test"))
         truth = truth_of(test)
         if truth.ignored.all():
             raise ConfigError("the test pictures hold no object that counts; choose a split whose truth is known")
@@ -149,22 +160,26 @@ class Detection(Evaluator):
 
         guess = Trial(row=GUESS, tuning="", seed=0, found={"found": guesses(train, test, len(classes))})
         trials = [guess, *compete(rows, plan, work, ["found"], key, Kept(folder))]
-        return self._scores(trials, classes, test, truth, layers, encoder)
+        notes = class_notes(ours, theirs, classes, "object")
+        return self._scores(trials, classes, place, notes, test, truth, layers, encoder)
 
-    def _classes(self) -> list[str]:
-        """Return the names of the classes, and check that both sides have the same."""
-        ours, theirs = (list(map(str, getattr(data, "classes", ()))) for data in (self.plan.train, self.plan.test))
-        if ours != theirs or not ours:
-            raise ConfigError(
-                f"the training pictures know the classes {', '.join(ours) or 'none'}, the test pictures "
-                f"{', '.join(theirs) or 'none'}; both need the same, as splits of one manifest have"
-            )
-        return ours
+    def _classes(self) -> tuple[list[str], np.ndarray]:
+        """Return the names of the classes, training's first, and where the test's own numbers stand among them."""
+        names = [getattr(data, "classes", ()) for data in (self.plan.train, self.plan.test)]
+        for one, what in zip(names, ("training", "test"), strict=True):
+            if not len(one):
+                raise ConfigError(
+                    f"the {what} pictures name no classes of objects; use a manifest with boxes and names"
+                )
+        classes, places = align_classes(names, [np.zeros(0, int)] * 2, ["training", "test"])
+        return list(classes), places[1]
 
     def _scores(
         self,
         trials: list[Trial],
         classes: list[str],
+        place: np.ndarray,
+        notes: Sequence[str],
         test: Sequence[Mapping[str, Any]],
         truth: Truth,
         layers: Sequence[str],
@@ -206,6 +221,7 @@ class Detection(Evaluator):
             },
             table=table_of(scores, metrics),
             notes=(
+                *notes,
                 *difference_notes(found, metrics[0]),
                 f"Knowing nothing scores {level:.1f} {metrics[0].column}: the {GUESS}, boxes right in most training "
                 "pictures, whatever the picture.",
@@ -215,19 +231,19 @@ class Detection(Evaluator):
                 "classes": list(class_rows(groups, each_class, classes, self.asked)),
             },
             pictures={
-                f"boxes_{tuning}": self._draw(groups, tuning, classes, paths)
+                f"boxes_{tuning}": self._draw(groups, tuning, classes, place, paths)
                 for tuning in (self.plan.tuning if self.plan.shown else ())
             },
         )
 
-    def _draw(self, groups: Groups, tuning: str, classes: list[str], paths: Sequence[str]) -> Image:
+    def _draw(self, groups: Groups, tuning: str, classes: list[str], place: np.ndarray, paths: Sequence[str]) -> Image:
         """Draw the truth and, of each row, as many of the surest boxes as there are objects."""
         numbers = {path: number for number, path in enumerate(paths)}
         items = [item for item in (self.plan.test[0, index] for index in self.plan.drawn) if "failure" not in item]
         images = [item["frames"][0, 0].permute(1, 2, 0).numpy() for item in items]
         lines = {
             "truth": [
-                drawing.boxed(image, item["boxes"].numpy(), item["kinds"].tolist(), classes, None)
+                drawing.boxed(image, item["boxes"].numpy(), place[item["kinds"].numpy()].tolist(), classes, None)
                 for image, item in zip(images, items, strict=True)
             ]
         }

@@ -32,6 +32,7 @@ from avssl.report.comparison import (
     Metric,
     Trial,
     Weighed,
+    class_notes,
     difference_notes,
     difference_numbers,
     differences,
@@ -126,7 +127,8 @@ class Segmentation(Evaluator):
         row = f"always {names[commonest]}"
         said = torch.from_numpy(np.log((counts[: len(names)] + 1) / (counts[: len(names)].sum() + len(names)))).float()
         trials = pixel_trials(plan, Regions(len(names)), self.hidden, (row, said), encoder, fresh, folder, device)
-        return self._scores(trials, names, seen, row, encoder)
+        painted = [each[: len(names)] > 0 for each in (counts, np.sum([each for *_, each in seen], 0))]
+        return self._scores(trials, names, seen, row, encoder, class_notes(*painted, names, "pixel"))
 
     def _names(self, counts: np.ndarray) -> list[str]:
         """Return the names of the classes, and check that the masks paint no others."""
@@ -141,7 +143,13 @@ class Segmentation(Evaluator):
         return list(self.classes)
 
     def _scores(
-        self, trials: list[Trial], names: list[str], seen: Sequence[tuple], constant: str, encoder: Encoder
+        self,
+        trials: list[Trial],
+        names: list[str],
+        seen: Sequence[tuple],
+        constant: str,
+        encoder: Encoder,
+        about: list[str],
     ) -> Scores:
         groups = grouped(trials)
         scores = {group: [self._measure(trial) for trial in each] for group, each in groups.items()}
@@ -163,6 +171,7 @@ class Segmentation(Evaluator):
             },
             table=table_of(scores, METRICS),
             notes=(
+                *about,
                 *difference_notes(found, METRICS[0]),
                 f"Knowing nothing scores {level:.1f} mean IoU: {constant}. Colours and places alone: the row {PIXELS}.",
             ),

@@ -207,6 +207,12 @@ class KeyPoints(Evaluator):
     def _check(self, train: People, test: People) -> None:
         if shared := set(train.paths) & set(test.paths):
             raise ConfigError(f"{len(shared)} files are in training and in test, such as {min(shared)}; use splits")
+        ours, theirs = (getattr(data, "skeleton", None) for data in (self.train, self.test))
+        if ours and theirs and ours != theirs:
+            raise ConfigError(
+                f"joints of the training data are those of {ours!r}, of the test data those of {theirs!r}, and numbers "
+                "mean others there; set skeleton: of both data to one of them"
+            )
         for people, name in ((train, "training"), (test, "test")):
             if people.points.shape[1] != len(self.skeleton):
                 raise ConfigError(

@@ -1,6 +1,7 @@
 """The contract of probes: features and labels of training items go in, scores of test items come out."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,12 +35,40 @@ class Labels:
         return Labels(one, several, self.classes)
 
     @property
+    def shown(self) -> np.ndarray:
+        """Which classes any item shows, bool ``(classes,)``."""
+        if self.one is not None:
+            return np.bincount(self.one[self.one >= 0], minlength=len(self.classes)) > 0
+        assert self.several is not None
+        return np.nansum(self.several, 0) > 0
+
+    def among(self, wanted: np.ndarray) -> "Labels":
+        """Return the labels by some of the classes alone, numbered anew; -1 for items of another.
+
+        Args:
+            wanted: bool ``(classes,)``.
+        """
+        names = tuple(name for name, there in zip(self.classes, wanted, strict=True) if there)
+        if self.one is None:
+            assert self.several is not None
+            return Labels(None, self.several[:, wanted], names)
+        return Labels(np.where(wanted, np.cumsum(wanted) - 1, -1)[self.one], None, names)
+
+    @property
     def table(self) -> np.ndarray:
         """1 present, 0 absent, NaN to be ignored, float64 ``(items, classes)``."""
         if self.several is not None:
             return self.several.astype(np.float64)
         assert self.one is not None
         return (self.one[:, None] == np.arange(len(self.classes))).astype(np.float64)
+
+
+def joined(labels: Sequence[Labels]) -> Labels:
+    """Return the labels of several sides, which are aligned, as one."""
+    classes = labels[0].classes
+    if labels[0].one is not None:
+        return Labels(np.concatenate([side.one for side in labels if side.one is not None]), None, classes)
+    return Labels(None, np.concatenate([side.several for side in labels if side.several is not None]), classes)
 
 
 class Probe(Recorded, ABC):

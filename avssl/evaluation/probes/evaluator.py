@@ -6,7 +6,7 @@ averaged to about 9,000 numbers). https://arxiv.org/abs/1603.08511, https://arxi
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,17 @@ from avssl.evaluation.base import Evaluator
 from avssl.evaluation.baselines import baselines, contenders, pool_of
 from avssl.evaluation.probes.base import Labels, Probe
 from avssl.evaluation.probes.judging import Judge, check_split, clusters_of, labels_of
+from avssl.evaluation.alignment import align_rows
+from avssl.evaluation.base import Evaluator, Fresh, Scores
+from avssl.evaluation.drawing import Curve, confusion_picture, curve_picture
+from avssl.evaluation.extraction import Asked, Extracted, extract
+from avssl.evaluation.features import OUTPUT, check_layer
+from avssl.evaluation.kept import Kept, digest
+from avssl.evaluation.looks import Recipe, Unit
+from avssl.evaluation.metrics.classification import Precision
+from avssl.evaluation.paired import Difference, paired_difference
+from avssl.evaluation.probes.base import Labels, Probe, joined
+from avssl.evaluation.probes.judging import Judge, check_classes, check_groups, class_notes, clusters_of, labels_of
 from avssl.evaluation.probes.linear import Linear
 from avssl.evaluation.probes.neighbours import KNearest
 from avssl.evaluation.probes.shots import labelled
@@ -139,6 +150,8 @@ class Probes(Evaluator):
             extract(asked, data, self.recipe, kept, device, name, workers=self.workers, quiet=self.quiet)
             for data, name in zip(self.sides, names, strict=True)
         ]
+        aligned = align_rows([side.rows for side in sides], names)
+        sides = [replace(side, rows=rows) for side, rows in zip(sides, aligned, strict=True)]
         labels = [labels_of(side.rows, name) for side, name in zip(sides, names, strict=True)]
         splits = self._splits(sides, labels)
         found = self._fit(splits, sides, labels, asked, kept)
@@ -151,7 +164,8 @@ class Probes(Evaluator):
             splits = [([one for one in range(len(sides)) if one != test], test) for test in range(len(sides))]
         for train, test in splits:
             for one in train:
-                check_split(sides[one].rows, sides[test].rows, labels[one], labels[test], self.allow_shared_groups)
+                check_groups(sides[one].rows, sides[test].rows, self.allow_shared_groups)
+            check_classes(joined([labels[one] for one in train]), labels[test])
         return splits
 
     def _fit(
@@ -200,6 +214,7 @@ class Probes(Evaluator):
         train, test = split
         features = np.concatenate([sides[one].features[name][layer] for one in train])
         truth = joined([labels[one] for one in train])
+        truth = truth.among(truth.shown)  # what training never shows can not be learned
         chosen = labelled(truth, shots, draw, self.seed)
         asked = sides[test].features[name][layer]
         key = {
@@ -220,11 +235,11 @@ class Probes(Evaluator):
         asked: Mapping[str, Asked],
         encoder: Encoder,
     ) -> Scores:
-        judges = [Judge(labels[test], self.precision) for _, test in splits]
-        levels = [
-            judge.chance(joined([labels[one] for one in train]))
-            for judge, (train, _) in zip(judges, splits, strict=True)
+        known = [joined([labels[one] for one in train]) for train, _ in splits]
+        judges = [
+            Judge(labels[test], ours.shown, self.precision) for ours, (_, test) in zip(known, splits, strict=True)
         ]
+        levels = [judge.chance(ours) for judge, ours in zip(judges, known, strict=True)]
         chance = {name: float(np.mean([level[name] for level in levels])) for name in levels[0]}
         main = judges[0].main
         numbers: dict[str, float] = {f"{CHANCE}/{name}": level for name, level in chance.items()}
@@ -262,7 +277,10 @@ class Probes(Evaluator):
             numbers=numbers,
             protocol=self._protocol(sides, labels, encoder),
             table=tuple(table),
-            notes=tuple(self._notes(differences, main, agreed, sides)),
+            notes=(
+                *self._class_notes(known, [labels[test] for _, test in splits]),
+                *self._notes(differences, main, agreed, sides),
+            ),
             tables=self._tables(found, judges, sides, splits) | {"differences": difference_rows(differences, main)},
             pictures=self._pictures(values, found, judges, encoder, chance[main], main),
         )
@@ -322,6 +340,13 @@ class Probes(Evaluator):
                 mine.setdefault(measure, []).append(values)
         return {row: {name: np.concatenate(values) for name, values in scores.items()} for row, scores in found.items()}
 
+    def _class_notes(self, known: list[Labels], asked: list[Labels]) -> list[str]:
+        """Return which classes are on one side alone, split by split."""
+        notes = [class_notes(ours, theirs) for ours, theirs in zip(known, asked, strict=True)]
+        return [
+            f"Fold {number}: {note}" if self.folded else note for number, each in enumerate(notes, 1) for note in each
+        ]
+
     def _notes(
         self,
         differences: Mapping[Group, Difference],
@@ -360,15 +385,15 @@ class Probes(Evaluator):
         for group, runs in found.items():
             about = {"probe": group.probe, "labels": group.shots, "layer": group.layer, "row": group.row}
             for judge, scores, (_, test) in zip(judges, runs[0], splits, strict=True):
-                rows, truth, one = sides[test].rows, judge.truth, judge.truth.one
+                rows, truth, one, whole = sides[test].rows, judge.truth, judge.truth.one, judge.whole(scores)
                 for item, label in enumerate([] if one is None else one.tolist()):
-                    surest = int(scores[item].argmax())
+                    surest = int(whole[item].argmax())
                     items.append(
                         about
                         | {"path": rows.path[item], "truth": truth.classes[label]}
                         | {
-                            "found": name_at(truth.classes, surest),
-                            "score of the truth": round(float(scores[item, label]), 4),
+                            "found": truth.classes[surest],
+                            "score of the truth": round(float(whole[item, label]), 4) if judge.known[label] else "",
                         }
                     )
             several = [[judge.per_class(one) for judge, one in zip(judges, run, strict=True)] for run in runs]
@@ -381,7 +406,7 @@ class Probes(Evaluator):
                 )
             for number, value in enumerate(means.mean(0)):
                 classes.append(
-                    about | {"class": name_at(judges[0].truth.classes, number), judges[0].main: round(float(value), 4)}
+                    about | {"class": judges[0].truth.classes[number], judges[0].main: round(float(value), 4)}
                 )
         return {"items": items, "classes": classes} if items else {"classes": classes}
 
@@ -415,9 +440,8 @@ class Probes(Evaluator):
         truth = judges[0].truth
         if truth.one is not None and len(truth.classes) <= 60:
             group = next(one for one in found if one.row == TRAINED)
-            scores = found[group][0][0]
-            counts = np.zeros((len(truth.classes), max(scores.shape[1], len(truth.classes))), int)
-            np.add.at(counts, (truth.one, scores.argmax(1)), 1)
+            counts = np.zeros((len(truth.classes), len(truth.classes)), int)
+            np.add.at(counts, (truth.one, judges[0].whole(found[group][0][0]).argmax(1)), 1)
             pictures["confusion"] = confusion_picture(
                 counts, truth.classes, f"{group.probe} on {group.layer} of the trained"
             )
@@ -455,14 +479,6 @@ def difference_rows(differences: Mapping[Group, Difference], main: str) -> list[
     return rows or [{"row": "none"}]
 
 
-def joined(labels: Sequence[Labels]) -> Labels:
-    """Return several sides' labels as one."""
-    classes = max((side.classes for side in labels), key=len)
-    if labels[0].one is not None:
-        return Labels(np.concatenate([side.one for side in labels if side.one is not None]), None, classes)
-    return Labels(None, np.concatenate([side.several for side in labels if side.several is not None]), classes)
-
-
 def path(group: Group) -> str:
     return f"{group.row}/{group.probe}/{group.shots}/{group.layer}"
 
@@ -476,7 +492,3 @@ def told(values: np.ndarray) -> str:
     """Return a mean in percent, with the deviation over initialisations and draws."""
     spread = f" ± {100 * values.std(ddof=1):.1f}" if len(values) > 1 else ""
     return f"{100 * values.mean():.1f}{spread}"
-
-
-def name_at(classes: Sequence[str], number: int) -> str:
-    return classes[number] if number < len(classes) else str(number)

@@ -7,7 +7,7 @@ judged.
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,16 @@ from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.evaluation.base import Evaluator
 from avssl.evaluation.baselines import contenders
+from avssl.data.transforms import Draws, Transform
+from avssl.evaluation.alignment import align_rows
+from avssl.evaluation.base import Evaluator, Fresh, Scores
+from avssl.evaluation.extraction import Rows
+from avssl.evaluation.features import unit
+from avssl.evaluation.kept import Kept, digest
+from avssl.evaluation.metrics.classification import Precision
+from avssl.evaluation.paired import Difference, paired_difference
 from avssl.evaluation.probes.base import Labels
-from avssl.evaluation.probes.judging import Judge, check_split, labels_of
+from avssl.evaluation.probes.judging import Judge, check_split, class_notes, labels_of
 from avssl.evaluation.probes.linear import loss_of
 from avssl.evaluation.probes.shots import labelled
 from avssl.features.cache import Kept, digest
@@ -111,13 +119,16 @@ class FineTune(Evaluator):
     def __call__(
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
     ) -> Scores:
-        train, test = look_at_all(self.train, "training", self.quiet), look_at_all(self.test, "test", self.quiet)
+        train, test = align_looks(
+            look_at_all(self.train, "training", self.quiet), look_at_all(self.test, "test", self.quiet)
+        )
         labels, truth = labels_of(train.rows, "training"), labels_of(test.rows, "test")
         check_split(train.rows, test.rows, labels, truth, self.allow_shared_groups)
         pool = self._seen(train.images[:512], torch.zeros(min(512, len(train.images)), 3).long(), False)
         pool = (pool * 255).round().byte()
         rows = contenders(encoder, pool, fresh, device, self.draws, self.seed, self.extra)
-        judge, kept = Judge(truth, self.precision), Kept(folder)
+        judge, kept = Judge(truth, labels.shown, self.precision), Kept(folder)
+        asked = labels.among(labels.shown)  # what training never shows can not be learned
         jobs = [(row, shots, draw) for row in rows for shots in self.shots for draw in range(self.draws)]
         found: dict[tuple[str, str], list[np.ndarray]] = {}
         with Progress(disable=self.quiet, transient=True) as bar:
@@ -126,7 +137,7 @@ class FineTune(Evaluator):
                 bar.update(task, description=f"{row}, {shots} labels, draw {draw + 1}")
                 start = rows[row][draw % len(rows[row])]
                 scores = self._one(
-                    start, train, labels, test, labelled(labels, shots, draw, self.seed), draw, device, kept
+                    start, train, asked, test, labelled(asked, shots, draw, self.seed), draw, device, kept
                 )
                 found.setdefault((str(shots), row), []).append(scores)
                 bar.advance(task)
@@ -244,7 +255,7 @@ class FineTune(Evaluator):
             numbers=numbers,
             protocol=self._protocol(encoder, train, test, labels),
             table=tuple(table),
-            notes=tuple(self._notes(differences, main, train, test)),
+            notes=(*class_notes(labels, judge.truth), *self._notes(differences, main, train, test)),
             tables={"items": self._items(found, judge, test)},
         )
 
@@ -278,13 +289,9 @@ class FineTune(Evaluator):
     ) -> list[dict[str, Any]]:
         rows = []
         for (shots, row), several in found.items():
-            for item, scores in enumerate(several[0]):
+            for item, scores in enumerate(judge.whole(several[0])):
                 about: dict[str, Any] = {"labels": shots, "row": row, "path": test.rows.path[item]}
-                about |= {
-                    "found": judge.truth.classes[int(scores.argmax())]
-                    if scores.argmax() < len(judge.truth.classes)
-                    else ""
-                }
+                about |= {"found": judge.truth.classes[int(scores.argmax())]}
                 if judge.truth.one is not None:
                     about["truth"] = judge.truth.classes[int(judge.truth.one[item])]
                 rows.append(about)
@@ -309,6 +316,12 @@ class FineTune(Evaluator):
             "seed": self.seed,
             "torch": torch.__version__,
         }
+
+
+def align_looks(train: Looks, test: Looks) -> tuple[Looks, Looks]:
+    """Return both with their classes under one numbering, see `align_rows`."""
+    ours, theirs = align_rows([train.rows, test.rows], ["training", "test"])
+    return replace(train, rows=ours), replace(test, rows=theirs)
 
 
 def look_at_all(data: Dataset, what: str, quiet: bool) -> Looks:

@@ -15,6 +15,12 @@ from avssl.data import Dataset
 from avssl.evaluation.base import MethodEvaluator
 from avssl.evaluation.probes.finetune import Looks, look_at_all
 from avssl.evaluation.probes.judging import check_split, labels_of
+from avssl.evaluation.base import FreshMethod, MethodEvaluator, Scores
+from avssl.evaluation.drawing import picture_table
+from avssl.evaluation.metrics.color import color_area, signal_to_noise
+from avssl.evaluation.paired import paired_difference
+from avssl.evaluation.probes.finetune import Looks, align_looks, look_at_all
+from avssl.evaluation.probes.judging import Judge, check_split, class_notes, labels_of
 from avssl.evaluation.recoloring.classifier import learned, told_right
 from avssl.evaluation.recoloring.making import Recolors, borrowed, color_of, gray, recolored
 from avssl.evaluation.sound.fresh import forget
@@ -95,7 +101,8 @@ class Recoloring(MethodEvaluator):
         if self.train is None:
             notes.append("No labelled pictures were given (evaluator.train): no classifier judged.")
         else:
-            right, chance = self._judged(rows, test, device)
+            right, chance, about = self._judged(rows, test, device)
+            notes += about
             numbers |= {f"{row}/accuracy": float(values.mean()) for row, values in right.items()}
             numbers["chance/accuracy"] = chance
             place = np.unique(test.rows.group, return_inverse=True)[1][test.item]
@@ -139,15 +146,17 @@ class Recoloring(MethodEvaluator):
 
     def _judged(
         self, rows: dict[str, list[np.ndarray]], test: Looks, device: str
-    ) -> tuple[dict[str, np.ndarray], float]:
-        """Return by row whether each classifier tells each picture, ``(draws, N)``; and the commonest class's share."""
+    ) -> tuple[dict[str, np.ndarray], float, list[str]]:
+        """Return by row whether each classifier tells each picture, ``(draws, N)``; chance; and what to note."""
         assert self.train is not None and self.classifier is not None
-        train = look_at_all(self.train, "training", self.quiet)
+        train, test = align_looks(look_at_all(self.train, "training", self.quiet), test)
         ours, theirs = labels_of(train.rows, "training"), labels_of(test.rows, "test")
         if ours.one is None or theirs.one is None:
             raise ConfigError("evaluator.train: the classifier tells one class a picture; these have several")
         check_split(train.rows, test.rows, ours, theirs, self.allow_shared_groups)
-        label, truth = ours.one[train.item], theirs.one[test.item]
+        labels, truths = (side.among(ours.shown).one for side in (ours, theirs))  # -1: never learned, never right
+        assert labels is not None and truths is not None
+        label, truth = labels[train.item], truths[test.item]
         right: dict[str, list[np.ndarray]] = {row: [] for row in rows}
         for draw in range(self.draws):
             network = learned(
@@ -155,8 +164,8 @@ class Recoloring(MethodEvaluator):
             )
             for row, several in rows.items():
                 right[row].append(told_right(network, several[draw % len(several)], truth, device))
-        commonest = np.bincount(label).argmax()
-        return {row: np.stack(values) for row, values in right.items()}, float((truth == commonest).mean())
+        level = Judge(theirs.take(test.item), ours.shown).chance(ours.take(train.item))["accuracy"]
+        return {row: np.stack(values) for row, values in right.items()}, level, class_notes(ours, theirs)
 
     def _table(
         self, measured: dict[str, dict[str, np.ndarray]], right: dict[str, np.ndarray], chance: float | None

@@ -6,6 +6,8 @@ from typing import Literal
 import numpy as np
 
 from avssl.config import ConfigError
+from avssl.evaluation.alignment import align_rows, check_common
+from avssl.evaluation.extraction import Rows
 from avssl.evaluation.retrieval.search import equals, numbered
 from avssl.features.extraction import Rows
 
@@ -26,6 +28,7 @@ class Question:
         total: right ones among them, ``(queries,)``.
         mean: mean worth of the rows that may answer, ``(queries,)``.
         ideal: worth of the best order's first rows, ``(queries, most)``.
+        classes: what labels of both sides count, where labels are asked for.
     """
 
     query: np.ndarray
@@ -35,6 +38,7 @@ class Question:
     total: np.ndarray
     mean: np.ndarray
     ideal: np.ndarray
+    classes: tuple[str, ...] = ()
 
     def worth(self, index: np.ndarray, rows: slice = slice(None)) -> np.ndarray:
         """Return what gallery rows are worth as answers to some queries, ``(queries, k)``; 0 for wrong ones."""
@@ -62,7 +66,13 @@ def ask(queries: Rows, gallery: Rows, relevant: Relevant | None, exclude: Exclud
     """
     if relevant == exclude == "group":
         raise ConfigError("relevant: group and exclude: group leave nothing to find; use exclude: item")
+    classes: tuple[str, ...] = ()
+    if relevant == "label":
+        queries, gallery = align_rows([queries, gallery], ["query", "gallery"])
+        classes = queries.classes
     query, answer = asked_for(queries, gallery, relevant)
+    if relevant == "label":
+        check_common(*(shown(side, len(classes)) for side in (query, answer)), classes, ("the queries", "the gallery"))
     excluded = None
     if exclude == "item":
         both = [np.char.add(np.char.add(rows.path, "\0"), rows.item.astype(str)) for rows in (queries, gallery)]
@@ -81,11 +91,12 @@ def ask(queries: Rows, gallery: Rows, relevant: Relevant | None, exclude: Exclud
             f"relevant: {relevant}, exclude: {exclude}: no query has a right item in the gallery; check labels, groups "
             "and what is excluded"
         )
-    return Question(query=query, gallery=answer, excluded=excluded, size=size, total=total, mean=mean, ideal=ideal)
+    return Question(query=query, gallery=answer, excluded=excluded, size=size, total=total, mean=mean, ideal=ideal,
+                    classes=classes)  # fmt: skip
 
 
 def asked_for(queries: Rows, gallery: Rows, relevant: Relevant | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return what right answers share with their query, for queries and gallery rows."""
+    """Return what right answers share with their query, for queries and gallery rows whose classes are aligned."""
     if relevant == "group":
         return numbered(queries.group, gallery.group)
     if relevant == "pair":
@@ -93,15 +104,17 @@ def asked_for(queries: Rows, gallery: Rows, relevant: Relevant | None) -> tuple[
     if relevant is None:
         return np.zeros(len(queries), int), np.ones(len(gallery), int)
     if queries.labels is not None and gallery.labels is not None:
-        if queries.labels.shape[1] != gallery.labels.shape[1]:
-            raise ConfigError(
-                f"relevant: label needs the same classes on both sides; got {queries.labels.shape[1]} and "
-                f"{gallery.labels.shape[1]}"
-            )
         return np.nan_to_num(queries.labels), np.nan_to_num(gallery.labels)  # what is to be ignored is not shared
     if queries.label.max() < 0 or gallery.label.max() < 0:
         raise ConfigError("relevant: label needs classes; these data have none: use relevant: group, or label them")
     return queries.label, np.where(gallery.label < 0, -2, gallery.label)  # without a label nothing is alike
+
+
+def shown(labels: np.ndarray, classes: int) -> np.ndarray:
+    """Return which classes any row shows, bool ``(classes,)``, of numbers ``(rows,)`` or of a table."""
+    if labels.ndim == 2:
+        return (labels > 0).any(0)
+    return np.bincount(labels[labels >= 0], minlength=classes) > 0
 
 
 def place_of(rows: Rows) -> np.ndarray:

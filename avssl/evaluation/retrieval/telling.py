@@ -7,6 +7,12 @@ from avssl.evaluation.retrieval.retrieved import CHANCE, MEDIAN, ORACLE, Retriev
 from avssl.metrics.bootstrap import Difference
 from avssl.report.figures import Curve, curve_picture
 from avssl.report.scores import RANDOM
+from avssl.evaluation.alignment import listed
+from avssl.evaluation.drawing import Curve, curve_picture
+from avssl.evaluation.paired import Difference
+from avssl.evaluation.retrieval.asking import Question, shown
+from avssl.evaluation.retrieval.retrieved import CHANCE, MEDIAN, ORACLE, Retrieved
+from avssl.evaluation.rows import RANDOM
 
 
 def table(retrieved: Retrieved) -> list[dict[str, str]]:
@@ -41,9 +47,7 @@ def notes(retrieved: Retrieved) -> list[str]:
             notes.append(
                 f"{lost} of {len(retrieved.ours)} queries have nothing right in the gallery and count nowhere."
             )
-    empty = [name for label, name in enumerate(retrieved.ours.classes) if not members(retrieved.ours, label).any()]
-    if empty and retrieved.question.total.any():
-        notes.append(f"{len(empty)} of {len(retrieved.ours.classes)} classes have no query, such as {empty[0]}.")
+    notes += class_notes(retrieved.question)
     if retrieved.best:
         notes.append(
             "Pose distance: mean over the joints that both show of their distance, each pose about its middle, in "
@@ -53,6 +57,19 @@ def notes(retrieved: Retrieved) -> list[str]:
         if rows.failures:
             notes.append(f"{len(rows.failures)} {what} items could not be read, such as {rows.failures[0]}.")
     return notes
+
+
+def class_notes(question: Question) -> list[str]:
+    """Return a line for the classes that only queries have, and one for those that only the gallery has."""
+    if not question.classes:
+        return []
+    names = np.array(question.classes)
+    asked, there = (shown(side, len(names)) for side in (question.query, question.gallery))
+    told = [
+        (asked & ~there, "of queries have nothing in the gallery"),
+        (there & ~asked, "of the gallery have no query"),
+    ]
+    return [f"{some.sum()} classes {what}: {listed(names[some].tolist())}." for some, what in told if some.any()]
 
 
 def curves(retrieved: Retrieved) -> Image:

@@ -22,7 +22,7 @@ class Sources:
             ``(boxes, 4)`` each.
         votes: boxes that must cover a pixel so that it counts in full, ``(N,)``.
         other: of something silent; NaN where there is none, ``(N, 4)``.
-        sounding: class of what sounds, ``(N,)``.
+        sounding: class of what sounds, by the annotations' own numbers; -1 where boxes alone are given, ``(N,)``.
         silent: class of the other; -1 where there is none, ``(N,)``.
     """
 
@@ -67,7 +67,7 @@ def sources_of(data: Videos | Stills, heard: Heard) -> Sources:
         if recording.boxes:
             found.append(np.array(recording.boxes) * [width, height, width, height])
             other.append(nothing)
-            sounding.append(recording.label)
+            sounding.append(-1)  # a manifest numbers its classes by itself, annotations by themselves
             silent.append(-1)
             continue
         if recording.annotations is None:

@@ -15,8 +15,10 @@ from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.evaluation.base import MethodEvaluator
 from avssl.evaluation.baselines import Pixels
+from avssl.evaluation.alignment import align_classes, renumbered
+from avssl.evaluation.base import FreshMethod, MethodEvaluator, Scores
 from avssl.evaluation.probes.base import Labels, Probe
-from avssl.evaluation.probes.judging import Judge, clusters_of
+from avssl.evaluation.probes.judging import Judge, check_classes, class_notes, clusters_of
 from avssl.evaluation.probes.linear import Linear
 from avssl.evaluation.probes.neighbours import KNearest
 from avssl.evaluation.sound.clips import Heard, listen, over
@@ -76,8 +78,10 @@ class Classes(MethodEvaluator):
         sides = [listen(data, self.items, workers=self.workers, rate=spec.rate) for data in (self.train, self.test)]
         if min(int(side.label.min()) for side in sides) < 0:
             raise ConfigError("evaluator: recordings without a class; classes are what is asked for, name them")
-        classes = tuple(map(str, range(max(int(side.label.max()) for side in sides) + 1)))
-        labels = [Labels(averaged(side, side.label[:, None])[:, 0].astype(int), None, classes) for side in sides]
+        ones = [averaged(side, side.label[:, None])[:, 0].astype(int) for side in sides]
+        classes, places = align_classes([side.classes for side in sides], ones, ["training", "test"])
+        labels = [Labels(renumbered(one, place), None, classes) for one, place in zip(ones, places, strict=True)]
+        check_classes(*labels)
         rows: dict[str, list[list[Both]]] = {TRAINED: [[features(method, side, device) for side in sides]]}
         rows[RANDOM] = []
         for one in range(self.initialisations):
@@ -87,7 +91,8 @@ class Classes(MethodEvaluator):
         numbers: dict[str, float] = {}
         table = []
         for sense, without in SENSES.items():
-            told = {CHANCE: [{probe.name: Judge(labels[1]).chance(labels[0])["accuracy"] for probe in self.probes}]}
+            level = Judge(labels[1], labels[0].shown).chance(labels[0])["accuracy"]
+            told = {CHANCE: [{probe.name: level for probe in self.probes}]}
             for row, runs in ((RANDOM, rows[RANDOM]), (without, [plain]), (TRAINED, rows[TRAINED])):
                 told[row] = [self.read(one[0][sense], labels[0], one[1][sense], labels[1]) for one in runs]
             for row, runs in told.items():
@@ -111,6 +116,7 @@ class Classes(MethodEvaluator):
         notes = (
             "Accuracy of classes on test recordings; NMI: how far k-means agrees with the classes.",
             f"{heard:.1%} of the windows are silent and were left out; {failures} recordings could not be read.",
+            *class_notes(*labels),
         )
         return Scores(
             title="Classes from what is seen and from what is heard",
@@ -122,7 +128,8 @@ class Classes(MethodEvaluator):
 
     def read(self, train: np.ndarray, known: Labels, test: np.ndarray, asked: Labels) -> dict[str, float]:
         """Return the accuracy of each probe, and how far clusters agree with classes."""
-        found = {probe.name: Judge(asked).measure(probe(train, known, test, self.seed))["accuracy"]
+        judge, narrowed = Judge(asked, known.shown), known.among(known.shown)  # what is never shown is not learned
+        found = {probe.name: judge.measure(probe(train, narrowed, test, self.seed))["accuracy"]
                  for probe in self.probes}  # fmt: skip
         if self.clusters:
             assert asked.one is not None

@@ -30,6 +30,7 @@ class Heard:
         paths: of the recordings.
         silent: share of windows that were left out because nothing is to be heard.
         failures: recordings that could not be read.
+        classes: names of the labels; empty where they are bare numbers.
     """
 
     frames: Tensor
@@ -42,6 +43,7 @@ class Heard:
     paths: list[str]
     silent: float
     failures: list[dict[str, str]]
+    classes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.sound)
@@ -92,7 +94,9 @@ def listen(
     if not rows or len(rows["recording"][heard].unique()) < 2:
         why = f"; the first that cannot be read: {failures[0]['error']}" if failures else ""
         raise ConfigError(f"evaluator.data: fewer than two recordings can be heard{why}")
-    everything = Heard(**rows, paths=paths, silent=float((~heard).float().mean()), failures=failures)
+    names = tuple(map(str, getattr(data, "classes", ())))
+    silent = float((~heard).float().mean())
+    everything = Heard(**rows, paths=paths, silent=silent, failures=failures, classes=names)
     return everything.rows(torch.nonzero(heard).flatten())
 
 

@@ -110,8 +110,7 @@ class CrossModal(MethodEvaluator):
         pages = {}
         if self.shown:
             spaces = {"random weights": rows[RANDOM][0], "trained": rows[TRAINED][0]}
-            names = list(getattr(self.data, "classes", []))
-            pages["sheet"] = page_of(heard, spaces, names, method.sound.spec.rate, self.shown)
+            pages["sheet"] = page_of(heard, spaces, heard.classes, method.sound.spec.rate, self.shown)
         return Scores(
             title="Retrieval within and across picture and sound",
             numbers=numbers,

@@ -6,6 +6,7 @@ are the mean over its windows.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,14 @@ from avssl.data import Dataset
 from avssl.evaluation.base import MethodEvaluator
 from avssl.evaluation.probes.base import Labels, Probe, standardised
 from avssl.evaluation.probes.judging import Judge, check_split, labels_of
+from avssl.evaluation.alignment import align_rows
+from avssl.evaluation.base import FreshMethod, MethodEvaluator, Scores
+from avssl.evaluation.extraction import Asked, Extracted, extract
+from avssl.evaluation.features import OUTPUT
+from avssl.evaluation.kept import Kept
+from avssl.evaluation.looks import Recipe
+from avssl.evaluation.probes.base import Probe, joined, standardised
+from avssl.evaluation.probes.judging import Judge, check_classes, class_notes, labels_of
 from avssl.evaluation.probes.svm import SVM
 from avssl.evaluation.sound.crossmodal import LOGMEL
 from avssl.evaluation.sound.fresh import forget
@@ -93,43 +102,49 @@ class SoundProbe(MethodEvaluator):
         asked |= {LOGMEL: Asked(LogMel(sound.spec)), TRAINED: Asked(sound, (self.layer,))}
         recipe, kept = Recipe(unit="clip", stream="sound"), Kept(folder)
         sides = [
-            extract(asked, side, recipe, kept, device, f"side {number}", workers=self.workers, quiet=self.quiet)
-            for number, side in enumerate(self.sides)
+            extract(asked, side, recipe, kept, device, word, workers=self.workers, quiet=self.quiet)
+            for side, word in zip(self.sides, self._words, strict=True)
         ]
+        aligned = align_rows([side.rows for side in sides], self._words)
+        sides = [replace(side, rows=one) for side, one in zip(sides, aligned, strict=True)]
         splits = [([one for one in range(len(sides)) if one != test], test) for test in range(len(sides))]
-        found = self.read(sides, splits if self.folded else [([0], 1)], list(asked))
+        found, notes = self.read(sides, splits if self.folded else [([0], 1)], list(asked))
         rows = {row: np.array([one for name, one in found.items() if name.partition(" ")[0] == row]).mean(0)
                 for row in (CHANCE, RANDOM, LOGMEL, TRAINED)}  # fmt: skip
-        return self.told(rows, sides, type(method).__name__)
+        return self.told(rows, sides, type(method).__name__, notes)
+
+    @property
+    def _words(self) -> list[str]:
+        return [f"fold {number + 1}" for number in range(len(self.sides))] if self.folded else ["training", "test"]
 
     def read(
         self, sides: list[Extracted], splits: list[tuple[list[int], int]], names: list[str]
-    ) -> dict[str, list[float]]:
-        """Return the accuracy on recordings of each test side, by name of the features; and of chance."""
-        labels = [labels_of(side.rows, f"side {number}") for number, side in enumerate(sides)]
+    ) -> tuple[dict[str, list[float]], list[str]]:
+        """Return the accuracy on recordings of each test side, by name of the features; of chance; and what to note."""
+        labels = [labels_of(side.rows, word) for side, word in zip(sides, self._words, strict=True)]
         if any(one.one is None for one in labels):
             raise ConfigError("evaluator: recordings with several labels; the probe of sounds asks for one class each")
-        classes = max((one.classes for one in labels), key=len)
-        ones = [one.one for one in labels if one.one is not None]
         found: dict[str, list[float]] = {name: [] for name in (CHANCE, *names)}
+        notes: list[str] = []
         for learned, test in splits:
             for one in learned:  # each against the test: a group on both sides is learned by heart
                 check_groups(sides[one], sides[test])
-            known = Labels(np.concatenate([ones[one] for one in learned]), None, classes)
+            known = joined([labels[one] for one in learned])
             first, place = np.unique(sides[test].rows.item, return_index=True, return_inverse=True)[1:]
-            judge = Judge(Labels(ones[test][first], None, classes))
-            if len(learned) == 1:
-                check_split(sides[learned[0]].rows, sides[test].rows, known, labels[test], shared=False)
+            judge = Judge(labels[test].take(first), known.shown)
+            check_classes(known, judge.truth)
+            notes += [f"{self._words[test]}: " * self.folded + note for note in class_notes(known, judge.truth)]
+            narrowed = known.among(known.shown)  # what training never shows can not be learned
             found[CHANCE].append(judge.chance(known)["accuracy"])
             for name in names:
                 layer = OUTPUT if name == LOGMEL else self.layer
                 train = np.concatenate([sides[one].features[name][layer] for one in learned])
                 ready = standardised(train, sides[test].features[name][layer])
-                scores = self.probe(ready[0], known, ready[1], self.seed)
+                scores = self.probe(ready[0], narrowed, ready[1], self.seed)
                 found[name].append(judge.measure(averaged(scores, place))["accuracy"])
-        return found
+        return found, notes
 
-    def told(self, rows: dict[str, np.ndarray], sides: list[Extracted], method: str) -> Scores:
+    def told(self, rows: dict[str, np.ndarray], sides: list[Extracted], method: str, about: list[str]) -> Scores:
         """Return the table: mean and deviation over folds of each row, and every fold beside them."""
         count = len(rows[TRAINED])
         table = []
@@ -141,6 +156,7 @@ class SoundProbe(MethodEvaluator):
             table.append(line)
         failures = [failure for side in sides for failure in side.rows.failures]
         notes = ["Accuracy on recordings in %; ±: deviation over folds."] if count > 1 else ["Accuracy in %."]
+        notes += about
         if failures:
             notes.append(f"{len(failures)} recordings could not be read, such as {failures[0]}.")
         return Scores(

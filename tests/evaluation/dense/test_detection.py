@@ -176,7 +176,51 @@ def test_each_picture_tells_what_was_found_and_what_was_wrong():
 
 
 class Other(Squares):
-    classes = ("green", "blue")
+    classes = ("blue", "white")
+
+
+class Nameless(Squares):
+    classes = ()
+
+
+class Turned(Squares):
+    """Numbers its classes the other way round."""
+
+    classes = ("red", "green")
+
+    def __getitem__(self, key):
+        item = super().__getitem__(key)
+        return item | {"kinds": 1 - item["kinds"]}
+
+
+class Red(Squares):
+    """Knows red squares alone, and numbers them 0."""
+
+    classes = ("red",)
+
+    def __getitem__(self, key):
+        item = super().__getitem__(key)
+        red = item["kinds"] == 1
+        return item | {name: item[name][red] for name in ("boxes", "ignored")} | {"kinds": torch.zeros(1).long()}
+
+
+def test_objects_are_matched_by_name_whatever_their_numbers():
+    encoder = SmallNet(width=4, dim=8)
+    plain, turned = evaluator()(encoder), evaluator(test=Turned(6, seed=1))(encoder)
+    assert turned.numbers == pytest.approx(plain.numbers, nan_ok=True)
+    assert list(turned.tables["classes"]) == list(plain.tables["classes"])
+
+
+def test_classes_on_one_side_alone_are_told_and_those_never_learned_score_nothing():
+    encoder = SmallNet(width=4, dim=8)
+    scores = evaluator(test=Red(6, seed=1))(encoder)
+    assert scores.notes[0] == "1 classes of training have no test object: 'green'."
+    by_class = {row["class"]: row for row in evaluator()(encoder).tables["classes"] if row["row"] == "guess"}
+    assert scores.numbers[f"guess/{AP}"] == pytest.approx(by_class["red"][AP], abs=1e-3)
+    missing = evaluator(train=Red())(encoder)
+    assert missing.notes[0].startswith("1 classes of the test have no training object ('green'): nothing is learned")
+    (green,) = [row for row in missing.tables["classes"] if (row["row"], row["class"]) == ("guess", "green")]
+    assert green[AP] == 0
 
 
 class Hidden(Squares):
@@ -187,7 +231,11 @@ class Hidden(Squares):
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        ({"test": Other(3, seed=1)}, "know the classes green, red, the test pictures green, blue; both need the same"),
+        (
+            {"test": Other(3, seed=1)},
+            r"training and the test have no class in common \('green', 'red'; 'blue', 'white'\)",
+        ),
+        ({"test": Nameless(3, seed=1)}, "the test pictures name no classes of objects"),
         ({"test": Hidden(3, seed=1)}, "hold no object that counts; choose a split whose truth is known"),
         ({"train": Squares(lacks="boxes")}, r"0-0\.png \(training\) has no boxes"),
         ({"detector": Detector(layers=["fc"], **TINY)}, "layers: fc of SmallNet is a vector, no map"),

@@ -132,6 +132,14 @@ def test_a_preset_is_named_in_every_score_and_told_in_the_notes():
     assert "pck@0.1" in scores.table[0] and "jhmdb-crw" in scores.title
 
 
+class Named(Dots):
+    """Says what convention its joints follow."""
+
+    def __init__(self, count, skeleton, seed=0):
+        super().__init__(count, seed=seed)
+        self.skeleton = skeleton
+
+
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
@@ -139,6 +147,10 @@ def test_a_preset_is_named_in_every_score_and_told_in_the_notes():
         ({"test": Dots(10)}, r"10 files are in training and in test"),
         ({"skeleton": "flic"}, r"the training items have 14 joints, the skeleton 'flic' has 11: .*; set skeleton: to"),
         ({"train": Dots(40, keypoints=False)}, r"0-0\.mp4 \(training\) has no key points; they come from a manifest"),
+        (
+            {"train": Named(40, "mpii"), "test": Named(20, "figure", seed=1)},
+            r"those of 'mpii', of the test data those of",
+        ),
         ({"margin": 10}, r"margin=10 leaves nothing of pictures of 20x20"),
     ],
 )

@@ -6,7 +6,7 @@ import torch
 
 from avssl.config import ConfigError
 from avssl.evaluation import Probes
-from avssl.evaluation.probes import SVM, KNearest, Linear
+from avssl.evaluation.probes import SVM, KNearest, Linear, NonLinear
 from avssl.nets import SmallNet
 from tests.evaluation.retrieval.test_evaluator import Colors
 
@@ -84,12 +84,111 @@ def test_what_was_fitted_is_kept(tmp_path):
     assert count >= 4 and first.numbers["pixels/linear/all/output/accuracy"] == 1.0
 
 
+@pytest.mark.parametrize("probe", [Linear(penalties=(1e-2,)), KNearest(k=3), SVM(costs=(1.0,)), NonLinear(steps=60)])
+def test_a_test_set_without_one_of_the_classes_is_read_by_their_names(probe):
+    scores = probed(Colors(30), Named(12, ("green", "blue"), seed=1), probes=[probe])
+    assert scores.numbers[f"pixels/{probe.name}/all/output/accuracy"] == 1.0
+    assert scores.numbers["chance/accuracy"] == pytest.approx(1 / 3)  # red, green and blue are as common
+    assert "1 classes of training have no test item: 'red'." in scores.notes
+    assert {row["found"] for row in scores.tables["items"] if row["row"] == "pixels"} == {"green", "blue"}
+
+
+@pytest.mark.parametrize("probe", [Linear(penalties=(1e-2,)), KNearest(k=3), SVM(costs=(1.0,)), NonLinear(steps=60)])
+def test_items_of_a_class_that_training_never_saw_count_as_wrong_and_are_told(probe):
+    scores = probed(Named(24, ("green", "red"), seed=2), Colors(12, seed=1), probes=[probe])
+    name = f"pixels/{probe.name}/all/output"
+    assert scores.numbers[f"{name}/accuracy"] == scores.numbers[f"{name}/mean class accuracy"] == pytest.approx(2 / 3)
+    assert scores.notes[0] == (
+        "4 of 12 test items are of classes without a training item ('blue'): they cannot be right and count as wrong."
+    )
+    assert {row["found"] for row in scores.tables["items"]} == {"green", "red"}
+    unseen = [row for row in scores.tables["items"] if row["truth"] == "blue"]
+    assert (
+        len(unseen) == 4 * len({row["row"] for row in scores.tables["items"]}) and unseen[0]["score of the truth"] == ""
+    )
+
+
+def test_the_order_of_names_changes_no_score():
+    numbers = []
+    for train in (Colors(30), Turned(30)):
+        torch.manual_seed(0)
+        numbers.append(probed(train, Colors(12, seed=1)).numbers)
+    assert numbers[1] == pytest.approx(numbers[0], abs=1e-6)
+
+
+def test_folds_are_matched_by_name():
+    folds = [
+        Named(12, ("blue", "green", "red")),
+        Named(12, ("red", "blue"), seed=1),
+        Named(12, ("red", "green"), seed=2),
+    ]
+    scores = probed(None, None, folds=folds, probes=[Linear(penalties=(1e-2,))])
+    assert scores.numbers["pixels/linear/all/output/accuracy"] == 1.0
+    assert [note for note in scores.notes if "Fold" in note] == [
+        "Fold 2: 1 classes of training have no test item: 'green'.",
+        "Fold 3: 1 classes of training have no test item: 'blue'.",
+    ]
+
+
+def test_of_several_labels_a_class_that_training_never_saw_counts_as_nothing():
+    scores = probed(Lacking(60), Tagged(24, seed=1), probes=[SVM(costs=(1.0,)), Linear(penalties=(1e-2,))])
+    for probe in ("SVM", "linear"):
+        assert scores.numbers[f"pixels/{probe}/all/output/mAP (area)"] == pytest.approx(2 / 3, abs=0.03)
+    assert "have no training item ('blue'): they cannot be found" in scores.notes[0]
+
+
+class Named(Colors):
+    """Colours of some names alone, numbered in the order given."""
+
+    def __init__(self, count, names, seed=0):
+        super().__init__(count, seed)
+        self.classes = names
+
+    def __getitem__(self, key):
+        index = key[1] if isinstance(key, tuple) else key
+        number = index % len(self.classes)
+        item = super().__getitem__((0, 3 * index + Colors.classes.index(self.classes[number])))
+        return item | {"label": number}
+
+
+class Turned(Colors):
+    """Colours whose classes are numbered the other way round."""
+
+    classes = Colors.classes[::-1]
+
+    def __getitem__(self, key):
+        item = super().__getitem__(key)
+        return item | {"label": 2 - item["label"]}
+
+
+class Lacking(Tagged):
+    """Never shows blue."""
+
+    def __getitem__(self, key):
+        item = super().__getitem__(key)
+        return item | {"labels": item["labels"] * torch.tensor([1, 1, 0])}
+
+
 class Gap(Colors):
     """Shows red and green alone."""
 
     def __getitem__(self, key):
         index = key[1] if isinstance(key, tuple) else key
         return super().__getitem__((0, index)) | {"label": index % 2}
+
+
+class Blue(Colors):
+    """Shows blue alone."""
+
+    def __getitem__(self, key):
+        index = key[1] if isinstance(key, tuple) else key
+        return super().__getitem__((0, 3 * index + 2))
+
+
+class Bare(Colors):
+    """Gives its classes no names."""
+
+    classes = ()
 
 
 class Broken(SmallNet):
@@ -103,7 +202,14 @@ class Broken(SmallNet):
         (Colors(12), Colors(12), {}, r"12 groups .* are in training and in test, such as '0-0.mp4'"),
         (Colors(12, labels=False), Colors(12, seed=1), {}, "12 of the 12 training rows have no class"),
         (Colors(1), Colors(3, seed=1), {}, "one class alone"),
-        (Gap(12), Colors(12, seed=1), {}, "1 classes of the test have no training item, such as 'blue'"),
+        (
+            Gap(12),
+            Blue(12, seed=1),
+            {},
+            r"training and the test have no class in common \('red', 'green'; 'blue'\); classes",
+        ),
+        (Bare(12), Colors(12, seed=1), {}, r"labels of the training data are numbers without names \('0', '1', '2'\)"),
+        (Colors(12), Tagged(12, seed=1), {}, "training have one class each, those of the test several classes; use"),
         (Colors(12), Colors(12, seed=1), {"shots": [9]}, "9 items of each class are asked for, but 'red' has only 4"),
         (Colors(12), Colors(12, seed=1), {"layers": ["conv9"]}, "has no layer 'conv9'"),
     ],

@@ -1,5 +1,7 @@
 """Which answers are right, which may not answer, and what chance gives, by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from avssl.evaluation.retrieval.asking import ask, place_of
 from avssl.evaluation.retrieval.judging import chance, judge, score
 from avssl.evaluation.retrieval.search import Space
 from avssl.metrics import ranking
+from avssl.evaluation.retrieval.telling import class_notes
 from tests.evaluation.retrieval.worlds import rows
 
 ALL = slice(None)
@@ -86,6 +89,37 @@ def test_queries_with_nothing_to_find_have_no_score():
     found = score(np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]), question, ALL, (1, 2), whole=True)
     assert found["R@1"][:2].tolist() == [1, 0] and np.isnan(found["R@1"][2])
     assert found["mAP"][:2].tolist() == [1.0, 0.5] and found["first rank"][:2].tolist() == [1, 2]
+
+
+def named(names, label, **about):
+    return replace(rows(label, **about), classes=names)
+
+
+def test_labels_are_matched_by_name_whatever_their_numbers():
+    queries, gallery = named(("green", "red"), [0, 1, 1]), named(("blue", "green", "red"), [0, 1, 2, 2])
+    question = ask(queries, gallery, "label", "none", 2)
+    assert question.total.tolist() == [1, 2, 2]
+    assert question.worth(np.array([[1, 0], [2, 0], [1, 3]])).tolist() == [[1, 0], [1, 0], [0, 1]]
+    assert class_notes(question) == ["1 classes of the gallery have no query: 'blue'."]
+
+
+def test_tables_of_labels_are_matched_by_name_too():
+    queries = named(("cat", "dog"), [-1] * 2, labels=[[1, 0], [0, 1]])
+    gallery = named(("cow", "dog"), [-1] * 2, labels=[[1, 0], [1, 1]])
+    question = ask(queries, gallery, "label", "none", 1)
+    assert question.total.tolist() == [0, 1] and question.worth(np.array([[1], [1]])).tolist() == [[0], [1]]
+    assert class_notes(question) == [
+        "1 classes of queries have nothing in the gallery: 'cat'.",
+        "1 classes of the gallery have no query: 'cow'.",
+    ]
+
+
+def test_names_on_one_side_only_and_no_name_on_both_are_told():
+    with pytest.raises(ConfigError, match=r"labels of the gallery data are numbers without names \('0', '1'\)"):
+        ask(named(("cat", "dog"), [0, 1]), rows([0, 1]), "label", "none", 1)
+    with pytest.raises(ConfigError, match="the queries and the gallery have no class in common \\('cat'; 'cow'\\)"):
+        ask(named(("cat", "dog"), [0]), named(("cow", "dog"), [0]), "label", "none", 1)
+    ask(named(("cat", "dog"), [0, 1]), rows([0, 1], group=[0, 1]), "group", "none", 1)  # where nobody asks for labels
 
 
 @pytest.mark.parametrize("several", [False, True])

@@ -154,7 +154,7 @@ def test_queries_with_nothing_to_find_and_classes_without_queries_are_told():
     classes = list(scores.tables["classes"])
     assert [row["queries"] for row in classes] == [2, 1, 1] and classes[1]["trained/R@1"] == ""
     lone = retrieved(Colors(1), Colors(6, seed=1), exclude="none", ks=(1,))
-    assert "2 of 3 classes have no query, such as green" in " ".join(lone.notes)
+    assert "2 classes of the gallery have no query: 'green', 'blue'" in " ".join(lone.notes)
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,35 @@ def test_brightness_and_loudness_are_read_and_every_row_stands_in_the_table():
     assert scores.protocol["recordings"] == [40, 16]
 
 
+class Named(Toy):
+    """Recordings of some levels alone, numbered in the order of their names."""
+
+    def __init__(self, count, levels):
+        super().__init__(count)
+        self.levels, self.classes = levels, tuple(f"level {level}" for level in levels)
+
+    def __getitem__(self, key):
+        index = key[1]
+        number = index % len(self.levels)
+        item = super().__getitem__((0, 4 * index + self.levels[number]))
+        return item | {"label": number, "key": torch.tensor([0, 0, index]), "path": f"{self.levels} {index}.mp4"}
+
+
+def test_classes_are_matched_by_name_and_those_never_learned_count_as_wrong():
+    def read(train, test):
+        return Classes(Named(24, train), Named(12, test), workers=0, initialisations=1, clusters=0)(made(), fresh=made)
+
+    fewer = read((0, 1, 3), (3, 1))
+    assert fewer.numbers["picture/pixels/linear"] == 1 and fewer.numbers["sound/log-mel/linear"] > 0.9
+    assert fewer.numbers["picture/chance/linear"] == pytest.approx(1 / 3)
+    assert fewer.notes[-1] == "1 classes of training have no test item: 'level 0'."
+    more = read((3, 0), (0, 1, 3))
+    assert more.numbers["picture/pixels/linear"] == pytest.approx(2 / 3)
+    assert "4 of 12 test items are of classes without a training item ('level 1')" in more.notes[-1]
+    with pytest.raises(ConfigError, match="no class in common"):
+        read((0, 1), (2, 3))
+
+
 def test_clusters_that_are_the_classes_agree_with_them():
     classes = np.arange(24) % 3
     labels = Labels(classes, None, ("0", "1", "2"))

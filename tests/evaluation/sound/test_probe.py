@@ -1,5 +1,7 @@
 """The probe of sounds: what is there is read, windows are averaged, folds are each the test once, bad input is told."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -50,6 +52,25 @@ def test_pitch_is_read_and_every_row_stands_in_the_table(tmp_path):
     assert [line["row"] for line in scores.table] == ["chance", "random", "log-mel", "trained"]
     assert scores.numbers["log-mel/accuracy"] == 1 and scores.numbers["chance/accuracy"] == 0.5
     assert scores.protocol["recordings"] == [12, 12] and scores.protocol["windows"] == [36, 36]
+
+
+def test_a_test_without_one_of_the_classes_is_read_by_their_names(tmp_path):
+    train, test = tones(tmp_path / "a"), tones(tmp_path / "b", 310, 2500)
+    shutil.rmtree(tmp_path / "b" / "high")
+    test = Sounds(tmp_path / "b", windows=3, seconds=0.25)
+    assert train.classes == ["high", "low"] and test.classes == ["low"]  # 1 there is 0 here
+    scores = asked(train=train, test=test)(made(), fresh=made)
+    assert scores.numbers["log-mel/accuracy"] == 1 and scores.numbers["chance/accuracy"] == 0.5
+    assert "1 classes of training have no test item: 'high'." in scores.notes
+
+
+def test_recordings_of_a_class_that_training_never_heard_count_as_wrong(tmp_path):
+    train, test = tones(tmp_path / "a"), tones(tmp_path / "b", 310, 2500)
+    (tmp_path / "b" / "low").rename(tmp_path / "b" / "dull")
+    test = Sounds(tmp_path / "b", windows=3, seconds=0.25)
+    scores = asked(train=train, test=test)(made(), fresh=made)
+    assert scores.numbers["log-mel/accuracy"] == 0.5 and max(scores.numbers.values()) <= 0.5
+    assert "6 of 12 test items are of classes without a training item ('dull'): they cannot" in " ".join(scores.notes)
 
 
 def test_classes_that_nothing_can_be_heard_of_are_not_read(tmp_path):
