@@ -6,12 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from avssl.features.alignment import listed
 from avssl.metrics.bootstrap import Difference
 from avssl.report.scores import RANDOM, TRAINED
-from avssl.evaluation.alignment import listed
-from avssl.evaluation.dense.contest import Trial
-from avssl.evaluation.paired import Difference
-from avssl.evaluation.rows import RANDOM, TRAINED
 from avssl.sampling import rng_for
 
 Weighed = Callable[[np.ndarray], np.ndarray]  # how often each picture counts (resamples, pictures) -> (resamples,)

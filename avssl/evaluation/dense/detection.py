@@ -16,15 +16,12 @@ from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.evaluation.base import Evaluator
 from avssl.evaluation.dense.contest import Plan, Tuning, compete
-from avssl.evaluation.alignment import align_classes, check_common
-from avssl.evaluation.base import Evaluator, Fresh, Scores
-from avssl.evaluation.dense import drawing
-from avssl.evaluation.dense.contest import Plan, Trial, Tuning, compete
 from avssl.evaluation.dense.detected import class_rows, found_of, per_class, picture_rows, truth_of, weighed
 from avssl.evaluation.dense.detecting import BOXES, detect, fit, guesses
 from avssl.evaluation.dense.detector import Detector
 from avssl.evaluation.dense.fitting import Fitting
 from avssl.evaluation.dense.sides import scan
+from avssl.features.alignment import align_classes, check_common
 from avssl.features.cache import Kept, digest
 from avssl.features.layers import last_map
 from avssl.features.runs import Fresh

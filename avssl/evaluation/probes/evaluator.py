@@ -18,22 +18,19 @@ from rich.progress import Progress
 from avssl.data import Dataset
 from avssl.evaluation.base import Evaluator
 from avssl.evaluation.baselines import baselines, contenders, pool_of
-from avssl.evaluation.probes.base import Labels, Probe
-from avssl.evaluation.probes.judging import Judge, check_split, clusters_of, labels_of
-from avssl.evaluation.alignment import align_rows
-from avssl.evaluation.base import Evaluator, Fresh, Scores
-from avssl.evaluation.drawing import Curve, confusion_picture, curve_picture
-from avssl.evaluation.extraction import Asked, Extracted, extract
-from avssl.evaluation.features import OUTPUT, check_layer
-from avssl.evaluation.kept import Kept, digest
-from avssl.evaluation.looks import Recipe, Unit
-from avssl.evaluation.metrics.classification import Precision
-from avssl.evaluation.paired import Difference, paired_difference
 from avssl.evaluation.probes.base import Labels, Probe, joined
-from avssl.evaluation.probes.judging import Judge, check_classes, check_groups, class_notes, clusters_of, labels_of
+from avssl.evaluation.probes.judging import (
+    Judge,
+    check_classes,
+    check_groups,
+    class_notes,
+    clusters_of,
+    labels_of,
+)
 from avssl.evaluation.probes.linear import Linear
 from avssl.evaluation.probes.neighbours import KNearest
 from avssl.evaluation.probes.shots import labelled
+from avssl.features.alignment import align_rows
 from avssl.features.cache import Kept, digest
 from avssl.features.extraction import Asked, Extracted, extract
 from avssl.features.layers import OUTPUT, check_layer

@@ -20,18 +20,11 @@ from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.evaluation.base import Evaluator
 from avssl.evaluation.baselines import contenders
-from avssl.data.transforms import Draws, Transform
-from avssl.evaluation.alignment import align_rows
-from avssl.evaluation.base import Evaluator, Fresh, Scores
-from avssl.evaluation.extraction import Rows
-from avssl.evaluation.features import unit
-from avssl.evaluation.kept import Kept, digest
-from avssl.evaluation.metrics.classification import Precision
-from avssl.evaluation.paired import Difference, paired_difference
 from avssl.evaluation.probes.base import Labels
 from avssl.evaluation.probes.judging import Judge, check_split, class_notes, labels_of
 from avssl.evaluation.probes.linear import loss_of
 from avssl.evaluation.probes.shots import labelled
+from avssl.features.alignment import align_rows
 from avssl.features.cache import Kept, digest
 from avssl.features.extraction import Rows
 from avssl.features.layers import unit

@@ -6,11 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from avssl.config import ConfigError
-from avssl.evaluation.alignment import check_common, listed
-from avssl.evaluation.extraction import Rows
-from avssl.evaluation.metrics import agreement, classification
-from avssl.evaluation.metrics.classification import Precision
 from avssl.evaluation.probes.base import Labels
+from avssl.features.alignment import check_common, listed
 from avssl.features.extraction import Rows
 from avssl.metrics import agreement, classification
 from avssl.metrics.classification import Precision

@@ -13,12 +13,6 @@ import torch
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.evaluation.base import MethodEvaluator
-from avssl.evaluation.probes.finetune import Looks, look_at_all
-from avssl.evaluation.probes.judging import check_split, labels_of
-from avssl.evaluation.base import FreshMethod, MethodEvaluator, Scores
-from avssl.evaluation.drawing import picture_table
-from avssl.evaluation.metrics.color import color_area, signal_to_noise
-from avssl.evaluation.paired import paired_difference
 from avssl.evaluation.probes.finetune import Looks, align_looks, look_at_all
 from avssl.evaluation.probes.judging import Judge, check_split, class_notes, labels_of
 from avssl.evaluation.recoloring.classifier import learned, told_right

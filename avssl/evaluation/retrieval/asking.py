@@ -6,9 +6,8 @@ from typing import Literal
 import numpy as np
 
 from avssl.config import ConfigError
-from avssl.evaluation.alignment import align_rows, check_common
-from avssl.evaluation.extraction import Rows
 from avssl.evaluation.retrieval.search import equals, numbered
+from avssl.features.alignment import align_rows, check_common
 from avssl.features.extraction import Rows
 
 Relevant = Literal["label", "group", "pair"]

@@ -3,16 +3,12 @@
 import numpy as np
 from PIL.Image import Image
 
-from avssl.evaluation.retrieval.retrieved import CHANCE, MEDIAN, ORACLE, Retrieved, members
+from avssl.evaluation.retrieval.asking import Question, shown
+from avssl.evaluation.retrieval.retrieved import CHANCE, MEDIAN, ORACLE, Retrieved
+from avssl.features.alignment import listed
 from avssl.metrics.bootstrap import Difference
 from avssl.report.figures import Curve, curve_picture
 from avssl.report.scores import RANDOM
-from avssl.evaluation.alignment import listed
-from avssl.evaluation.drawing import Curve, curve_picture
-from avssl.evaluation.paired import Difference
-from avssl.evaluation.retrieval.asking import Question, shown
-from avssl.evaluation.retrieval.retrieved import CHANCE, MEDIAN, ORACLE, Retrieved
-from avssl.evaluation.rows import RANDOM
 
 
 def table(retrieved: Retrieved) -> list[dict[str, str]]:

@@ -15,8 +15,6 @@ from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.evaluation.base import MethodEvaluator
 from avssl.evaluation.baselines import Pixels
-from avssl.evaluation.alignment import align_classes, renumbered
-from avssl.evaluation.base import FreshMethod, MethodEvaluator, Scores
 from avssl.evaluation.probes.base import Labels, Probe
 from avssl.evaluation.probes.judging import Judge, check_classes, class_notes, clusters_of
 from avssl.evaluation.probes.linear import Linear
@@ -25,6 +23,7 @@ from avssl.evaluation.sound.clips import Heard, listen, over
 from avssl.evaluation.sound.crossmodal import LOGMEL, Both
 from avssl.evaluation.sound.fresh import calibrated
 from avssl.evaluation.sound.probe import encoder_of
+from avssl.features.alignment import align_classes, renumbered
 from avssl.features.runs import FreshMethod
 from avssl.methods import Method
 from avssl.methods.sound.base import Embeds, Judges

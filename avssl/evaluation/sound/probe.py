@@ -16,19 +16,12 @@ from torch import Tensor
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.evaluation.base import MethodEvaluator
-from avssl.evaluation.probes.base import Labels, Probe, standardised
-from avssl.evaluation.probes.judging import Judge, check_split, labels_of
-from avssl.evaluation.alignment import align_rows
-from avssl.evaluation.base import FreshMethod, MethodEvaluator, Scores
-from avssl.evaluation.extraction import Asked, Extracted, extract
-from avssl.evaluation.features import OUTPUT
-from avssl.evaluation.kept import Kept
-from avssl.evaluation.looks import Recipe
 from avssl.evaluation.probes.base import Probe, joined, standardised
 from avssl.evaluation.probes.judging import Judge, check_classes, class_notes, labels_of
 from avssl.evaluation.probes.svm import SVM
 from avssl.evaluation.sound.crossmodal import LOGMEL
 from avssl.evaluation.sound.fresh import forget
+from avssl.features.alignment import align_rows
 from avssl.features.cache import Kept
 from avssl.features.extraction import Asked, Extracted, extract
 from avssl.features.layers import OUTPUT

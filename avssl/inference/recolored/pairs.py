@@ -12,9 +12,9 @@ from PIL import Image
 
 from avssl.config import ConfigError, Trust, rebuild, trusting
 from avssl.data import Dataset
-from avssl.data.recordings import SOUNDS
+from avssl.data.recordings import ENDINGS, PICTURES
 from avssl.evaluation.recoloring.making import Recolors, borrowed, recolored
-from avssl.inference.embedding import found
+from avssl.inference.files import files_given
 from avssl.inference.recolored.trials import Side, Trial
 from avssl.media import open_video
 from avssl.media.errors import MediaError
@@ -70,9 +70,7 @@ def pictures_of_files(files: Sequence[Path], size: int) -> tuple[np.ndarray, lis
         ConfigError: if none can be read.
     """
     pictures, names = [], []
-    for path in sorted(found(files)):
-        if path.suffix.lower() in SOUNDS:
-            continue
+    for path in files_given(files, ENDINGS | PICTURES, "video or picture", "tools/colorization_test.py a.jpg"):
         try:
             with open_video(path) as video:
                 pictures.append(square(video.frames(np.zeros(1, int)).data[0].numpy(), size))

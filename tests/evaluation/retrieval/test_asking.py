@@ -9,8 +9,8 @@ from avssl.config import ConfigError
 from avssl.evaluation.retrieval.asking import ask, place_of
 from avssl.evaluation.retrieval.judging import chance, judge, score
 from avssl.evaluation.retrieval.search import Space
-from avssl.metrics import ranking
 from avssl.evaluation.retrieval.telling import class_notes
+from avssl.metrics import ranking
 from tests.evaluation.retrieval.worlds import rows
 
 ALL = slice(None)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from avssl.config import ConfigError
-from avssl.evaluation.extraction import Rows
+from avssl.features.extraction import Rows
 
 LISTED = 8  # names in a message
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avssl.config import ConfigError
-from avssl.evaluation.alignment import align_classes, align_rows, check_common
+from avssl.features.alignment import align_classes, align_rows, check_common
 from tests.evaluation.retrieval.worlds import rows
 
 SIDES = ["training", "test"]
