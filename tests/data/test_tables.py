@@ -147,6 +147,17 @@ def test_lists_of_labels_in_parquet_are_several_labels(tmp_path):
     assert classes == ["cat", "dog"] and [one.labels for one in found] == [(1, 1), (0, 0)]
 
 
+@pytest.mark.parametrize(
+    ("column", "values"), [("skeleton", [b"mpii", None]), ("split", [1.0, None]), ("path", [["a"], ["b"]])]
+)
+def test_a_manifest_of_people_with_other_types_is_named(tmp_path, column, values):
+    columns = {"path": ["a", "b"], "skeleton": ["mpii"] * 2, "points": [[[0.0, 0.0]] * 16] * 2}
+    columns["visible"] = [[True] * 16] * 2
+    parquet.write_table(pa.table(columns | {column: values}), tmp_path / "m.parquet")
+    with pytest.raises(FileError, match=rf"row 2: the column '{column}' should hold text"):
+        Persons(tmp_path / "m.parquet", split="train")
+
+
 @pytest.mark.parametrize("content", [b"", b"path\na.mp4\n", b"PAR1" + bytes(40) + b"PAR1"])
 def test_a_parquet_file_that_is_none_is_named(tmp_path, content):
     (tmp_path / "m.parquet").write_bytes(content)

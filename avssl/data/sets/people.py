@@ -10,7 +10,7 @@ import numpy as np
 from avssl.data.joints import joints_of
 from avssl.data.sets.base import Problem, SetError, official_form
 from avssl.data.tables import read_parquet
-from avssl.files import entries_of
+from avssl.files import FileError, entries_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -121,6 +121,12 @@ def read_people(source: Path, split: str | None) -> tuple[list[Person], str]:
     if not rows or not {"path", "points", "visible", "skeleton"} <= set(rows[0]):
         columns = ", ".join(rows[0]) if rows else "no rows"
         raise ValueError(f"{manifest} needs columns path, skeleton, points and visible; got {columns}")
+    for number, row in enumerate(rows, start=2):
+        texts = {name: row[name] or "" for name in ("path", "skeleton", "split", "group") if name in row}
+        if wrong := next((name for name, value in texts.items() if not isinstance(value, str)), None):
+            raise FileError(f"{manifest}, row {number}: the column {wrong!r} should hold text; got {texts[wrong]!r}")
+        if not texts["path"] or not texts["skeleton"]:
+            raise FileError(f"{manifest}, row {number}: the columns 'path' and 'skeleton' should not be empty")
     if split is not None:
         words = sorted({word for row in rows for word in (row.get("split") or "").split()})
         rows = [row for row in rows if split in (row.get("split") or "").split()]
