@@ -1,5 +1,6 @@
 """Checkpoints: written whole or not at all, newest and best kept, and refused where they do not fit."""
 
+import errno
 import os
 import shutil
 from collections.abc import Mapping
@@ -138,7 +139,7 @@ def check_items(
     """
     notes = []
     for name, text in changes_of(before, now).items():
-        text = f"{path.parent} was begun with {name}= of {text}"
+        text = f"{path.parent} was begun with {name} of {text}"
         if name == "data" and changed == "error" and begun:
             raise TrainingError(
                 f"{text}; set on_changed_data=go-on to go on with what there is now, or give another out= to start anew"
@@ -155,9 +156,9 @@ def peek(path: Path) -> dict[str, Any]:
     """
     try:
         found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except OSError as error:
-        raise TrainingError(f"{path} cannot be read: {error.strerror or error}") from error
     except Exception as error:  # a pickle that is cut or garbled fails in any way it likes
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # an empty file cannot be mapped
+            raise TrainingError(f"{path} cannot be read: {error.strerror}") from error
         lines = str(error).splitlines() or [type(error).__name__]
         raise TrainingError(f"{path} is no readable checkpoint: {lines[0]}; {ANEW}") from error
     if not isinstance(found, dict) or any(not isinstance(found.get(name), kind) for name, kind in HOLDS.items()):

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from avssl import config
 from avssl.nets import Encoder, SoundEncoder
+from avssl.training.average import single
 from avssl.training.checkpoint import BEST, LAST, peek
 from avssl.training.errors import TrainingError
 from avssl.version import __version__
@@ -29,16 +30,16 @@ FAMILIES: dict[Part, str] = {"encoder": "avssl.nets.Encoder", "sound": "avssl.ne
 def export(run: Path) -> list[Path]:
     """Write the encoders of a run's last checkpoint as files beside it; the averaged ones if it has them.
 
-    ``encoder.safetensors``, and ``sound.safetensors`` for methods that hear. The metadata says how to
-    build each (``encoder``, JSON of name and arguments; a sound encoder's holds its
-    spectrogram), the ``method``, the ``step`` and the last ``measures``.
+    ``encoder.safetensors``, and ``sound.safetensors`` for methods that hear, in single precision. The metadata says
+    how to build each (``encoder``, JSON of name and arguments; a sound encoder's holds its spectrogram), the
+    ``method``, the ``step`` and the last ``measures``.
     """
     found, paths = peek(run / LAST), []
     for part, file in FILES.items():
         settings = settings_of(found, part)
         if settings is None:
             continue
-        weights = {name: value.contiguous() for name, value in weights_of(found, part, "last").items()}
+        weights = {name: single(value).contiguous() for name, value in weights_of(found, part, "last").items()}
         about = {
             "encoder": json.dumps(settings),
             "method": str(found["settings"]["method"]["name"]),
@@ -47,8 +48,12 @@ def export(run: Path) -> list[Path]:
             "avssl": __version__,
         }
         written = run / f".{file}.part"
-        written.write_bytes(save(weights, metadata=about))  # save_file would let nobody but its writer read it
-        paths.append(written.replace(run / file))
+        try:
+            written.write_bytes(save(weights, metadata=about))  # save_file would let nobody but its writer read it
+            paths.append(written.replace(run / file))
+        except OSError:
+            written.unlink(missing_ok=True)
+            raise
     return paths
 
 
@@ -163,11 +168,19 @@ def told(error: Exception) -> str:
 
 def read_export(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return the settings and the weights in an exported file."""
-    with safe_open(path, framework="pt") as file:
-        about = file.metadata() or {}
-        if "encoder" not in about:
-            raise TrainingError(f"{path} does not say which encoder it is; export it with avssl, or load it by hand")
-        return json.loads(about["encoder"]), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise TrainingError(f"{path} is no readable file of weights: {str(error).splitlines()[0]}") from error
+    try:
+        settings = json.loads(about["encoder"])
+    except (KeyError, ValueError) as error:
+        raise TrainingError(
+            f"{path} does not say which encoder it is; export it with avssl, or load it by hand"
+        ) from error
+    return settings, weights
 
 
 def fill(encoder: Encoder | SoundEncoder, weights: Mapping[str, Tensor], path: Path) -> int:
