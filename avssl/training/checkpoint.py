@@ -4,11 +4,13 @@ import errno
 import os
 import shutil
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins import TorchCheckpointIO
 
 from avssl.training.errors import TrainingError
 from avssl.training.items import changes_of
@@ -22,6 +24,21 @@ BINDING = (
 OnChange = Literal["error", "go-on"]
 HOLDS = {"settings": dict, "step": int, "method": dict, "world": int}  # what no checkpoint of ours is without
 ANEW = "take it away to start anew, or put back an older one: step_*.ckpt or best.ckpt under this name"
+
+
+class Straight(TorchCheckpointIO):
+    """Writes a checkpoint straight to its file, so that what goes wrong is an OSError.
+
+    Fabric's own is copied from the system's folder of temporary files, stays there where the copy fails, and passes
+    over missing rights.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write a checkpoint."""
+        made = BytesIO()
+        torch.save(checkpoint, made)
+        with open(path, "wb") as file:
+            file.write(made.getbuffer())
 
 
 def save(fabric: Fabric, folder: Path, state: dict[str, Any], name: str = LAST, keep: int = 1) -> None:

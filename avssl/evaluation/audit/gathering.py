@@ -10,6 +10,7 @@ from torch import Tensor
 from avssl.config import ConfigError
 from avssl.data import Dataset
 from avssl.evaluation.audit import cues, doubles
+from avssl.methods.recordings import count
 from avssl.methods.sound.pairs import pairs_of, partners
 from avssl.training.feed import Fabric, is_empty, look
 
@@ -55,13 +56,13 @@ def gather(fabric: Fabric, data: Dataset, items: int, batch_size: int, workers: 
     recordings = 0
     for batch in look(fabric, data, 0, items, batch_size, workers):
         failures.extend(batch["failures"])
-        if is_empty(batch) or len(batch["path"]) < 2:  # one recording alone has no partner
+        if is_empty(batch) or count(batch) < 2:  # one recording alone has no partner
             continue
         pairs = pairs_of(batch, (), train=False)
         before = len(paths)
         recordings += len(batch["path"])
         paths += [batch["path"][video] for video in pairs.video.tolist()]
-        partner.append(before + partners(pairs.key, pairs.video).cpu())
+        partner.append(before + partners(pairs.key, pairs.recording).cpu())
         first = pairs.pictures[:, 0].cpu()
         sound = pairs.sound.cpu()
         pictures.append(cues.picture_cues(first))
