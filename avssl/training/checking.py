@@ -54,7 +54,7 @@ def check_numbers(name: str, made: Any) -> None:
         for one in value if isinstance(value, list | tuple) else [value]:
             if isinstance(one, float) and not math.isfinite(one):
                 raise TrainingError(f"{name}.{field.name}: got {value!r}; needs finite numbers")
-        if field.name == "lr" and not (is_number(value) and value > 0):
+        if field.name == "lr" and (not isinstance(value, int | float) or not is_number(value) or value <= 0):
             raise TrainingError(f"{name}.lr: got {value!r}; needs a number above 0")
 
 

@@ -3,10 +3,12 @@
 import os
 import shutil
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
 from lightning_fabric import Fabric
+from lightning_fabric.plugins import TorchCheckpointIO
 
 from avssl.config import ConfigError
 from avssl.config.plainness import require_plain
@@ -24,6 +26,21 @@ BINDING = (
 
 OnChange = Literal["error", "go-on"]
 ANEW = "take it away to start anew, or put back an older one: step_*.ckpt or best.ckpt under this name"
+
+
+class Straight(TorchCheckpointIO):
+    """Writes a checkpoint straight to its file, so that what goes wrong is an OSError.
+
+    Fabric's own is copied from the system's folder of temporary files, stays there where the copy fails, and passes
+    over missing rights.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write a checkpoint."""
+        made = BytesIO()
+        torch.save(checkpoint, made)
+        with open(path, "wb") as file:
+            file.write(made.getbuffer())
 
 
 def save(fabric: Fabric, folder: Path, state: dict[str, Any], name: str = LAST, keep: int = 1) -> None:
@@ -141,7 +158,7 @@ def check_items(
     """
     notes = []
     for name, text in changes_of(before, now).items():
-        text = f"{path.parent} was begun with {name}= of {text}"
+        text = f"{path.parent} was begun with {name} of {text}"
         if name == "data" and changed == "error" and begun:
             raise TrainingError(
                 f"{text}; set on_changed_data=go-on to go on with what there is now, or give another out= to start anew"

@@ -21,8 +21,9 @@ class Events:
     """
 
     def __init__(self, folder: Path, purge: int, say: Callable[[str], None]):
-        from tensorboard.compat.proto.event_pb2 import Event, SessionLog  # slow to import
-        from tensorboard.compat.proto.summary_pb2 import Summary
+        # Slow to import, and made when it is.
+        from tensorboard.compat.proto.event_pb2 import Event, SessionLog  # pyright: ignore[reportAttributeAccessIssue]
+        from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
         from tensorboard.summary.writer.record_writer import RecordWriter
 
         self._event, self._summary, self._writer = Event, Summary, RecordWriter

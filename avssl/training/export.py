@@ -12,6 +12,7 @@ from torch import Tensor
 from avssl import config
 from avssl.config import Trust
 from avssl.nets import Encoder, SoundEncoder
+from avssl.training.average import single
 from avssl.training.checkpoint import BEST, LAST, peek
 from avssl.training.errors import TrainingError
 from avssl.training.tensor_files import fits, read_safetensors
@@ -30,16 +31,16 @@ FAMILIES: dict[Part, str] = {"encoder": "avssl.nets.Encoder", "sound": "avssl.ne
 def export(run: Path) -> list[Path]:
     """Write the encoders of a run's last checkpoint as files beside it; the averaged ones if it has them.
 
-    ``encoder.safetensors``, and ``sound.safetensors`` for methods that hear. The metadata says how to
-    build each (``encoder``, JSON of name and arguments; a sound encoder's holds its
-    spectrogram), the ``method``, the ``step`` and the last ``measures``.
+    ``encoder.safetensors``, and ``sound.safetensors`` for methods that hear, in single precision. The metadata says
+    how to build each (``encoder``, JSON of name and arguments; a sound encoder's holds its spectrogram), the
+    ``method``, the ``step`` and the last ``measures``.
     """
     found, paths = peek(run / LAST), []
     for part, file in FILES.items():
         settings = settings_of(found, part)
         if settings is None:
             continue
-        weights = {name: value.contiguous() for name, value in weights_of(found, part, "last").items()}
+        weights = {name: single(value).contiguous() for name, value in weights_of(found, part, "last").items()}
         about = {
             "encoder": json.dumps(settings),
             "method": str(found["settings"]["method"]["name"]),
@@ -48,8 +49,12 @@ def export(run: Path) -> list[Path]:
             "avssl": __version__,
         }
         written = run / f".{file}.part"
-        written.write_bytes(save(weights, metadata=about))  # save_file would let nobody but its writer read it
-        paths.append(written.replace(run / file))
+        try:
+            written.write_bytes(save(weights, metadata=about))  # save_file would let nobody but its writer read it
+            paths.append(written.replace(run / file))
+        except OSError:
+            written.unlink(missing_ok=True)
+            raise
     return paths
 
 

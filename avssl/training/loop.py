@@ -17,13 +17,13 @@ from avssl.data import Dataset
 from avssl.methods import Method
 from avssl.training.average import Average
 from avssl.training.checking import check_batches, check_numbers, check_settings
-from avssl.training.checkpoint import OnChange
+from avssl.training.checkpoint import OnChange, Straight
 from avssl.training.errors import TrainingError, in_one_line
 from avssl.training.feed import Feed, images, is_empty, look
 from avssl.training.items import items_of
 from avssl.training.measuring import Measures
 from avssl.training.optim import Optim, optimizers, set_rates
-from avssl.training.precision import Precision, plugin_of, possible
+from avssl.training.precision import Halves, Precision, halves_of, possible
 from avssl.training.run import Run
 from avssl.training.schedule import Schedule
 from avssl.training.seeding import seed_torch
@@ -125,7 +125,7 @@ def train(
     stepping = optimizers(method.parameter_groups(), optim, adversary, type(method).__name__)
     strategy = patient(strategy, devices) if method.partial else strategy
     shared = shared_by(strategy, ema, adversary, precision)
-    fabric = launch(accelerator, devices, shared, precision, plugin_of(precision, shared, [optim, adversary]))
+    fabric = launch(accelerator, devices, shared, precision, halves_of(precision, shared, [optim, adversary]))
     if channels_last:
         method.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     if compile:
@@ -146,8 +146,17 @@ def train(
     }
     least = "train/loss" if held_out is None else "held_out/loss"
     decided = {"best": best, "goal": goal} if best else {"best": least, "goal": "min"}
-    going_on = {"resume": resume, "changed": on_changed_data}
-    run = Run(fabric, out, state, steps=steps, keep=keep, tensorboard=tensorboard, **going_on, **decided)
+    run = Run(
+        fabric,
+        out,
+        state,
+        steps=steps,
+        keep=keep,
+        resume=resume,
+        changed=on_changed_data,
+        tensorboard=tensorboard,
+        **decided,
+    )
     loading = {"batch_size": batch_size, "workers": workers}
     measure = Measures(
         fabric, module, average, data, held_out, items=measure_items, seed=seed, fail=run.fail, **loading
@@ -221,15 +230,17 @@ def launch(
     devices: int | Literal["auto"],
     strategy: str | FSDPStrategy,
     precision: Precision,
-    plugin: dict[str, Any],
+    halves: Halves | None,
 ) -> Fabric:
     """Start the processes and return what places modules, batches and gradients.
 
     Raises:
         TrainingError: if the machine, or the combination, cannot do it.
     """
+    plugins = ([Straight()] if isinstance(strategy, str) else []) + ([halves] if halves else [])
+    exact = None if halves else precision
     try:
-        fabric = Fabric(accelerator=accelerator, devices=devices, strategy=strategy, **plugin)
+        fabric = Fabric(accelerator=accelerator, devices=devices, strategy=strategy, precision=exact, plugins=plugins)
     except (ValueError, RuntimeError) as error:
         chosen = f"{accelerator=}, {devices=}, {strategy=}, {precision=}"
         raise TrainingError(f"{chosen} does not work here: {' '.join(str(error).split())}") from error

@@ -11,10 +11,12 @@ from pydantic import Field
 from avssl import config
 from avssl.config import Count, Trust
 from avssl.data import Dataset
+from avssl.training.appending import append
 from avssl.training.checkpoint import LAST, peek
-from avssl.training.errors import TrainingError
+from avssl.training.errors import TrainingError, in_one_line
 from avssl.training.export import load_method
 from avssl.training.feed import is_empty, look
+from avssl.training.run import writing_to
 from avssl.training.seeding import seed_torch
 
 FILE = "measures.jsonl"
@@ -66,11 +68,12 @@ def measure_run(
     first = next(batches, None)
     if first is None:
         raise TrainingError(f"none of the {len(data)} recordings could be read: {failures[0]['error']}")
-    scores = {name: float(value) for name, value in method.measure(chain([first], batches)).items()}
+    with in_one_line():
+        scores = {name: float(value) for name, value in method.measure(chain([first], batches)).items()}
     record = {"step": step, "data": config.describe(data), "items": items, "left_out": len(failures)} | scores
-    with open(run / FILE, "a", encoding="utf-8") as file:
-        print(json.dumps(record), file=file)
     print("  ".join(f"{name} {value:.4f}" for name, value in scores.items()))
+    with writing_to(run):
+        append(run / FILE, (json.dumps(record) + "\n").encode())
     if failures:
         print(f"{len(failures)} recordings could not be read and were left out; the first: {failures[0]['error']}")
     return scores

@@ -54,8 +54,8 @@ class Halves(Plugin):
         return value.to(self.dtype) if isinstance(value, Tensor) and value.is_floating_point() else value
 
 
-def plugin_of(precision: str, strategy: Any, optims: list[Optim | None]) -> dict[str, Any]:
-    """Return how Fabric is told of a precision.
+def halves_of(precision: str, strategy: Any, optims: list[Optim | None]) -> Halves | None:
+    """Return what halves a method; None where Fabric knows what a precision asks.
 
     Raises:
         TrainingError: for a precision that there is not, or that does not go with the other settings.
@@ -64,7 +64,7 @@ def plugin_of(precision: str, strategy: Any, optims: list[Optim | None]) -> dict
     if precision not in known:
         raise TrainingError(f"precision={precision!r} is none of those there are: {', '.join(known)}")
     if precision not in HALVES:
-        return {"precision": precision}
+        return None
     if not isinstance(strategy, str):
         raise TrainingError(f"precision={precision} does not go with fsdp; use bf16-mixed, or strategy=ddp")
     if precision == "16-true" and any(isinstance(one, AdamW) and one.eps < LEAST_EPS for one in optims):
@@ -72,7 +72,7 @@ def plugin_of(precision: str, strategy: Any, optims: list[Optim | None]) -> dict
             f"precision=16-true: AdamW divides by numbers that 16 bits do not hold; set optim.eps={LEAST_EPS:g} or "
             "more, or use SGD, bf16-true or 16-mixed"
         )
-    return {"plugins": Halves(precision)}
+    return Halves(precision)
 
 
 @contextmanager

@@ -176,7 +176,7 @@ class Run:
             )
         self.tell_failures()
         if self.alone:
-            say(f"{self.alone} batches held too few recordings to learn from and were left out")
+            say(f"batches left out, as they held too few recordings to learn from: {self.alone}")
         for path, load in zip(exports, ("load_encoder", "load_sound"), strict=False):
             say(f"{path.stem:<12} {path}   (avssl.{load}({str(self.folder)!r}))")
         say(f"log          {self.folder / LOG}, log.csv" + (", tensorboard/" if self.journal.events else ""))

@@ -1,5 +1,6 @@
 """Files of tensors, by whomever they were written: read without running code from them, or refused in one line."""
 
+import errno
 import pickle
 import re
 import struct
@@ -67,6 +68,8 @@ def read_pickled(path: Path, mmap: bool = False) -> Any:
             warnings.simplefilter("ignore")  # of forms that PyTorch will no longer write
             return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except BROKEN as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # an empty file cannot be mapped
+            raise TrainingError(f"{path} cannot be read: {error.strerror}") from error
         raise TrainingError(f"{path} is no readable checkpoint: {reason(error)}") from error
 
 

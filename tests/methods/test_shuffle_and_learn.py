@@ -162,3 +162,14 @@ def test_the_wrong_number_of_frames_names_the_right_sampler():
 def test_a_share_of_negatives_outside_the_open_interval_is_refused():
     with pytest.raises(ValueError, match=r"negatives must be a share in \(0, 1\); got 1"):
         ShuffleAndLearn(SmallNet(), negatives=1)
+
+
+def test_where_every_negative_is_ambiguous_there_are_no_scores_and_no_warning():
+    method = ShuffleAndLearn(SmallNet(dim=8, width=2), min_difference=0.5).eval()
+    key = torch.tensor([[0, 0, 0]])
+    scores = method.measure([{"frames": torch.zeros(1, 1, 5, 3, 16, 16, dtype=torch.uint8), "key": key}])
+    assert scores["ambiguous"] == 1 and math.isfinite(scores["loss"])
+    assert all(math.isnan(scores[name]) for name in ("balanced_accuracy", "auc", "pixel_auc", "pixel_auc_plain"))
+    hidden = torch.zeros(1, 1, 5, dtype=torch.bool)
+    batch = {"frames": torch.zeros(1, 1, 5, 3, 16, 16, dtype=torch.uint8), "key": key, "valid": hidden}
+    assert math.isnan(method.measure([batch])["loss"])

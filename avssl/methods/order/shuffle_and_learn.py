@@ -4,6 +4,7 @@ Misra, Zitnick and Hebert, "Shuffle and Learn: Unsupervised Learning using Tempo
 Order Verification", ECCV 2016. https://arxiv.org/abs/1603.08561
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -143,18 +144,20 @@ class ShuffleAndLearn(Method):
         Returns:
             ``loss`` in nats; ``balanced_accuracy`` and ``auc`` (chance 0.5); ``pixel_auc``, the AUC of minus the
             squared pixel distances b-m and m-d of what the network sees (the shortcut's floor), and
-            ``pixel_auc_plain``, the same of the frames before the views; ``ambiguous``.
+            ``pixel_auc_plain``, the same of the frames before the views; ``ambiguous``. NaN where nothing is
+            left to tell apart.
         """
         from sklearn.metrics import balanced_accuracy_score, roc_auc_score  # slow to import; needed only here
 
         rows: dict[str, list[Tensor]] = {}
         sums = {"loss": 0.0, "ambiguous": 0.0}
-        tuples = 0
+        tuples = judged = 0
         for batch in batches:
             seen = self.judge(batch)
             kept, count = seen.kept, len(seen.kept)
-            loss = F.cross_entropy(seen.scores[kept], seen.truth[kept])
-            sums["loss"] += loss.item() * count
+            if kept.any():
+                judged += count
+                sums["loss"] += F.cross_entropy(seen.scores[kept], seen.truth[kept]).item() * count
             sums["ambiguous"] += (1 - kept[:, 2:].float().mean()).item() * count
             tuples += count
             found = {
@@ -168,9 +171,13 @@ class ShuffleAndLearn(Method):
                 rows.setdefault(name, []).append(value.cpu())
         pooled = {name: torch.cat(values).numpy() for name, values in rows.items()}
         truth = pooled.pop("truth")
+        found = {"loss": sums["loss"] / judged if judged else math.nan, "ambiguous": sums["ambiguous"] / tuples}
+        if len(set(truth.tolist())) < 2:  # every negative was ambiguous: there is nothing to tell apart
+            return found | dict.fromkeys(
+                ("balanced_accuracy", *(name for name in pooled if name != "decision")), math.nan
+            )
         scores = {"balanced_accuracy": float(balanced_accuracy_score(truth, pooled.pop("decision")))}
-        scores |= {name: float(roc_auc_score(truth, value)) for name, value in pooled.items()}
-        return {name: value / tuples for name, value in sums.items()} | scores
+        return found | scores | {name: float(roc_auc_score(truth, value)) for name, value in pooled.items()}
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from avssl.distributed import gathered
 from avssl.methods.base import Batch, Method
 from avssl.methods.inputs import owners_of, pictures_of, seen
 from avssl.methods.pretext.rotation import QUARTERS, turns
-from avssl.methods.sound.bank import move, noise_entries, own_noise, places, told_apart
+from avssl.methods.sound.bank import move, noise_entries, own_noise, places, told_apart, without_owners
 from avssl.nets import Encoder
 from avssl.transforms import Draws, Transform
 
@@ -100,6 +100,7 @@ class RotationDecoupling(Method):
         chance = torch.Generator().manual_seed(0)
         self.register_buffer("bank", F.normalize(torch.randn(pictures, dim, generator=chance), dim=1))
         self.register_buffer("owners", torch.full((pictures,), -1))  # the recording of each entry; -1: not seen yet
+        self.register_load_state_dict_pre_hook(without_owners)
         self.register_buffer("constant", torch.zeros(()))  # of the bank's distribution; 0 until it is known
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
@@ -142,10 +143,6 @@ class RotationDecoupling(Method):
         """Return what tells the turn and what does not, of pictures ``(N, 3, H, W)``, each ``(N, encoder.dim / 2)``."""
         turned, unturned = self.encoder(pictures).chunk(2, 1)
         return turned, unturned
-
-    def _load_from_state_dict(self, state_dict, prefix, *others):
-        state_dict.setdefault(f"{prefix}owners", self.owners)  # older checkpoints have none
-        super()._load_from_state_dict(state_dict, prefix, *others)
 
     def told(self, means: Tensor, key: Tensor, owners: Tensor | None = None) -> Tensor:
         """Return the loss of telling pictures ``(N, dim / 2)`` from others of the bank, which takes them up.

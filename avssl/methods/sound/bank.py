@@ -5,6 +5,8 @@ https://arxiv.org/abs/2004.12943; after Wu et al., "Unsupervised Feature Learnin
 Discrimination", CVPR 2018, https://arxiv.org/abs/1805.01978.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -42,13 +44,10 @@ class Bank(nn.Module):
         for name in ("pictures", "sounds"):
             self.register_buffer(name, F.normalize(torch.randn(recordings, dim, generator=chance), dim=1))
         self.register_buffer("owners", torch.full((recordings,), -1))  # the recording of each; -1: not seen yet
+        self.register_load_state_dict_pre_hook(without_owners)
 
     def __len__(self) -> int:
         return len(self.pictures)
-
-    def _load_from_state_dict(self, state_dict, prefix, *others):
-        state_dict.setdefault(f"{prefix}owners", self.owners)  # older checkpoints have none
-        super()._load_from_state_dict(state_dict, prefix, *others)
 
     def places(self, key: Tensor) -> Tensor:
         """Return the entry of each row of keys ``(N, parts)``.
@@ -71,6 +70,11 @@ class Bank(nn.Module):
         index, heard = gathered(index), gathered(heard)
         for bank, found in ((self.pictures, gathered(pictures)), (self.sounds, gathered(sounds))):
             move(bank, index[heard], found[heard], self.momentum)
+
+
+def without_owners(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    """Let a checkpoint from before owners were kept be loaded: they are as they were made, and are seen again."""
+    state.setdefault(f"{prefix}owners", module.get_buffer("owners"))
 
 
 def places(key: Tensor, entries: int, things: str) -> Tensor:

@@ -5,6 +5,7 @@ from torch import distributed, multiprocessing
 from torch.nn import functional as F
 
 from avssl.distributed import gathered
+from avssl.methods.recordings import recordings_of
 
 SIZES = (3, 5)  # rows of each process
 
@@ -28,7 +29,9 @@ def one_of_two(rank, folder):
     loss.backward()
     distributed.all_reduce(weights.grad)
     heard = gathered(torch.tensor([rank == 0] * SIZES[rank]))
-    found = {"loss": loss.detach(), "gradient": weights.grad / 2, "heard": heard}  # as DDP averages
+    files = ["shared.mp4", *(f"{rank} {row}.mp4" for row in range(1, SIZES[rank]))]
+    owners = gathered(recordings_of({"key": torch.arange(3 * SIZES[rank]).view(-1, 3), "path": files}))
+    found = {"loss": loss.detach(), "gradient": weights.grad / 2, "heard": heard, "owners": owners}  # as DDP averages
     torch.save(found, f"{folder}/{rank}.pt")
     distributed.destroy_process_group()
 
@@ -44,6 +47,7 @@ def test_two_processes_have_the_loss_and_the_gradient_of_one(tmp_path):
         torch.testing.assert_close(found["loss"], loss.detach())
         torch.testing.assert_close(found["gradient"], weights.grad)
         assert found["heard"].tolist() == [True] * 3 + [False] * 5
+        assert found["owners"][0] == found["owners"][3] and len(found["owners"].unique()) == 7  # by file, everywhere
 
 
 def test_alone_rows_are_themselves():
