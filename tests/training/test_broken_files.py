@@ -87,7 +87,7 @@ def test_broken_weights_are_refused_in_one_line(tmp_path, good):
         if name == "holes":
             continue  # zeros among the weights are weights
         path.write_bytes(content)
-        with pytest.raises(TrainingError, match=r"encoder\.safetensors is no readable file of weights: ") as told:
+        with pytest.raises(TrainingError, match=r"encoder\.safetensors is no readable \.safetensors file: ") as told:
             load_encoder(path)
         assert "\n" not in str(told.value), name
     save_file({"a": torch.zeros(1)}, path)
