@@ -13,19 +13,10 @@ from tests.fuzz.runner import Kind, TooSlow, failures_of, is_fair, judged
 KINDS = [*settings.KINDS, *runs.KINDS, *files.KINDS]
 SEED = int(os.environ.get("AVSSL_FUZZ_SEED", "0"))
 EACH = -(-int(os.environ.get("AVSSL_FUZZ_INPUTS", str(5 * len(KINDS)))) // len(KINDS))
-OPEN = {"manifest": "text that is no UTF-8, and numbers in a column 'label' beside 'labels', end in foreign errors"}
 ONLY, _, INDEX = os.environ.get("AVSSL_FUZZ_ONLY", "").partition(":")
 
 
-def asked():
-    """Yield the kinds to try; those with faults that are known and not mended yet may fail, and say why."""
-    for kind in KINDS:
-        if ONLY in ("", kind.name):
-            marks = [pytest.mark.xfail(reason=OPEN[kind.name], strict=False)] if kind.name in OPEN else []
-            yield pytest.param(kind, id=kind.name, marks=marks)
-
-
-@pytest.mark.parametrize("kind", list(asked()))
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if ONLY in ("", kind.name)], ids=lambda kind: kind.name)
 def test_broken_input_is_told_in_a_line(kind, tmp_path):
     found = []
     for index in [int(INDEX)] if INDEX else range(EACH):
