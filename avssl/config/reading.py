@@ -42,19 +42,17 @@ def read_text(path: str | Path) -> str:
     try:
         with open(path, "rb") as file:
             content = file.read(LARGEST + 1)
-        text = content.decode("utf-8")
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        if len(content) <= LARGEST:
-            line = content[: error.start].count(b"\n") + 1
-            raise ConfigError(f"line {line}: is no UTF-8 text; save the file as UTF-8") from None
-        text = ""  # the cut went through a letter
     except ValueError as error:  # such as a name with a NUL in it
         raise ConfigError(f"cannot be read: {error}") from None
     if len(content) > LARGEST:
         raise ConfigError(f"has more than {LARGEST} bytes; that is no config")
-    return text
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise ConfigError(f"line {line}: is no UTF-8 text; save the file as UTF-8") from None
 
 
 def write(settings: dict[str, Any], path: Path) -> None:
