@@ -21,7 +21,7 @@ class Borrowed(io.RawIOBase):
         lent: whether it is the caller's, so that closing leaves it open.
 
     Raises:
-        OpenError: if it cannot seek, or gives text.
+        OpenError: if it cannot seek, or is empty.
     """
 
     def __init__(self, file: Any, name: str, lent: bool):
@@ -34,13 +34,10 @@ class Borrowed(io.RawIOBase):
             file.seek(0, io.SEEK_END)
             self._size = file.tell()
             file.seek(0)
-            nothing = file.read(0)
         except OpenError:
             raise
         except Exception as error:  # whatever another library raises
             raise OpenError(f"{type(file).__name__} cannot seek ({brief(error)}); {advice}", source=name) from error
-        if isinstance(nothing, str):
-            raise OpenError('the file gives text, not bytes; open it with mode "rb"', source=name)
         if not self._size:
             raise OpenError("the recording is empty (0 bytes)", source=name)
 
@@ -63,6 +60,8 @@ class Borrowed(io.RawIOBase):
             early = size > 0 and not data and self._file.tell() < self._size
         except Exception as error:  # whatever another library raises
             raise ReadError(f"its file failed to read: {brief(error)}", source=self.name) from error
+        if isinstance(data, str):
+            raise ReadError('its file gives text, not bytes; open it with mode "rb"', source=self.name)
         if early or data is None:
             raise ReadError(f"its file gave nothing before its end, at {self._size} bytes", source=self.name)
         if len(data) > size:  # FFmpeg's memory holds no more

@@ -109,6 +109,8 @@ class Origin:
     def _open_path(self, path: Path) -> Any:
         try:
             file = io.FileIO(path)
+        except IsADirectoryError:
+            raise OpenError("this is a folder; give one of its files", source=self.name) from None
         except (FileNotFoundError, PermissionError) as error:
             raise OpenError(f"cannot be opened: {error.strerror}", source=self.name) from error
         try:
