@@ -187,7 +187,9 @@ def read_rows(manifest: Path) -> Iterable[dict[str, str]]:
     if manifest.suffix.lower() == ".parquet":
         from pyarrow import parquet
 
-        for row in parquet.read_table(manifest).to_pylist():
+        with open(manifest, "rb") as file:
+            rows = parquet.read_table(file).to_pylist()
+        for row in rows:
             yield {name: "" if value is None else from_column(value) for name, value in row.items()}
         return
     with open(manifest, newline="", encoding="utf-8-sig", errors=EXACT) as file:

@@ -39,8 +39,8 @@ def write_features(folder: Path, features: Mapping[str, np.ndarray], rows: Rows)
         if values is not None:
             columns[name] = list(values.reshape(len(values), -1))
     table = pa.table(columns).replace_schema_metadata({CLASSES: "\n".join(rows.classes).encode(errors=EXACT)})
-    with whole(folder / INDEX) as part:
-        parquet.write_table(table, part)
+    with whole(folder / INDEX) as part, open(part, "wb") as file:  # by its path Arrow finds no name that is not UTF-8
+        parquet.write_table(table, file)
 
 
 def read_features(folder: str | Path, layer: str | None = None) -> tuple[np.ndarray, Rows]:
@@ -68,7 +68,8 @@ def read_features(folder: str | Path, layer: str | None = None) -> tuple[np.ndar
         asked = "several layers: name one" if layer is None else f"no {layer}.npy{suggest(layer, there)}"
         raise ConfigError(f"{folder} holds {asked}; there is {', '.join(there) or 'none'}")
     features = np.load(folder / f"{layer}.npy", allow_pickle=False)
-    table = parquet.read_table(folder / INDEX)
+    with open(folder / INDEX, "rb") as file:
+        table = parquet.read_table(file)
     if len(features) != table.num_rows:
         raise ConfigError(
             f"{folder / f'{layer}.npy'} has {len(features)} rows, its {INDEX} {table.num_rows}; extract them together"

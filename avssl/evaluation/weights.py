@@ -12,6 +12,7 @@ from torch import Tensor
 
 from avssl.config import ConfigError
 from avssl.nets import Encoder
+from avssl.text import printable
 from avssl.training.export import load_encoder
 
 NESTS = ("state_dict", "model", "model_state", "net")  # where checkpoints of other people keep their tensors
@@ -55,7 +56,7 @@ def load_weights(path: str | Path, like: Encoder | None) -> Encoder:
     encoder.trunk.load_state_dict(own | matched)
     left = sorted(found.keys() - own.keys())
     told = f"; left out: {', '.join(left[:4])}{' ...' if len(left) > 4 else ''}" if left else ""
-    print(f"{path}: {len(matched)} of {len(own)} tensors matched {type(like).__name__}{told}")
+    print(printable(f"{path}: {len(matched)} of {len(own)} tensors matched {type(like).__name__}{told}"))
     return encoder.eval()
 
 
@@ -106,5 +107,7 @@ def is_export(path: str | Path) -> bool:
     path = Path(path).expanduser()
     if path.is_dir() or path.suffix != ".safetensors" or not path.is_file():
         return path.is_dir()
+    if printable(path) != str(path):
+        raise ConfigError(f"weights: {printable(path)}: safetensors opens no file whose name is not UTF-8; rename it")
     with safe_open(path, framework="pt") as file:
         return "encoder" in (file.metadata() or {})

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from avssl import config
 from avssl.nets import Encoder, SoundEncoder
+from avssl.text import printable
 from avssl.training.checkpoint import BEST, LAST, peek
 from avssl.training.errors import TrainingError
 from avssl.version import __version__
@@ -110,7 +111,7 @@ def load_part(run: str | Path, part: Part, which: Which = "last") -> Encoder | S
     with torch.random.fork_rng(devices=[]):  # the caller's chance is the caller's
         encoder = config.make(settings, FAMILIES[part], f"{path}: {part}")
     matched = fill(encoder, weights, path)
-    print(f"{path}: {matched} of {matched} tensors matched {settings['name']}")
+    print(printable(f"{path}: {matched} of {matched} tensors matched {settings['name']}"))
     return encoder.eval()
 
 
@@ -162,7 +163,13 @@ def told(error: Exception) -> str:
 
 
 def read_export(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return the settings and the weights in an exported file."""
+    """Return the settings and the weights in an exported file.
+
+    Raises:
+        TrainingError: if it is none, or its name is not UTF-8.
+    """
+    if printable(path) != str(path):
+        raise TrainingError(f"{path}: safetensors opens no file whose name is not UTF-8; rename it, or its folder")
     with safe_open(path, framework="pt") as file:
         about = file.metadata() or {}
         if "encoder" not in about:

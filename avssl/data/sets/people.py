@@ -118,7 +118,8 @@ def read_people(source: Path, split: str | None) -> tuple[list[Person], str]:
     if manifest.suffix.lower() != ".parquet" or not manifest.is_file():
         made = "python datasets/mpii/prepare.py (or flic) writes one"
         raise ValueError(f"{manifest} is no manifest of people in Parquet; {made}")
-    rows = parquet.read_table(manifest).to_pylist()
+    with open(manifest, "rb") as file:
+        rows = parquet.read_table(file).to_pylist()
     rows = [row | {"path": from_column(row["path"])} if row.get("path") else row for row in rows]
     if not rows or not {"path", "points", "visible", "skeleton"} <= set(rows[0]):
         columns = ", ".join(rows[0]) if rows else "no rows"

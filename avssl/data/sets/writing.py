@@ -68,7 +68,8 @@ def _write_parquet(path: Path, columns: Sequence[str], rows: Iterable[Mapping[st
     for name in FILES:
         if all(isinstance(value, str) for value in table.get(name, [None])):
             table[name] = to_column(table[name])
-    parquet.write_table(pa.table(table), path)
+    with open(path, "wb") as file:  # by its path Arrow finds no name that is not UTF-8
+        parquet.write_table(pa.table(table), file)
 
 
 def _plain(value: Any) -> Any:
