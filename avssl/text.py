@@ -3,6 +3,7 @@
 A name that is not UTF-8 reaches Python with its odd bytes as lone surrogates, which no UTF-8 can hold.
 """
 
+import io
 import json
 import os
 import sys
@@ -63,5 +64,5 @@ def translated(value: Any, letters: dict[int, int]) -> Any:
 def accept_any_name() -> None:
     """Let this process print any name of a file: escaped, where the terminal's coding cannot hold it."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -43,8 +43,8 @@ def write_features(folder: Path, features: Mapping[str, np.ndarray], rows: Rows)
         if values is not None:
             columns[name] = list(values.reshape(len(values), -1))
     table = pa.table(columns).replace_schema_metadata({CLASSES: json.dumps(list(map(str, rows.classes))).encode()})
-    with whole(folder / INDEX) as part:
-        parquet.write_table(table, part)
+    with whole(folder / INDEX) as part, open(part, "wb") as file:  # by its path Arrow finds no name that is not UTF-8
+        parquet.write_table(table, file)
 
 
 def read_features(folder: str | Path, layer: str | None = None) -> tuple[np.ndarray, Rows]:
@@ -107,7 +107,8 @@ def read_table(path: Path) -> pa.Table:
         ConfigError: if it cannot be read.
     """
     try:
-        return parquet.read_table(path)
+        with open(path, "rb") as file:
+            return parquet.read_table(file)
     except (*BROKEN, pa.ArrowException) as error:
         raise ConfigError(f"{path} is no readable index ({first_line(error)}); extract the features again") from error
 

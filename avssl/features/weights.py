@@ -9,6 +9,7 @@ from torch import Tensor
 
 from avssl.config import ConfigError, Trust
 from avssl.nets import Encoder
+from avssl.text import printable
 from avssl.training.errors import TrainingError
 from avssl.training.export import load_encoder
 from avssl.training.tensor_files import fits, read_metadata, read_pickled, read_safetensors, reason
@@ -55,7 +56,7 @@ def load_weights(path: str | Path, like: Encoder | None, trust: Trust = ()) -> E
     encoder.trunk.load_state_dict(own | matched)
     left = sorted(found.keys() - own.keys())
     told = f"; left out: {', '.join(left[:4])}{' ...' if len(left) > 4 else ''}" if left else ""
-    print(f"{path}: {len(matched)} of {len(own)} tensors matched {type(like).__name__}{told}")
+    print(printable(f"{path}: {len(matched)} of {len(own)} tensors matched {type(like).__name__}{told}"))
     return encoder.eval()
 
 

@@ -92,9 +92,9 @@ def embed(
     rows = np.concatenate(vectors).astype(np.float32)
     with whole(folder / "embeddings.npy") as part, open(part, "wb") as file:
         np.save(file, rows, allow_pickle=False)
-    with whole(folder / "index.parquet") as part:
+    with whole(folder / "index.parquet") as part, open(part, "wb") as file:
         columns = {name: [row[name] for row in index] for name in index[0]}
-        parquet.write_table(pa.table(columns | {"path": to_column(columns["path"])}), part)
+        parquet.write_table(pa.table(columns | {"path": to_column(columns["path"])}), file)
     print(
         f"{len(rows)} rows of {rows.shape[1]} numbers from {len(paths) - len(failures)} files; {len(failures)} left out"
     )

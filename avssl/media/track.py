@@ -301,8 +301,11 @@ class Track:
         else:
             best = next((each for each in streams.audio if each.index == self._index), None)
             which = f"no sound stream number {self._index}"
-        if isinstance(best, AudioStream):
+        if isinstance(best, AudioStream) and best.codec_context is not None:
             return best
+        if best is not None:
+            told = "FFmpeg does not know the coding of its sound stream, or it is damaged"
+            raise OpenError(told, source=self._origin.name, backend="pyav")
         kinds = ", ".join(sorted({each.type for each in streams})) or "nothing"
         raise OpenError(f"{which}; the file holds {kinds}", source=self._origin.name, backend="pyav")
 

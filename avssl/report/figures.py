@@ -8,7 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
+
+from avssl.text import printable
 
 ROW_COLORS = {
     "trained": "#2a6fdb",
@@ -103,8 +106,9 @@ def confusion_picture(counts: np.ndarray, classes: Sequence[str], title: str) ->
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     drawn = panel.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     size = 9 if len(classes) <= 20 else 6
-    panel.set_xticks(range(len(classes)), classes, rotation=90, fontsize=size)
-    panel.set_yticks(range(len(classes)), classes, fontsize=size)
+    names = [printable(name) for name in classes]
+    panel.set_xticks(range(len(classes)), names, rotation=90, fontsize=size)
+    panel.set_yticks(range(len(classes)), names, fontsize=size)
     panel.set(xlabel="found", ylabel="truth")
     panel.set_title(title, fontsize=10)
     figure.colorbar(drawn, ax=panel, shrink=0.7, label="share of the class")
@@ -171,6 +175,8 @@ def frame_panel(panel: Axes, right: bool) -> None:
 
 def rendered(figure: Figure) -> Image.Image:
     """Return a figure as a picture."""
+    for text in figure.findobj(Text):  # names of files and classes that are not UTF-8
+        text.set_text(printable(text.get_text()))
     stream = io.BytesIO()
     FigureCanvasAgg(figure).print_png(stream)
     stream.seek(0)

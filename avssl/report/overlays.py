@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from avssl.text import printable
+
 SIDE, GAP, HEAD, NAME = 192, 6, 28, 110  # pixels: a picture, between two, the title, the name of a line
 BACKGROUND, NOBODY = (40, 40, 40), (255, 255, 255)
 
@@ -21,9 +23,9 @@ def sheet(lines: Mapping[str, Sequence[np.ndarray]], title: str) -> Image.Image:
     step = SIDE + GAP
     whole = Image.new("RGB", (NAME + across * step, HEAD + len(lines) * step), "white")
     pen, font = ImageDraw.Draw(whole), ImageFont.load_default(14)
-    pen.text((8, 6), title, fill="black", font=font)
+    pen.text((8, 6), printable(title), fill="black", font=font)
     for row, (name, images) in enumerate(lines.items()):
-        pen.text((8, HEAD + row * step + SIDE // 2 - 8), cut(name, font, NAME - 12), fill="black", font=font)
+        pen.text((8, HEAD + row * step + SIDE // 2 - 8), cut(printable(name), font, NAME - 12), fill="black", font=font)
         for column, image in enumerate(images):
             small = Image.fromarray(thumbnail(image))
             left, top = NAME + column * step, HEAD + row * step
@@ -105,5 +107,5 @@ def boxed(
         color = color_of(kind + 1, len(names) + 1)
         pen.rectangle(box.tolist(), outline=color, width=2)
         text = names[kind] if scores is None else f"{names[kind]} {scores[number]:.2f}"
-        pen.text((box[0] + 3, box[1] + 2), text, fill=color, font=font)
+        pen.text((box[0] + 3, box[1] + 2), printable(text), fill=color, font=font)
     return np.asarray(picture)

@@ -12,6 +12,7 @@ from torch import Tensor
 from avssl import config
 from avssl.config import Trust
 from avssl.nets import Encoder, SoundEncoder
+from avssl.text import printable
 from avssl.training.average import single
 from avssl.training.checkpoint import BEST, LAST, peek
 from avssl.training.errors import TrainingError
@@ -131,7 +132,7 @@ def load_part(
     with torch.random.fork_rng(devices=[]), config.trusting(trust):  # the caller's chance is the caller's
         encoder = config.rebuild(settings, FAMILIES[part], f"{path}: {part}") if made is None else made
     matched = fill(encoder, weights, path)
-    print(f"{path}: {matched} of {matched} tensors matched {type(encoder).__name__}")
+    print(printable(f"{path}: {matched} of {matched} tensors matched {type(encoder).__name__}"))
     return encoder.eval()
 
 

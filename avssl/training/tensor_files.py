@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from avssl.text import printable
 from avssl.training.errors import TrainingError
 
 # What PyTorch's and safetensors' readers raise at bytes that were not written by them.
@@ -44,6 +45,8 @@ def read_metadata(path: Path) -> dict[str, str]:
 @contextmanager
 def opened(path: Path) -> Iterator[Any]:
     """Open a ``.safetensors`` file, and say in one line what is amiss with it."""
+    if printable(path) != str(path):
+        raise TrainingError(f"{path}: safetensors opens no file whose name is not UTF-8; rename it, or its folder")
     try:
         with safe_open(path, framework="pt") as file:
             yield file

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from avssl.data import Sounds
-from avssl.media import open_sound, open_video
+from avssl.media import MediaError, OpenError, open_sound, open_video
 from avssl.nets.spectrogram import Spectrogram, SpectrogramSpec
 from tests.media.recording import Tape, chirp, record
 
@@ -86,6 +86,28 @@ def test_the_sound_of_a_film_with_such_samples_is_masked_too(tmp_path):
     with open_video(path) as video:
         found = video.sound([[0.0, 1.0]], RATE)
     assert found.valid[0].logical_not().nonzero().flatten().tolist() == [PLACE] and found.data.isfinite().all()
+
+
+def test_a_coding_that_ffmpeg_does_not_know_is_one_line(tmp_path):
+    content = wav(tmp_path / "a.wav", tone()).read_bytes()
+    (tmp_path / "a.wav").write_bytes(content[:20] + b"\x99\x99" + content[22:])
+    with pytest.raises(OpenError, match=r"a\.wav: FFmpeg does not know the coding of its sound stream"):
+        open_sound(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("value", [0.5, *NO_SOUND])
+def test_damage_is_sound_or_one_line(tmp_path, value):
+    """Seeded: bytes changed anywhere, the header among them; nothing but our own errors."""
+    chance, content = np.random.default_rng(2), wav(tmp_path / "a.wav", spoiled(value)).read_bytes()
+    for _ in range(15):
+        damaged = bytearray(content)
+        for place in chance.integers(0, 60, 3):
+            damaged[place] = chance.integers(256)
+        try:
+            found = open_sound(bytes(damaged), on_error="truncate").sound([[0.0, 0.1]], RATE)
+        except MediaError:
+            continue
+        assert found.data.isfinite().all() and not found.data[:, 0][~found.valid].any()
 
 
 @pytest.mark.parametrize("value", NO_SOUND)

@@ -69,7 +69,8 @@ def _write_parquet(path: Path, columns: Sequence[str], rows: Iterable[Mapping[st
     rows = list(rows)
     table = {column: [_plain(row.get(column)) for row in rows] for column in columns}
     try:
-        parquet.write_table(pa.table(table), path)
+        with open(path, "wb") as file:  # by its path Arrow finds no name that is not UTF-8
+            parquet.write_table(pa.table(table), file)
     except (pa.ArrowException, ValueError) as error:
         raise SetError(f"the manifest cannot be written ({' '.join(str(error).split())[:200]})") from error
 
