@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, distributed
 
 
-def gathered(rows: Tensor) -> Tensor:
+def all_gather(rows: Tensor) -> Tensor:
     """Return the rows of all processes in the order of the processes, ``(all rows, ...)``; gradients flow back.
 
     Args:

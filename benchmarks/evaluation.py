@@ -13,7 +13,7 @@ import torch
 from avssl.data import Dataset
 from avssl.data.base import Key, split_key
 from avssl.evaluation.retrieval.search import search
-from avssl.features.cache import Kept
+from avssl.features.cache import FeatureCache
 from avssl.features.extraction import Asked, extract
 from avssl.features.rows import Recipe
 from avssl.metrics import pck
@@ -93,7 +93,7 @@ def layers() -> None:
     names = (*net.layers, "output")
 
     def once(asked: tuple[str, ...]) -> None:
-        extract({"net": Asked(net, asked)}, data, Recipe(), Kept(), quiet=True)
+        extract({"net": Asked(net, asked)}, data, Recipe(), FeatureCache(), quiet=True)
 
     together = best(lambda: once(names), 1)
     reads, data.looks = data.looks, 0

@@ -17,8 +17,8 @@ from avssl.data import Pictures
 from avssl.data.base import DataError
 from avssl.data.recordings import read_manifest
 from avssl.data.sets.base import Problem
-from avssl.data.sets.writing import write_manifest, write_problems
-from avssl.evaluation.running import write_csv
+from avssl.data.sets.manifests import write_manifest, write_problems
+from avssl.evaluation.runner import write_csv
 from avssl.features.extraction import Rows
 from avssl.features.files import read_features, write_features
 from avssl.media import OpenError, open_sound, open_video

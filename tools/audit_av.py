@@ -8,4 +8,4 @@ tell pairs, and what is silent or double in the data: before a long training, an
 from avssl.config import main
 
 if __name__ == "__main__":
-    main("avssl.audit.auditing.audit", __doc__, default="configs/ave.yaml", borrowed=True)
+    main("avssl.audit.sound.audit", __doc__, default="configs/ave.yaml", borrowed=True)

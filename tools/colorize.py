@@ -6,4 +6,4 @@ PICTURES are files, or folders of them, in colour or grey. Writes each grey, col
 from avssl.config import main
 
 if __name__ == "__main__":
-    main("avssl.inference.colorizing.colorize", __doc__, takes="files")
+    main("avssl.inference.colorization.colorize", __doc__, takes="files")

@@ -6,4 +6,4 @@ FILES are videos, sounds, pictures, or folders of them. Writes ``embeddings.npy`
 from avssl.config import main
 
 if __name__ == "__main__":
-    main("avssl.inference.embedding.embed", __doc__, takes="files")
+    main("avssl.inference.embeddings.embed", __doc__, takes="files")

@@ -7,4 +7,4 @@ Without arguments it looks at the demo figures with the newest run under runs/; 
 from avssl.config import main
 
 if __name__ == "__main__":
-    main("avssl.evaluation.running.evaluate", __doc__, default="configs/eval_attention.yaml")
+    main("avssl.evaluation.runner.evaluate", __doc__, default="configs/eval_attention.yaml")

@@ -6,4 +6,4 @@ Without arguments it asks the newest run under runs/ on held-out recordings of t
 from avssl.config import main
 
 if __name__ == "__main__":
-    main("avssl.evaluation.running.evaluate_method", __doc__, default="configs/eval_correspondence.yaml")
+    main("avssl.evaluation.runner.evaluate_method", __doc__, default="configs/eval_correspondence.yaml")

@@ -6,4 +6,4 @@ Without arguments it learns styles of motion of the demo figures with the newest
 from avssl.config import main
 
 if __name__ == "__main__":
-    main("avssl.evaluation.running.evaluate", __doc__, default="configs/eval_finetune.yaml")
+    main("avssl.evaluation.runner.evaluate", __doc__, default="configs/eval_finetune.yaml")

@@ -6,4 +6,4 @@ Without arguments it judges the newest run under runs/ on the demo figures.
 from avssl.config import main
 
 if __name__ == "__main__":
-    main("avssl.evaluation.running.evaluate", __doc__, default="configs/eval_keypoints.yaml")
+    main("avssl.evaluation.runner.evaluate", __doc__, default="configs/eval_keypoints.yaml")

@@ -7,4 +7,4 @@ known; beside the centre, the whole picture, and the same network with another r
 from avssl.config import main
 
 if __name__ == "__main__":
-    main("avssl.evaluation.running.evaluate_method", __doc__, default="configs/eval_localisation.yaml")
+    main("avssl.evaluation.runner.evaluate_method", __doc__, default="configs/eval_localisation.yaml")

@@ -6,4 +6,4 @@ Without arguments it reads styles of motion of the demo figures from every layer
 from avssl.config import main
 
 if __name__ == "__main__":
-    main("avssl.evaluation.running.evaluate", __doc__, default="configs/eval_probe.yaml")
+    main("avssl.evaluation.runner.evaluate", __doc__, default="configs/eval_probe.yaml")

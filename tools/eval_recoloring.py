@@ -6,4 +6,4 @@ Without arguments it judges the newest run under runs/ on demo figures; without 
 from avssl.config import main
 
 if __name__ == "__main__":
-    main("avssl.evaluation.running.evaluate_method", __doc__, default="configs/eval_recoloring.yaml")
+    main("avssl.evaluation.runner.evaluate_method", __doc__, default="configs/eval_recoloring.yaml")

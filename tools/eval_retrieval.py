@@ -6,4 +6,4 @@ Without arguments it retrieves frames of held-out demo figures with the newest r
 from avssl.config import main
 
 if __name__ == "__main__":
-    main("avssl.evaluation.running.evaluate", __doc__, default="configs/eval_retrieval.yaml")
+    main("avssl.evaluation.runner.evaluate", __doc__, default="configs/eval_retrieval.yaml")

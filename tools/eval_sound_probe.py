@@ -7,4 +7,4 @@ random encoders, log-mel statistics and chance. Other configs do ESC-50 (five fo
 from avssl.config import main
 
 if __name__ == "__main__":
-    main("avssl.evaluation.running.evaluate_method", __doc__, default="configs/eval_sound_probe.yaml")
+    main("avssl.evaluation.runner.evaluate_method", __doc__, default="configs/eval_sound_probe.yaml")

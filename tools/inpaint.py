@@ -6,4 +6,4 @@ PICTURES are files, or folders of them. Writes each with its hole, filled, and a
 from avssl.config import main
 
 if __name__ == "__main__":
-    main("avssl.inference.inpainting.inpaint", __doc__, takes="files")
+    main("avssl.inference.inpaint.inpaint", __doc__, takes="files")

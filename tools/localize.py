@@ -6,4 +6,4 @@ Writes the recording again with a heat map over each frame, its sound kept as it
 from avssl.config import main
 
 if __name__ == "__main__":
-    main("avssl.inference.localising.localise", __doc__, takes="video")
+    main("avssl.inference.localization.localise", __doc__, takes="video")

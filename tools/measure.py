@@ -7,4 +7,4 @@ from avssl.config import main
 DEFAULT = Path(__file__).parent.parent / "configs" / "measure.yaml"
 
 if __name__ == "__main__":
-    main("avssl.training.measure.measure_run", __doc__, default=DEFAULT)
+    main("avssl.training.measure_run.measure_run", __doc__, default=DEFAULT)

@@ -60,19 +60,19 @@ def cue_scores(
         partner: whose sound makes the false pair, for training and held-out rows.
     """
     both, truth = rows_of(pictures, sounds, partner)
-    return single_cues(both, truth) | {TOGETHER: told(both, truth)}
+    return single_cues(both, truth) | {TOGETHER: separability(both, truth)}
 
 
 def single_cues(both: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> dict[str, float]:
     """Return the AUC of each cue of the picture with each of the sound."""
     return {
-        f"{seen} with {heard}": told([rows[:, [one, len(PICTURE) + two]] for rows in both], truth)
+        f"{seen} with {heard}": separability([rows[:, [one, len(PICTURE) + two]] for rows in both], truth)
         for one, seen in enumerate(PICTURE)
         for two, heard in enumerate(SOUND)
     }
 
 
-def told(both: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> float:
+def separability(both: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> float:
     """Return the held-out AUC of logistic regression on cues, their squares and products.
 
     Products, because sounds exchanged within the data leave every single cue as it was: no tree could even begin.

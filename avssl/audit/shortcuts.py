@@ -16,16 +16,16 @@ from pydantic import Field
 from rich.console import Console
 from rich.progress import Progress
 
-from avssl.audit.auditing import show
-from avssl.audit.planting import CUES, Remembered, noise_like, planted, remembered
+from avssl.audit.planted import CUES, Remembered, load_pictures, noise_like, planted
+from avssl.audit.sound import show
 from avssl.audit.trials import Told, Trial, with_settings
 from avssl.config import Count, describe
 from avssl.data import Dataset, collate
-from avssl.evaluation.running import write_csv
+from avssl.evaluation.runner import write_csv
 from avssl.methods import Method
 from avssl.methods.guards import Guard, Guarded
 from avssl.report.figures import picture_table
-from avssl.training.feed import alone
+from avssl.training.feed import single_process
 from avssl.training.optim import Optim
 from avssl.training.schedule import Schedule
 
@@ -115,11 +115,11 @@ def audit_shortcuts(
         return {}
     if not method.guards:
         console.print(f"{type(method).__name__} has no guards against shortcuts: each cue is asked as it is configured")
-    fabric, rows = alone(accelerator), list(ways(method, method.guards))
+    fabric, rows = single_process(accelerator), list(ways(method, method.guards))
     loading = {"batch_size": batch_size, "workers": workers}
     content = (
-        remembered(fabric, data, items, where="data", **loading),
-        remembered(fabric, held_out, items, where="held_out", **loading),
+        load_pictures(fabric, data, items, where="data", **loading),
+        load_pictures(fabric, held_out, items, where="held_out", **loading),
     )
     found: dict[tuple[str, str], list[float]] = defaultdict(list)
     with Progress(console=Console(stderr=True), transient=True) as progress:

@@ -12,7 +12,7 @@ from avssl.audit.blind import Learner
 from avssl.config import describe, make
 from avssl.data import Dataset
 from avssl.methods import Method
-from avssl.training.feed import Fabric, Feed, look
+from avssl.training.feed import Fabric, Feed, batches_of
 from avssl.training.optim import Optim, set_rates
 from avssl.training.schedule import Schedule
 from avssl.training.seeding import seed_torch
@@ -95,6 +95,6 @@ class Trial:
                     set_rates(learner.optimizer, self.schedule, step - 1, self.rounds)
                     learner.learn(batch, step)
                 watch()
-        whole = [one for one in look(self.fabric, sets[1], 0, None, **loading) if len(one["key"]) == batch_size]
+        whole = [one for one in batches_of(self.fabric, sets[1], 0, None, **loading) if len(one["key"]) == batch_size]
         with torch.no_grad():
             return {name: [learner.measure([batch])["accuracy"] for batch in whole] for name, learner in made.items()}

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from avssl.evaluation.probes.finetune import FineTune as FineTune
     from avssl.evaluation.recoloring.evaluator import Recoloring as Recoloring
     from avssl.evaluation.retrieval.evaluator import Retrieval as Retrieval
-    from avssl.evaluation.running import evaluate as evaluate
-    from avssl.evaluation.running import evaluate_method as evaluate_method
+    from avssl.evaluation.runner import evaluate as evaluate
+    from avssl.evaluation.runner import evaluate_method as evaluate_method
     from avssl.evaluation.sound.classes import Classes as Classes
     from avssl.evaluation.sound.correspondence import Correspondence as Correspondence
     from avssl.evaluation.sound.crossmodal import CrossModal as CrossModal

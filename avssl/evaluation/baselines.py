@@ -34,7 +34,7 @@ class Pixels(Encoder):
         super().__init__(trunk, 3 * side * side, {"pixels": "pixels"}, mean=(0.0,) * 3, std=(1.0,) * 3)
 
 
-def contenders(
+def compared_encoders(
     encoder: Encoder,
     pool: Tensor,
     fresh: Fresh | None = None,

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from avssl.cache import whole
 
 
-class Kept:
+class FeatureCache:
     """A folder of results: a finished one is read back, never computed again, so that an interruption costs little.
 
     Args:

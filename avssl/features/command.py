@@ -9,14 +9,14 @@ from rich.console import Console
 from avssl.cache import whole
 from avssl.config import ConfigError, Trust, describe
 from avssl.data import Dataset
-from avssl.features.cache import Kept, digest
-from avssl.features.device import chosen
+from avssl.features.cache import FeatureCache, digest
+from avssl.features.device import find_device
 from avssl.features.extraction import Asked, extract
 from avssl.features.files import write_features
 from avssl.features.layers import OUTPUT
 from avssl.features.rows import Recipe
 from avssl.features.sharing import from_environment
-from avssl.features.subject import find_judged
+from avssl.features.subject import find_subject
 from avssl.nets import Encoder, SoundEncoder
 from avssl.text import to_json
 
@@ -77,7 +77,7 @@ def extract_features(
             raise ConfigError(f"weights: {type(encoder).__name__} takes none here; give encoder alone")
         used, folder = encoder, Path(runs) / type(encoder).__name__
     else:
-        judged = find_judged(run, weights, encoder, None, runs, trust)
+        judged = find_subject(run, weights, encoder, None, runs, trust)
         used, folder = judged.encoder, judged.folder
     names = (*used.layers, OUTPUT) if layers == "all" else tuple(layers)
     if not names:
@@ -88,8 +88,8 @@ def extract_features(
         {"encoder": Asked(used, names)},
         data,
         recipe,
-        Kept(folder / "kept"),
-        chosen(device),
+        FeatureCache(folder / "kept"),
+        find_device(device),
         batch=batch,
         workers=workers,
     )

@@ -7,7 +7,7 @@ import torch
 from avssl.config import ConfigError
 
 
-def chosen(device: str) -> str:
+def find_device(device: str) -> str:
     """Return the device that ``"auto"`` means here, and check any other.
 
     Raises:

@@ -16,9 +16,9 @@ from torch.utils.data import DataLoader
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
-from avssl.features.cache import Kept, digest
+from avssl.features.cache import FeatureCache, digest
 from avssl.features.layers import OUTPUT, check_layer, unit
-from avssl.features.rows import Look, Recipe, batches, look_at, pooled
+from avssl.features.rows import ItemRows, Recipe, batches, pooled, rows_of
 from avssl.features.sharing import Share, from_environment
 from avssl.nets import Encoder, SoundEncoder
 
@@ -81,7 +81,7 @@ def extract(
     asked: Mapping[str, Asked],
     data: Dataset,
     recipe: Recipe,
-    kept: Kept,
+    kept: FeatureCache,
     device: torch.device | str = "cpu",
     what: str = "",
     batch: int = 256,
@@ -150,7 +150,7 @@ class _Work:
         asked: Mapping[str, Asked],
         data: Dataset,
         recipe: Recipe,
-        kept: Kept,
+        kept: FeatureCache,
         device: torch.device,
         batch: int,
         what: str,
@@ -199,7 +199,7 @@ class _Work:
             name: Asked(one.encoder, tuple(layer for layer in one.layers if arrays.get((name, layer)) is None))
             for name, one in self.asked.items()
         }
-        looks = [look_at(item, index, self.recipe) for index, item in zip(piece, items, strict=True)]
+        looks = [rows_of(item, index, self.recipe) for index, item in zip(piece, items, strict=True)]
         found = {name: array for name, array in arrays.items() if array is not None}
         for name, one in missing.items():
             if one.layers:
@@ -212,7 +212,7 @@ class _Work:
         return _Piece(found, about)
 
     @torch.inference_mode()
-    def _run(self, one: Asked, looks: list["Look"]) -> dict[str, np.ndarray]:
+    def _run(self, one: Asked, looks: list["ItemRows"]) -> dict[str, np.ndarray]:
         encoder = one.encoder.to(self.device).eval()
         parts: dict[str, list[Tensor]] = {layer: [] for layer in one.layers}
         for frames in batches(looks, self.batch):
@@ -235,11 +235,11 @@ class _Work:
         return found
 
 
-def _firsts(looks: list[Look]) -> list[int]:
+def _firsts(looks: list[ItemRows]) -> list[int]:
     return [0, *np.cumsum([look.rows for look in looks]).tolist()][:-1]
 
 
-def _about(looks: list[Look]) -> dict[str, Any]:
+def _about(looks: list[ItemRows]) -> dict[str, Any]:
     rows = [row for look in looks for row in look.about]
     return {"rows": rows, "failures": [look.failure for look in looks if look.failure is not None]}
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from avssl.config import ConfigError
 from avssl.config.errors import suggest
-from avssl.features.cache import Kept, digest
+from avssl.features.cache import FeatureCache, digest
 from avssl.nets import Encoder, SoundEncoder
 
 OUTPUT = "output"  # the name of what the encoder itself returns
@@ -28,7 +28,12 @@ class Extractor:
     """
 
     def __init__(
-        self, kept: Kept, device: torch.device | str = "cpu", batch: int = 256, piece: int = 2048, quiet: bool = False
+        self,
+        kept: FeatureCache,
+        device: torch.device | str = "cpu",
+        batch: int = 256,
+        piece: int = 2048,
+        quiet: bool = False,
     ):
         self.kept, self.device, self.batch, self.piece, self.quiet = kept, torch.device(device), batch, piece, quiet
 

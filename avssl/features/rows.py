@@ -41,7 +41,7 @@ class Recipe:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Look:
+class ItemRows:
     """The frames of an item: which row each adds to, with what weight, and what the rows are."""
 
     frames: Tensor  # uint8 (frames, 3, H, W), or windows of sound, float32 (windows, channels, samples)
@@ -52,11 +52,11 @@ class Look:
     failure: dict[str, str] | None = None
 
 
-def look_at(item: dict[str, Any], index: int, recipe: Recipe) -> Look:
+def rows_of(item: dict[str, Any], index: int, recipe: Recipe) -> ItemRows:
     if "failure" in item:
         nothing = torch.zeros(0, dtype=torch.int64)
         empty = torch.zeros(0, 3, 1, 1, dtype=torch.uint8)
-        return Look(frames=empty, place=nothing, weights=nothing.float(), rows=0, about=[], failure=item["failure"])
+        return ItemRows(frames=empty, place=nothing, weights=nothing.float(), rows=0, about=[], failure=item["failure"])
     if recipe.stream not in item:
         raise ConfigError(
             f"{item['path']} has no {recipe.stream}; such data cannot be looked at by stream={recipe.stream}"
@@ -85,7 +85,7 @@ def look_at(item: dict[str, Any], index: int, recipe: Recipe) -> Look:
     if recipe.patch is not None:
         chosen, about = patches_of(chosen, about, recipe.patch)
         place, counts = torch.arange(len(chosen)), torch.ones(len(chosen), dtype=torch.int64)
-    return Look(frames=chosen, place=place, weights=1 / counts[place].float(), rows=len(counts), about=about)
+    return ItemRows(frames=chosen, place=place, weights=1 / counts[place].float(), rows=len(counts), about=about)
 
 
 def common_of(item: dict[str, Any], index: int) -> dict[str, Any]:
@@ -100,13 +100,13 @@ def common_of(item: dict[str, Any], index: int) -> dict[str, Any]:
     }
 
 
-def listen_to(item: dict[str, Any], index: int, recipe: Recipe) -> Look:
+def listen_to(item: dict[str, Any], index: int, recipe: Recipe) -> ItemRows:
     """Return the windows of sound of an item; those without a single true sample do not count."""
     heard = item["sound_valid"].flatten(1).any(1)
     sound, times = item["sound"][heard], item["times"][heard].numpy()
     if not len(sound):
         failure = {"path": item["path"], "error": "no window of it holds sound"}
-        return look_at({"failure": failure}, index, recipe)
+        return rows_of({"failure": failure}, index, recipe)
     clips = torch.arange(len(heard))[heard].tolist()
     about = [
         {"clip": clip, "start": float(start), "end": float(end)}
@@ -119,7 +119,7 @@ def listen_to(item: dict[str, Any], index: int, recipe: Recipe) -> Look:
     rows = len(about)
     weights = torch.full((len(sound),), rows / len(sound))
     common = common_of(item, index)
-    return Look(frames=sound, place=place, weights=weights, rows=rows, about=[common | one for one in about])
+    return ItemRows(frames=sound, place=place, weights=weights, rows=rows, about=[common | one for one in about])
 
 
 def patches_of(
@@ -169,7 +169,7 @@ def pooled(features: Tensor, most: int | None) -> Tensor:
     return F.adaptive_avg_pool2d(features, (min(side, height), min(side, width)))
 
 
-def batches(looks: list[Look], batch: int) -> Iterator[Tensor]:
+def batches(looks: list[ItemRows], batch: int) -> Iterator[Tensor]:
     """Yield frames of one size, at most ``batch`` at a time, in order."""
     waiting: list[Tensor] = []
     for look in looks:

@@ -11,7 +11,7 @@ from avssl.training.export import load_encoder
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Judged:
+class Subject:
     """An encoder to judge.
 
     Args:
@@ -25,14 +25,14 @@ class Judged:
     folder: Path
 
 
-def find_judged(
+def find_subject(
     run: str | Path | None = None,
     weights: str | Path | None = None,
     encoder: Encoder | None = None,
     out: str | Path | None = None,
     runs: str | Path = "runs",
     trust: Trust = (),
-) -> Judged:
+) -> Subject:
     """Return what is to be judged.
 
     Args:
@@ -50,11 +50,11 @@ def find_judged(
         if encoder is not None or out is not None:
             raise ConfigError("encoder and out go with weights=FILE; a run knows its encoder and holds its own results")
         folder = find_run(run, runs)
-        return Judged(encoder=load_encoder(folder, trust=trust), fresh=fresh_encoders(folder, trust), folder=folder)
+        return Subject(encoder=load_encoder(folder, trust=trust), fresh=fresh_encoders(folder, trust), folder=folder)
     like = encoder
     if like is None and not is_export(weights):
         like = load_encoder(find_run(run, runs), trust=trust)
     found = load_weights(weights, like, trust)
     folder = Path(out) if out is not None else Path(runs) / Path(weights).stem
     folder.mkdir(parents=True, exist_ok=True)
-    return Judged(encoder=found, fresh=fresh_like(found), folder=folder)
+    return Subject(encoder=found, fresh=fresh_like(found), folder=folder)

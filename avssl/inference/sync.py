@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from pydantic import Field
 
 from avssl.config import ConfigError, Positive, Trust
-from avssl.features.device import chosen
-from avssl.inference.moments import Taught, centres, frames_at, judged, open_whole, sounds_at, taught
-from avssl.methods.sound.base import Judges
+from avssl.features.device import find_device
+from avssl.inference.loading import Loaded, centres, frames_at, load_for, open_whole, score_pairs, sounds_at
+from avssl.methods.sound.base import PairScorer
 from avssl.report.figures import rendered
 
 SURE = 3  # standard errors that a peak must stand out by, as the best of many offsets
@@ -57,7 +57,9 @@ def score_sync(
         ConfigError: if the recording has no sound, or the run's method does not judge pairs.
         MediaError: if the recording cannot be read.
     """
-    method = taught(run, runs, Judges, "tell whether sound and picture belong together", chosen(device), trust)
+    method = load_for(
+        run, runs, PairScorer, "tell whether sound and picture belong together", find_device(device), trust
+    )
     offsets = np.arange(-round(reach / step), round(reach / step) + 1) * step
     with open_whole(video, method.size) as opened:
         times = centres(opened, every, video)
@@ -89,12 +91,12 @@ def score_sync(
         writer.writerows(
             [f"{time:.3f}", *(f"{score:.4f}" for score in row)] for time, row in zip(times, scores, strict=True)
         )
-    print(told(video, found))
+    print(summarize(video, found))
     print(f"Written: {picture}, {table}")
     return found
 
 
-def scores_at(video, taught: Taught, times: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+def scores_at(video, taught: Loaded, times: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Return a score for each moment (row) and offset of the sound (column); NaN where the track holds too little.
 
     Args:
@@ -109,7 +111,7 @@ def scores_at(video, taught: Taught, times: np.ndarray, offsets: np.ndarray) -> 
         sound, share = sounds_at(video, times + offset, taught.seconds, taught.rate)
         whole = (share >= LEAST).numpy()
         if whole.any():
-            scores[whole, column] = judged(taught, frames[whole], sound[whole])
+            scores[whole, column] = score_pairs(taught, frames[whole], sound[whole])
     return scores
 
 
@@ -121,7 +123,7 @@ def curve_of(scores: np.ndarray) -> np.ndarray:
     return np.where(counts > 0, np.nansum(chosen, 0) / np.maximum(counts, 1), np.nan)
 
 
-def told(video: Path, found: dict[str, float]) -> str:
+def summarize(video: Path, found: dict[str, float]) -> str:
     """Return the answer in one line."""
     gain = found["score"] - found["at 0"]
     if found["offset"] == 0:

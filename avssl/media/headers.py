@@ -141,7 +141,7 @@ def _depth(pixel_format: str) -> int:
     return max((part.bits for part in av.VideoFormat(pixel_format).components), default=8) if pixel_format else 8
 
 
-def seen(info: VideoInfo, frame: VideoFrame) -> VideoInfo:
+def with_frame(info: VideoInfo, frame: VideoFrame) -> VideoInfo:
     """Return the summary with what the first picture shows: its true size, format, colours and orientation."""
     turns, flipped = _orientation(frame)
     height, width = (frame.width, frame.height) if turns % 2 else (frame.height, frame.width)

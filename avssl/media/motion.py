@@ -14,9 +14,9 @@ import numpy as np
 
 from avssl.cache import cache_folder, whole
 from avssl.media.errors import BackendUnavailable
-from avssl.media.keep import libraries
 from avssl.media.plan import plan_frames
 from avssl.media.reader import Reader, open_video
+from avssl.media.scan_cache import libraries
 from avssl.media.source import Origin, Source
 from avssl.media.walk import reading
 

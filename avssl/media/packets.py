@@ -9,7 +9,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 
 from avssl.media.base import Deadline
-from avssl.media.ledger import Ledger, Unfit
+from avssl.media.packet_table import PacketTable, Unfit
 from avssl.media.source import Origin
 from avssl.media.walk import read_at
 from avssl.media.waveform import fold, mix, pour
@@ -36,7 +36,7 @@ class Packets:
     def __init__(
         self,
         origin: Origin,
-        ledger: Ledger,
+        ledger: PacketTable,
         *,
         channels: int | None = None,
         zero: Fraction | float | None = 0,
@@ -133,7 +133,7 @@ class Packets:
         return frame, place
 
 
-def _decoder(ledger: Ledger) -> Any:
+def _decoder(ledger: PacketTable) -> Any:
     """Return a decoder set up as the container would have."""
     context: Any = av.CodecContext.create(ledger.decoder, "r")
     if ledger.extradata:

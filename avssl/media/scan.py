@@ -8,7 +8,7 @@ import numpy as np
 
 from avssl.media.base import NO_TIME, Deadline, Index, SoundInfo
 from avssl.media.errors import ReadError, ScanError
-from avssl.media.keep import fetch, keep
+from avssl.media.scan_cache import fetch, store
 from avssl.media.source import Origin
 from avssl.media.walk import TIMED, Walk, reading, walk
 
@@ -38,7 +38,7 @@ def scan(origin: Origin, stream: str | int = "best", deadline: Deadline | None =
         if name is not None and origin.fingerprint() != name:  # folders have no other check
             raise ReadError("it changed while it was scanned; wait until it is written", source=origin.name)
     if name is not None:
-        keep(name, stream, index)
+        store(name, stream, index)
     return index
 
 
@@ -48,7 +48,7 @@ def remember(origin: Origin, stream: str | int, index: Index) -> None:
         name = origin.fingerprint()
         origin.check()  # the name is that of the file which was scanned
     if name is not None:
-        keep(name, stream, index)
+        store(name, stream, index)
 
 
 def scan_now(

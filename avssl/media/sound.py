@@ -10,10 +10,10 @@ import torch
 from avssl.media.base import Deadline, Sound, SoundInfo
 from avssl.media.errors import OpenError
 from avssl.media.headers import is_cover
-from avssl.media.ledger import Unfit
-from avssl.media.listing import ends_early, ledger_of
+from avssl.media.packet_table import Unfit
 from avssl.media.packets import Packets
 from avssl.media.scan import scan
+from avssl.media.sound_scan import ends_early, ledger_of
 from avssl.media.source import Origin, Source
 from avssl.media.track import OnError, Track, check_on_error
 from avssl.media.walk import opened, reading

@@ -18,7 +18,7 @@ from avssl.media.base import Coding, Deadline, SoundInfo, VideoInfo
 from avssl.media.bitstream import SEEKABLE, Examiner, Marks, examiner
 from avssl.media.errors import OpenError, ReadError, ScanError
 from avssl.media.formats import FORMATS
-from avssl.media.headers import choose, describe, describe_sound, rational, seen
+from avssl.media.headers import choose, describe, describe_sound, rational, with_frame
 from avssl.media.plain import PlainFile
 from avssl.media.source import Origin
 
@@ -323,7 +323,7 @@ class _Pass:
             return
         for frame in frames:
             if not self.found.shown:
-                self.found.info = seen(self.found.info, frame)
+                self.found.info = with_frame(self.found.info, frame)
             self.found.shown.append(frame.pts)
             if not self.count and self._is_started(frame):
                 self.decoding = False

@@ -7,7 +7,7 @@ from torch import Tensor
 from avssl.methods.base import Batch
 from avssl.methods.recordings import recordings_of
 from avssl.transforms import Draws, Transform
-from avssl.transforms.base import through
+from avssl.transforms.base import apply_views
 from avssl.transforms.draws import numbered
 
 
@@ -41,6 +41,6 @@ def owners_of(batch: Batch) -> Tensor:
     return owners[batch["valid"].flatten()] if "valid" in batch else owners
 
 
-def seen(pictures: Tensor, draws: Draws, views: Sequence[Transform], train: bool) -> Tensor:
+def view_pictures(pictures: Tensor, draws: Draws, views: Sequence[Transform], train: bool) -> Tensor:
     """Return pictures ``(pictures, 3, H, W)`` as the views show them."""
-    return through(views, pictures[:, None], draws, train)[:, 0]
+    return apply_views(views, pictures[:, None], draws, train)[:, 0]

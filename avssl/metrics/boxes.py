@@ -52,7 +52,7 @@ class Truth:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Judged:
+class Matches:
     """The boxes of one class, the surest first, and which of them are right.
 
     Args:
@@ -92,14 +92,14 @@ def overlap(boxes: np.ndarray, others: np.ndarray, convention: Convention = "edg
     return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
 
 
-def judge(
+def match_boxes(
     found: Found,
     truth: Truth,
     kind: int,
     threshold: float = 0.5,
     convention: Convention = "edges",
     comparison: Comparison = ">=",
-) -> Judged:
+) -> Matches:
     """Decide which boxes of a class are right, as the VOC development kit does.
 
     The surest come first (of equals, the one given first). Each looks at the object of its class that it overlaps
@@ -124,7 +124,7 @@ def judge(
     right = np.zeros(len(mine))
     right[near[np.unique(target[near], return_index=True)[1]]] = 1.0  # the first, so the surest, on each object
     right[near[truth.ignored[target[near]]]] = np.nan
-    return Judged(picture=found.picture[mine], score=found.score[mine], right=right)
+    return Matches(picture=found.picture[mine], score=found.score[mine], right=right)
 
 
 def _best(
@@ -141,7 +141,7 @@ def _best(
     return share, target
 
 
-def curve(judged: Judged, objects: int) -> tuple[np.ndarray, np.ndarray]:
+def curve(judged: Matches, objects: int) -> tuple[np.ndarray, np.ndarray]:
     """Return recall and precision after each box that counts, the surest first."""
     right = judged.right[~np.isnan(judged.right)]
     hits = np.cumsum(right)
@@ -204,7 +204,7 @@ def average_precision(
     objects = int(((truth.kind == kind) & ~truth.ignored).sum())
     if not objects:
         return float("nan")
-    return float(area_of(*curve(judge(found, truth, kind, threshold, convention, comparison), objects), points))
+    return float(area_of(*curve(match_boxes(found, truth, kind, threshold, convention, comparison), objects), points))
 
 
 def mean_average_precision(

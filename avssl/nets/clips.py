@@ -24,7 +24,7 @@ class ClipEncoder(Encoder):
         return self.trunk(((images - self.mean) / self.std).transpose(1, 2))
 
 
-def see(encoder: Encoder, pictures: Tensor) -> Tensor:
+def encode_clips(encoder: Encoder, pictures: Tensor) -> Tensor:
     """Return the features of clips ``(N, frames, 3, H, W)``, ``(N, dim)``: of the whole, or the mean over frames.
 
     Examples:

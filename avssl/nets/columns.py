@@ -44,7 +44,7 @@ def side_by_side(maps: Sequence[Tensor]) -> Tensor:
     return torch.cat([F.interpolate(features, size, mode="bilinear", align_corners=False) for features in wide], 1)
 
 
-def gathered(maps: Sequence[Tensor], points: Tensor) -> Tensor:
+def sample_at(maps: Sequence[Tensor], points: Tensor) -> Tensor:
     """Return what maps say of points, between cells bilinearly; cells are taken to tile the picture evenly.
 
     Args:

@@ -50,7 +50,7 @@ def write_report(run: str | Path) -> Path:
     """
     run, left_out = Path(run), []
     charts = read_charts(run, left_out)
-    evaluations = [shown(score, run, left_out) for score in read_scores(run / SCORES, left_out)]
+    evaluations = [entry_of(score, run, left_out) for score in read_scores(run / SCORES, left_out)]
     failures = read_failures(run / FAILURES, left_out)
     config = read_config(run, left_out)
     text = template().render(
@@ -58,8 +58,8 @@ def write_report(run: str | Path) -> Path:
         written=datetime.now().astimezone().strftime(WHEN),
         summary=summary(config),
         tiles=tiles(charts),
-        charts=[drawn(chart) for chart in charts if chart.name in FIRST],
-        more=[drawn(chart) for chart in charts if chart.name not in FIRST],
+        charts=[chart_of(chart) for chart in charts if chart.name in FIRST],
+        more=[chart_of(chart) for chart in charts if chart.name not in FIRST],
         evaluations=evaluations,
         config=config,
         facts=facts(run),
@@ -120,7 +120,7 @@ def tiles(charts: list[Chart]) -> list[dict[str, str]]:
     return found
 
 
-def drawn(chart: Chart) -> dict[str, Any]:
+def chart_of(chart: Chart) -> dict[str, Any]:
     legend = [
         {"name": line.name, "color": color % 6, "dashed": line.dashed, "faint": line.faint}
         for line, color in zip(chart.lines.values(), colors(chart), strict=True)
@@ -129,7 +129,7 @@ def drawn(chart: Chart) -> dict[str, Any]:
     return {"title": chart.title, "svg": Markup(svg(chart)), "legend": [] if alone else legend, "chance": chart.chance}
 
 
-def shown(score: Score, run: Path, left_out: list[str]) -> dict[str, Any]:
+def entry_of(score: Score, run: Path, left_out: list[str]) -> dict[str, Any]:
     """Return an evaluation with its pictures as data and its protocol as text."""
     found: dict[str, dict[str, str]] = {"pictures": {}, "pages": {}}
     for kind, bring in (("pictures", picture_data), ("pages", address)):
@@ -144,12 +144,12 @@ def shown(score: Score, run: Path, left_out: list[str]) -> dict[str, Any]:
     table = [
         {"cells": line.cells, "bold": line.cells.get("row") == TRAINED, "first": line.starts} for line in lines(cells)
     ]
-    protocol = {name: told(value) for name, value in score.protocol.items()}
+    protocol = {name: format_value(value) for name, value in score.protocol.items()}
     when = datetime.fromisoformat(score.time).astimezone().strftime(WHEN)
     return score.model_dump() | found | {"protocol": protocol, "table": table, "time": when}
 
 
-def told(value: Any) -> str:
+def format_value(value: Any) -> str:
     """Return a plain value as a person would write it.
 
     Examples:
@@ -159,9 +159,9 @@ def told(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
-        return "; ".join(f"{name}: {told(inner)}" for name, inner in value.items()) or "none"
+        return "; ".join(f"{name}: {format_value(inner)}" for name, inner in value.items()) or "none"
     if isinstance(value, list | tuple):
-        return ", ".join(map(told, value)) or "none"
+        return ", ".join(map(format_value, value)) or "none"
     return "none" if value is None else str(value)
 
 

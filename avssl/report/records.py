@@ -17,7 +17,7 @@ SHOWN = 20  # complaints
 
 
 class Score(BaseModel):
-    """A line of ``scores.jsonl``, as `avssl.evaluation.running.write_scores` writes it."""
+    """A line of ``scores.jsonl``, as `avssl.evaluation.runner.write_scores` writes it."""
 
     model_config = ConfigDict(strict=True)
 

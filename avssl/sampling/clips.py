@@ -7,7 +7,7 @@ import numpy as np
 
 from avssl.sampling.base import Clips, Sampler, Timeline, needs_rng
 from avssl.sampling.checks import check_choice, check_count, check_pad, check_stride
-from avssl.sampling.grid import Pad, legal_starts, look
+from avssl.sampling.grid import Pad, clips_at, legal_starts
 from avssl.sampling.stride import EVERY, Stride
 
 
@@ -42,7 +42,7 @@ class RandomClip(Sampler):
     def __call__(self, timeline: Timeline, rng: np.random.Generator | None = None) -> Clips:
         legal = max(1, legal_starts(timeline, self.frames, self.stride))
         starts = needs_rng(rng, self).integers(legal, size=self.count)
-        return look(timeline, starts, self.frames, self.stride, self.pad, self)
+        return clips_at(timeline, starts, self.frames, self.stride, self.pad, self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,7 @@ class UniformClips(Sampler):
 
     def __call__(self, timeline: Timeline, rng: np.random.Generator | None = None) -> Clips:
         legal = max(1, legal_starts(timeline, self.frames, self.stride))
-        return look(timeline, self._starts(legal), self.frames, self.stride, self.pad, self)
+        return clips_at(timeline, self._starts(legal), self.frames, self.stride, self.pad, self)
 
     def _starts(self, legal: int) -> np.ndarray:
         clip = np.arange(self.count)

@@ -61,7 +61,7 @@ def legal_starts(timeline: Timeline, frames: int, stride: Stride) -> int:
     return int(np.searchsorted(last, over(timeline) - timeline.slack, side="left"))
 
 
-def look(timeline: Timeline, starts: np.ndarray, frames: int, stride: Stride, pad: Pad, sampler: Sampler) -> Clips:
+def clips_at(timeline: Timeline, starts: np.ndarray, frames: int, stride: Stride, pad: Pad, sampler: Sampler) -> Clips:
     """Return the clips that start at ``starts``, padded past the end."""
     positions, times = run(timeline, starts, frames, stride)
     return padded(timeline, positions, times, pad, sampler)

@@ -7,7 +7,7 @@ import numpy as np
 
 from avssl.sampling.base import Clips, Sampler, Timeline, needs_rng
 from avssl.sampling.checks import check_choice, check_count, check_pad, check_range, check_stride
-from avssl.sampling.grid import Pad, legal_starts, look, run
+from avssl.sampling.grid import Pad, clips_at, legal_starts, run
 from avssl.sampling.stride import AT_ONCE, EVERY, Stride
 
 
@@ -71,7 +71,7 @@ class PairOfClips(Sampler):
             starts = np.array([first, rng.integers(least[first], most[first] + 1)])
         if self.order == "random" and rng.random() < 0.5:
             starts = starts[::-1]
-        clips = look(timeline, starts, self.frames, self.stride, self.pad, self)
+        clips = clips_at(timeline, starts, self.frames, self.stride, self.pad, self)
         return replace(clips, shrunk=np.full(2, shrunk))
 
     def _seconds_start(self, timeline: Timeline, firsts: np.ndarray, legal: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from avssl.sampling.base import Clips, Sampler, Timeline, needs_rng
 from avssl.sampling.checks import check_choice, check_count, check_range, check_stride
-from avssl.sampling.grid import look, position_at, run, time_of
+from avssl.sampling.grid import clips_at, position_at, run, time_of
 from avssl.sampling.stride import AT_ONCE, EVERY, Stride
 
 
@@ -65,7 +65,7 @@ class OrderedClips(Sampler):
             )
         starts, ends = self._rows(timeline, gaps * share)
         place = rng.integers(np.count_nonzero(ends < len(timeline)))
-        clips = look(timeline, starts[place], self.frames, self.stride, "error", self)
+        clips = clips_at(timeline, starts[place], self.frames, self.stride, "error", self)
         return replace(clips, shrunk=np.full(self.clips, share < 1))
 
     def _gaps(self, rng: np.random.Generator) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from avssl.sampling.base import Clips, Sampler, Timeline, needs_rng
 from avssl.sampling.checks import check_choice, check_count, check_length, check_pad, check_stride
-from avssl.sampling.grid import Pad, advance, legal_starts, look, position_at
+from avssl.sampling.grid import Pad, advance, clips_at, legal_starts, position_at
 from avssl.sampling.stride import EVERY, Stride, frames
 
 WINDOW = frames(64)
@@ -53,7 +53,7 @@ class Segments(Sampler):
 
     def __call__(self, timeline: Timeline, rng: np.random.Generator | None = None) -> Clips:
         legal = max(1, legal_starts(timeline, self.frames_per_segment, self.stride))
-        clips = look(timeline, self._starts(legal, rng), self.frames_per_segment, self.stride, self.pad, self)
+        clips = clips_at(timeline, self._starts(legal, rng), self.frames_per_segment, self.stride, self.pad, self)
         if not self.joined:
             return clips
         return Clips(
@@ -114,7 +114,7 @@ class DenseClips(Sampler):
             windows = np.linspace(0, legal - 1, self.positions).astype(np.int64)
         # A late start past the end of a recording that is shorter than the window comes round to its beginning.
         starts = self._within(timeline, windows).ravel() % len(timeline)
-        return look(timeline, starts, self.frames, self.stride, self.pad, self)
+        return clips_at(timeline, starts, self.frames, self.stride, self.pad, self)
 
     def _within(self, timeline: Timeline, windows: np.ndarray) -> np.ndarray:
         """Return the starts of each window's clips, ``(windows, count)``."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from avssl.sampling.base import Clips, Sampler, Timeline
 from avssl.sampling.checks import check_choice, check_count, check_length, check_pad, check_stride
-from avssl.sampling.grid import Pad, advance, legal_starts, look, position_at
+from avssl.sampling.grid import Pad, advance, clips_at, legal_starts, position_at
 from avssl.sampling.stride import AT_ONCE, EVERY, Stride
 
 
@@ -62,7 +62,7 @@ class SlidingClips(Sampler):
             starts = np.append(starts, legal - 1)
         elif starts[-1] < legal - 1 and self.tail == "pad":
             starts = hops[: len(starts) + 1]
-        return look(timeline, starts, self.frames, self.stride, self.pad, self)
+        return clips_at(timeline, starts, self.frames, self.stride, self.pad, self)
 
     def _hops(self, timeline: Timeline) -> np.ndarray:
         """Return every start within the recording."""
@@ -112,12 +112,12 @@ class Consecutive(Sampler):
         if starts[0] >= len(timeline):
             raise ValueError(f"the recording is over after {timeline.end:.3f} s, before {self} starts")
         frames = self.frames or self._to_the_end(timeline, int(starts[0]))
-        return look(timeline, starts, frames, self.stride, self.pad, self)
+        return clips_at(timeline, starts, frames, self.stride, self.pad, self)
 
     def _to_the_end(self, timeline: Timeline, start: int) -> int:
         if not self.stride.by_time:
             return -(-(len(timeline) - start) // int(self.stride.value))
         # As many steps as fit; the first that no longer does is cut off by asking one more.
         most = int((timeline.end - timeline.times[start]) / self.stride.duration) + 2
-        clip = look(timeline, np.array([start]), most, self.stride, "last", self)
+        clip = clips_at(timeline, np.array([start]), most, self.stride, "last", self)
         return max(1, int(clip.valid.sum()))

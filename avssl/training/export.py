@@ -174,7 +174,7 @@ def fill_method(method: "Method", state: Mapping[str, Tensor], path: Path) -> No
     try:
         method.load_state_dict(state, strict=True)
     except (RuntimeError, TypeError, AttributeError, LookupError) as error:
-        raise TrainingError(f"{path} does not fit {name}: {told(error)}") from error
+        raise TrainingError(f"{path} does not fit {name}: {format_error(error)}") from error
 
 
 def checkpoint_of(path: Path, which: Which) -> dict[str, Any]:
@@ -192,7 +192,7 @@ def checkpoint_of(path: Path, which: Which) -> dict[str, Any]:
     return found
 
 
-def told(error: Exception) -> str:
+def format_error(error: Exception) -> str:
     """Return the first fact of PyTorch's many lines."""
     facts = [line.strip() for line in str(error).splitlines() if line.strip()]
     return facts[1] if len(facts) > 1 else facts[0]

@@ -42,7 +42,7 @@ class Feed:
 
     def take(self, count: int) -> list[Batch]:
         """Return the next batches."""
-        with plainly():
+        with plain_errors():
             return [next(self._batches) for _ in range(count)]
 
     def close(self) -> None:
@@ -50,7 +50,7 @@ class Feed:
         self._batches.close()
 
 
-def alone(accelerator: str = "auto") -> Fabric:
+def single_process(accelerator: str = "auto") -> Fabric:
     """Return what knows the device of one process, for looking at data outside of a training."""
     return Fabric(accelerator=accelerator, devices=1)
 
@@ -72,7 +72,7 @@ def loading(
     )
 
 
-def look(
+def batches_of(
     fabric: Fabric, data: Dataset, epoch: int, items: int | None, batch_size: int, workers: int
 ) -> Iterator[Batch]:
     """Yield batches of items of a data set, each once, the same whenever asked.
@@ -87,13 +87,13 @@ def look(
     """
     count = len(data) if items is None else min(items, len(data))
     keys = [(epoch, int(index)) for index in np.arange(count) * len(data) // count]
-    with plainly():
+    with plain_errors():
         for batch in loading(fabric, data, batch_size, keys, min(workers, -(-count // batch_size))):
             yield fabric.to_device(batch)
 
 
 @contextmanager
-def plainly() -> Iterator[None]:
+def plain_errors() -> Iterator[None]:
     """Say in one line which recording could not be used; a loader's worker wraps that in the text of its traceback."""
     try:
         yield

@@ -19,9 +19,9 @@ from avssl.training.average import Average
 from avssl.training.checking import check_batches, check_numbers, check_settings
 from avssl.training.checkpoint import OnChange, Straight
 from avssl.training.errors import TrainingError, in_one_line
-from avssl.training.feed import Feed, images, is_empty, look
+from avssl.training.feed import Feed, batches_of, images, is_empty
 from avssl.training.items import items_of
-from avssl.training.measuring import Measures
+from avssl.training.measures import Measures
 from avssl.training.optim import Optim, optimizers, set_rates
 from avssl.training.precision import Halves, Precision, halves_of, possible
 from avssl.training.run import Run
@@ -123,7 +123,7 @@ def train(
             "mix up; give another out= to start anew"
         )
     stepping = optimizers(method.parameter_groups(), optim, adversary, type(method).__name__)
-    strategy = patient(strategy, devices) if method.partial else strategy
+    strategy = strategy_for_partial(strategy, devices) if method.partial else strategy
     shared = shared_by(strategy, ema, adversary, precision)
     fabric = launch(accelerator, devices, shared, precision, halves_of(precision, shared, [optim, adversary]))
     if channels_last:
@@ -184,7 +184,7 @@ def train(
             epoch = (step - 1) * drawn // len(data)
             if step == 1 or epoch > (step - 2) * drawn // len(data):
                 seed_torch(seed, step)
-                method.before_epoch(lambda epoch=epoch: look(fabric, data, epoch, None, **loading))
+                method.before_epoch(lambda epoch=epoch: batches_of(fabric, data, epoch, None, **loading))
 
             begun = time.perf_counter()
             rates = {
@@ -248,7 +248,7 @@ def launch(
     return fabric
 
 
-def patient(strategy: str, devices: int | Literal["auto"]) -> str:
+def strategy_for_partial(strategy: str, devices: int | Literal["auto"]) -> str:
     """Return Fabric's strategy for steps that give some parameters no gradient, which DDP would wait for in vain."""
     several = (torch.cuda.device_count() if devices == "auto" else devices) > 1
     return "ddp_find_unused_parameters_true" if strategy == "ddp" or (strategy == "auto" and several) else strategy

@@ -15,7 +15,7 @@ from avssl.training.appending import reason
 from avssl.training.errors import Stopped, TrainingError
 from avssl.training.export import export
 from avssl.training.journal import FAILURES, LOG, Journal, Tally, read
-from avssl.training.measuring import better
+from avssl.training.measures import better
 from avssl.training.progress import Pace, Progress, summary
 
 

@@ -31,7 +31,7 @@ class Transform(Recorded, ABC):
         """
 
 
-def through(views: Sequence[Transform], frames: Tensor, draws: Draws, train: bool) -> Tensor:
+def apply_views(views: Sequence[Transform], frames: Tensor, draws: Draws, train: bool) -> Tensor:
     """Return frames ``(tuples, frames, 3, H, W)`` as views show them, one after the other."""
     for view in views:
         frames = view(frames, draws, train=train)
@@ -45,12 +45,12 @@ def check_chance(chance: float) -> float:
     return chance
 
 
-def some(draws: Draws, frames: Tensor, scope: Scope, chance: float) -> Tensor:
+def draw_mask(draws: Draws, frames: Tensor, scope: Scope, chance: float) -> Tensor:
     """Choose tuples or frames by chance, bool ``(tuples, frames or 1, 1, 1, 1)``."""
-    return spread(draws, frames, scope, 1, 1, 1, low=0, high=1) < chance
+    return draw_by_scope(draws, frames, scope, 1, 1, 1, low=0, high=1) < chance
 
 
-def spread(draws: Draws, frames: Tensor, scope: Scope, *shape: int, low: float, high: float) -> Tensor:
+def draw_by_scope(draws: Draws, frames: Tensor, scope: Scope, *shape: int, low: float, high: float) -> Tensor:
     """Draw numbers in [low, high) by scope: ``(tuples, frames or 1, *shape)``."""
     return draws.uniform(frames.shape[1] if scope == "frame" else 1, *shape, low=low, high=high)
 
@@ -71,6 +71,6 @@ def unit(frames: Tensor) -> Tensor:
 def by_scope(frames: Tensor, scope: Scope) -> Tensor:
     """Return frames as the items that share a draw: tuples, or each frame as a tuple of one; ``(items, frames, ...)``.
 
-    What was drawn with the same scope (`spread`) fits them once its first two axes are one.
+    What was drawn with the same scope (`draw_by_scope`) fits them once its first two axes are one.
     """
     return frames if scope == "tuple" else frames.flatten(0, 1)[:, None]

@@ -6,7 +6,7 @@ https://arxiv.org/abs/2002.05709
 
 from torch import Tensor
 
-from avssl.transforms.base import Scope, Transform, by_scope, check_chance, some, spread, unit
+from avssl.transforms.base import Scope, Transform, by_scope, check_chance, draw_by_scope, draw_mask, unit
 from avssl.transforms.draws import Draws
 from avssl.transforms.resampling import blur_weights, resample
 
@@ -52,9 +52,9 @@ class GaussianBlur(Transform):
             )
         if not train:
             return frames
-        rows = some(draws, frames, self.scope, self.chance).flatten().nonzero()[:, 0]
+        rows = draw_mask(draws, frames, self.scope, self.chance).flatten().nonzero()[:, 0]
         low, high = self.sigma
-        sigma = spread(draws, frames, self.scope, low=low, high=high).flatten()[rows]
+        sigma = draw_by_scope(draws, frames, self.scope, low=low, high=high).flatten()[rows]
         done = by_scope(frames, self.scope).clone()
         if len(rows):
             weights = (blur_weights(sigma, kernel, side) for side in (height, width))

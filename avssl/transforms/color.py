@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from avssl.transforms.base import Scope, Transform, check_chance, some, spread, unit
+from avssl.transforms.base import Scope, Transform, check_chance, draw_by_scope, draw_mask, unit
 from avssl.transforms.draws import Draws
 
 
@@ -28,8 +28,8 @@ class GainOffset(Transform):
         self.scope: Scope = scope
 
     def __call__(self, frames: Tensor, draws: Draws, train: bool = True) -> Tensor:
-        gain = spread(draws, frames, self.scope, 3, 1, 1, low=1 - self.gain, high=1 + self.gain)
-        return frames * gain + spread(draws, frames, self.scope, 1, 1, 1, low=-self.offset, high=self.offset)
+        gain = draw_by_scope(draws, frames, self.scope, 3, 1, 1, low=1 - self.gain, high=1 + self.gain)
+        return frames * gain + draw_by_scope(draws, frames, self.scope, 1, 1, 1, low=-self.offset, high=self.offset)
 
 
 class Grey(Transform):
@@ -49,7 +49,7 @@ class Grey(Transform):
         if not train:
             return frames
         grey = (frames * frames.new_tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(2, keepdim=True)
-        return grey.where(some(draws, frames, self.scope, self.chance), frames)
+        return grey.where(draw_mask(draws, frames, self.scope, self.chance), frames)
 
 
 class Solarize(Transform):
@@ -76,5 +76,5 @@ class Solarize(Transform):
         frames = unit(frames)
         if not train:
             return frames
-        chosen = some(draws, frames, self.scope, self.chance)
+        chosen = draw_mask(draws, frames, self.scope, self.chance)
         return (1 - frames).where(chosen & (frames >= self.threshold), frames)

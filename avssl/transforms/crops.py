@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor
 
-from avssl.transforms.base import Scope, Transform, by_scope, spread, unit
+from avssl.transforms.base import Scope, Transform, by_scope, draw_by_scope, unit
 from avssl.transforms.draws import Draws
 from avssl.transforms.resampling import resample, resize_weights
 
@@ -40,7 +40,7 @@ def draw_boxes(
         Top, left, height and width in pixels, int64 ``(tuples, frames or 1, 4)``.
     """
     height, width = frames.shape[-2:]
-    numbers = spread(draws, frames, scope, TRIES + 1, 2, low=0, high=1)
+    numbers = draw_by_scope(draws, frames, scope, TRIES + 1, 2, low=0, high=1)
     numbers = (numbers.cpu() if frames.device.type == "mps" else numbers).double()  # MPS has no float64
     tries = numbers[..., :TRIES, :]
     area = height * width * (scale[0] + (scale[1] - scale[0]) * tries[..., 0])

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from avssl.transforms.base import Scope, Transform, check_chance, some, spread
+from avssl.transforms.base import Scope, Transform, check_chance, draw_by_scope, draw_mask
 from avssl.transforms.draws import Draws
 
 
@@ -28,7 +28,7 @@ class Crop(Transform):
         if min(room) < 0:
             came, need = "x".join(map(str, frames.shape[-2:])), "x".join(map(str, self.size))
             raise ValueError(f"cannot crop {need} pixels out of frames of {came}; load them at a larger size")
-        place = spread(draws, frames, self.scope, 2, low=0, high=1) if train else frames.new_full((1, 1, 2), 0.5)
+        place = draw_by_scope(draws, frames, self.scope, 2, low=0, high=1) if train else frames.new_full((1, 1, 2), 0.5)
         starts = (place * (frames.new_tensor(room) + 1)).long() if train else (place * frames.new_tensor(room)).long()
         starts = starts.expand(*frames.shape[:2], 2)
         rows = starts[..., 0, None] + torch.arange(self.size[0], device=frames.device)
@@ -54,7 +54,7 @@ class Flip(Transform):
 
     def choose(self, frames: Tensor, draws: Draws) -> Tensor:
         """Draw what is mirrored, bool ``(tuples, frames or 1, 1, 1, 1)``."""
-        return some(draws, frames, self.scope, self.chance)
+        return draw_mask(draws, frames, self.scope, self.chance)
 
 
 class Resize(Transform):

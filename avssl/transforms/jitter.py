@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from avssl.transforms.base import Scope, Transform, by_scope, check_chance, some, spread, unit
+from avssl.transforms.base import Scope, Transform, by_scope, check_chance, draw_by_scope, draw_mask, unit
 from avssl.transforms.draws import Draws
 
 LUMA = (0.2989, 0.587, 0.114)  # torchvision's weights of red, green and blue, which sum to 0.9999
@@ -96,10 +96,12 @@ class ColorJitter(Transform):
         if not train:
             return frames
         # All is drawn whatever the settings, so that a number does not depend on them.
-        changed = some(draws, frames, self.scope, self.chance).flatten()
-        order = spread(draws, frames, self.scope, 4, low=0, high=1).flatten(0, 1).argsort(dim=-1, stable=True)
+        changed = draw_mask(draws, frames, self.scope, self.chance).flatten()
+        order = draw_by_scope(draws, frames, self.scope, 4, low=0, high=1).flatten(0, 1).argsort(dim=-1, stable=True)
         sizes = [
-            spread(draws, frames, self.scope, 1, 1, 1, low=low, high=high).flatten(0, 1)[:, None].to(frames.dtype)
+            draw_by_scope(draws, frames, self.scope, 1, 1, 1, low=low, high=high)
+            .flatten(0, 1)[:, None]
+            .to(frames.dtype)
             for low, high in self.ranges
         ]
         done = by_scope(frames, self.scope).clone()

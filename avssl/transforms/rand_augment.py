@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as tv
 
-from avssl.transforms.base import Scope, Transform, by_scope, check_chance, spread, unit
+from avssl.transforms.base import Scope, Transform, by_scope, check_chance, draw_by_scope, unit
 from avssl.transforms.draws import Draws
 
 # name -> the strength at the greatest magnitude, and whether its sign is drawn; torchvision's set and strengths
@@ -73,7 +73,7 @@ class RandAugment(Transform):
         frames = unit(frames)
         if not train:
             return frames
-        numbers = spread(draws, frames, self.scope, self.num_ops, 3, low=0, high=1).flatten(0, 1)
+        numbers = draw_by_scope(draws, frames, self.scope, self.num_ops, 3, low=0, high=1).flatten(0, 1)
         which = (numbers[..., 0] * len(OPERATIONS)).long().where(numbers[..., 2] < self.chance, 0)
         negative = numbers[..., 1] < 0.5
         done = by_scope(frames, self.scope).clone()

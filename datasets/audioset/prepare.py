@@ -8,7 +8,7 @@ Nothing in the tree is changed. What has been checked is not checked again; inte
 import sys
 
 from avssl.data.sets.audioset import read
-from avssl.data.sets.preparing import prepare
+from avssl.data.sets.prepare import prepare
 
 if __name__ == "__main__":
     sys.exit(prepare(read, __doc__))

@@ -8,7 +8,7 @@ Nothing that was in the tree is changed. What has been checked is not checked ag
 import sys
 
 from avssl.data.sets.jhmdb import export
-from avssl.data.sets.preparing import prepare
+from avssl.data.sets.prepare import prepare
 
 if __name__ == "__main__":
     sys.exit(prepare(export, __doc__))

@@ -9,7 +9,7 @@ The official files are not changed. What is exported or checked is not done agai
 import sys
 
 from avssl.data.sets.nyuv2 import prepared
-from avssl.data.sets.preparing import prepare
+from avssl.data.sets.prepare import prepare
 
 if __name__ == "__main__":
     sys.exit(prepare(prepared, __doc__))

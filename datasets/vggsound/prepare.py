@@ -7,7 +7,7 @@ Nothing in the tree is changed. What has been checked is not checked again; inte
 
 import sys
 
-from avssl.data.sets.preparing import prepare
+from avssl.data.sets.prepare import prepare
 from avssl.data.sets.vggsound import read
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from avssl.audit.auditing import audit, widened
 from avssl.audit.blind import Grid, Learner, narrowed, picture_only, shuffled_pairs, sound_only
+from avssl.audit.sound import audit, widened
 from avssl.data import Videos
 from avssl.data.demo.band.world import prepare
 from avssl.methods import AVE, ShuffleAndLearn

@@ -5,14 +5,14 @@ from functools import partial
 import pytest
 import torch
 
-from avssl.audit.planting import CUES, Remembered, planted, remembered
+from avssl.audit.planted import CUES, Remembered, load_pictures, planted
 from avssl.audit.shortcuts import audit_shortcuts, ways
 from avssl.audit.trials import Told, Trial, with_settings
 from avssl.data import Noise
 from avssl.methods import RelativePosition, Rotation, ShuffleAndLearn
 from avssl.nets import SmallNet
 from avssl.training import AdamW
-from avssl.training.feed import alone
+from avssl.training.feed import single_process
 
 
 def small(gap=2, jitter=1):
@@ -21,7 +21,7 @@ def small(gap=2, jitter=1):
 
 def right(method, cue, changed, rounds=25):
     """Return how often a method is right on noise with a cue, for each of some settings."""
-    trial = Trial(fabric=alone("cpu"), optim=AdamW(lr=1e-2), schedule=None, rounds=rounds, seed=0)
+    trial = Trial(fabric=single_process("cpu"), optim=AdamW(lr=1e-2), schedule=None, rounds=rounds, seed=0)
     learners = {str(one): (with_settings(method, one, 0), partial(planted, plant=CUES[cue].plant)) for one in changed}
     sets = [Noise(count=count, size=(24, 24), seed=seed, **CUES[cue].noise) for seed, count in enumerate((800, 512))]
     return [Told.of(groups) for groups in trial(learners, sets, 32, lambda: None).values()]
@@ -110,4 +110,4 @@ def test_a_method_without_guards_is_said_to_have_none_in_one_line(tmp_path, caps
 
 def test_content_that_cannot_be_read_is_refused():
     with pytest.raises(ValueError, match="data: of 4 items asked for, 1 can be read; an audit needs a batch of 2: set"):
-        remembered(alone("cpu"), Noise(count=1, size=(8, 8)), 4, 2, 0, "data")
+        load_pictures(single_process("cpu"), Noise(count=1, size=(8, 8)), 4, 2, 0, "data")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avssl.data.demo import JOINTS, PARTS, STYLES, draw_figure, motion
-from avssl.data.demo.figures import seen
+from avssl.data.demo.figures import visible_joints
 from avssl.data.demo.motion import LEFT, POSTURES, RIGHT, move
 
 NAMES = [name for name, *_ in PARTS]
@@ -69,7 +69,7 @@ def test_a_joint_is_hidden_by_a_nearer_part_and_outside_the_picture_only():
     points = np.full((1, 14, 2), 4.0, np.float32)
     points[0, JOINTS.index("rank")] = -3
     parts = np.full((1, 9, 9), 1 + NAMES.index("right upper arm"), np.uint8)
-    hidden = {joint for joint, visible in zip(JOINTS, seen(points, parts)[0], strict=True) if not visible}
+    hidden = {joint for joint, visible in zip(JOINTS, visible_joints(points, parts)[0], strict=True) if not visible}
     assert hidden == {"lsho", "lelb", "lwri", "lhip", "lkne", "lank", "rhip", "rkne", "rank"}
 
 

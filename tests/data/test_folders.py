@@ -12,7 +12,7 @@ from avssl.data.recordings import PICTURES
 from avssl.data.sets import dcase2014, hmdb51, imagenet
 from avssl.data.sets.jhmdb import frames_of
 from avssl.data.sets.people import pictures_of
-from avssl.inference import inpainting
+from avssl.inference import inpaint as inpainting
 from avssl.media import open_video
 from avssl.media.errors import MediaError
 

@@ -12,7 +12,7 @@ from avssl.data.mocap.body import BODY, JOINTS, LINKS, own_links
 from avssl.data.mocap.camera import Camera, fitting, follow, matrices, metres, project, view_axes
 from avssl.data.mocap.film import FRAMES, RATE, Film, moments
 from avssl.data.mocap.motions import LAYOUT, NUMBERS, Pose, mirrored, pose_at, read_motion
-from avssl.data.mocap.rendering import seen
+from avssl.data.mocap.rendering import visible_joints
 from avssl.data.mocap.world import HELD_OUT, row_of, table
 from avssl.evaluation.keypoints.skeletons import FIGURE
 
@@ -154,11 +154,11 @@ def test_a_joint_behind_another_part_is_hidden_and_within_its_own_limb_it_is_not
     points, far = np.full((14, 2), 5.0), np.full(14, 3.0)
     elbow, hip = JOINTS.index("right_elbow"), JOINTS.index("left_hip")
     near, arm = np.full((10, 10), 2.0), np.full((10, 10), LINKS["right_elbow"])
-    shown = seen(points, far, arm, near)
+    shown = visible_joints(points, far, arm, near)
     assert shown[elbow] and not shown[hip]
-    assert seen(points, far, arm, near + 0.95)[hip]  # no thicker than a limb
-    assert seen(points, far, np.full((10, 10), -1), near).all()
-    assert not seen(points + 20, far, np.full((10, 10), -1), near).any()
+    assert visible_joints(points, far, arm, near + 0.95)[hip]  # no thicker than a limb
+    assert visible_joints(points, far, np.full((10, 10), -1), near).all()
+    assert not visible_joints(points + 20, far, np.full((10, 10), -1), near).any()
     assert own_links("neck") == ("neck",)
 
 

@@ -6,7 +6,7 @@ import torch
 
 from avssl.data import Sounds
 from avssl.data.sets.fixtures.media import write_sound, write_video
-from avssl.features.cache import Kept
+from avssl.features.cache import FeatureCache
 from avssl.features.extraction import Asked, extract
 from avssl.features.rows import Recipe
 from avssl.media.errors import MediaError
@@ -63,10 +63,16 @@ def test_what_has_no_sound_raises_or_is_told(folder):
 
 
 def test_sounds_have_features_like_pictures(folder):
-    found = extract({"mel": Asked(LogMel())}, Sounds(folder, windows=2), Recipe(stream="sound"), Kept(), quiet=True)
+    found = extract(
+        {"mel": Asked(LogMel())}, Sounds(folder, windows=2), Recipe(stream="sound"), FeatureCache(), quiet=True
+    )
     assert found.features["mel"]["output"].shape == (4, 128) and found.rows.label.tolist() == [0, 0, 1, 1]
     clips = extract(
-        {"mel": Asked(LogMel())}, Sounds(folder, windows=2), Recipe(stream="sound", unit="clip"), Kept(), quiet=True
+        {"mel": Asked(LogMel())},
+        Sounds(folder, windows=2),
+        Recipe(stream="sound", unit="clip"),
+        FeatureCache(),
+        quiet=True,
     )
     item = clips.features["mel"]["output"][:2].mean(0)
     np.testing.assert_allclose(item, found.features["mel"]["output"][0], atol=1e-5)

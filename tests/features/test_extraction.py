@@ -7,7 +7,7 @@ import torch
 from avssl.config import ConfigError
 from avssl.data import Dataset
 from avssl.evaluation.baselines import Pixels
-from avssl.features.cache import Kept
+from avssl.features.cache import FeatureCache
 from avssl.features.extraction import Asked, extract
 from avssl.features.layers import unit
 from avssl.features.rows import Recipe, pooled
@@ -56,7 +56,7 @@ def ask(*layers):
 
 
 def test_an_items_vector_is_the_mean_over_its_true_frames_of_clips():
-    found = extract(ask(), Films(), Recipe(), Kept(), quiet=True, batch=4, piece=2)
+    found = extract(ask(), Films(), Recipe(), FeatureCache(), quiet=True, batch=4, piece=2)
     item = Films()[0, 3]
     with torch.no_grad():
         expected = net()(unit(item["frames"][item["valid"]])).mean(0)
@@ -65,7 +65,7 @@ def test_an_items_vector_is_the_mean_over_its_true_frames_of_clips():
 
 @pytest.mark.parametrize(("unit_of", "rows"), [("item", 5), ("clip", 15), ("frame", 25)])
 def test_there_is_a_row_for_each_unit_and_it_says_what_it_is(unit_of, rows):
-    found = extract(ask(), Films(), Recipe(unit=unit_of), Kept(), quiet=True).rows
+    found = extract(ask(), Films(), Recipe(unit=unit_of), FeatureCache(), quiet=True).rows
     assert len(found) == rows
     assert found.classes == ("cat", "dog") and set(found.label) == {0, 1}
     assert found.group[0] == "film 0" and found.path[-1] == "4.mp4"
@@ -76,7 +76,7 @@ def test_there_is_a_row_for_each_unit_and_it_says_what_it_is(unit_of, rows):
 def test_every_layer_of_every_encoder_comes_from_one_read_of_the_data():
     data = Films()
     asked = {"net": Asked(net(), ("conv1", "conv3", "output")), "pixels": Asked(Pixels(8))}
-    found = extract(asked, data, Recipe(most=64), Kept(), quiet=True)
+    found = extract(asked, data, Recipe(most=64), FeatureCache(), quiet=True)
     assert sorted(data.reads) == list(range(5))
     assert [found.features["net"][layer].shape for layer in asked["net"].layers] == [
         (5, 4, 4, 4),
@@ -87,7 +87,7 @@ def test_every_layer_of_every_encoder_comes_from_one_read_of_the_data():
 
 
 def test_taps_equal_the_layers_own_maps_whatever_else_is_asked():
-    whole = extract(ask("conv2", "output"), Films(), Recipe(unit="frame", most=None), Kept(), quiet=True)
+    whole = extract(ask("conv2", "output"), Films(), Recipe(unit="frame", most=None), FeatureCache(), quiet=True)
     item = Films()[0, 0]
     with torch.no_grad():
         expected = net().taps(unit(item["frames"][item["valid"]]), ["conv2"])["conv2"]
@@ -101,32 +101,32 @@ def test_what_is_kept_belongs_to_the_names_of_its_classes(tmp_path):
             return item | {"label": self.classes.index(("cat", "dog")[item["label"]])}
 
     for Sorted.classes in (("cat", "dog"), ("dog", "cat")):  # the second time the same files are numbered anew
-        rows = extract(ask(), Sorted(), Recipe(), Kept(tmp_path), quiet=True).rows
+        rows = extract(ask(), Sorted(), Recipe(), FeatureCache(tmp_path), quiet=True).rows
         assert [rows.classes[label] for label in rows.label] == ["cat", "dog", "cat", "dog", "cat"]
 
 
 def test_an_interrupted_extraction_goes_on_where_it_stopped(tmp_path, monkeypatch):
-    plain = extract(ask(), Films(), Recipe(), Kept(), quiet=True, piece=1)
+    plain = extract(ask(), Films(), Recipe(), FeatureCache(), quiet=True, piece=1)
     monkeypatch.setattr(Films, "stop_at", 3)
     with pytest.raises(KeyboardInterrupt):
-        extract(ask(), Films(), Recipe(), Kept(tmp_path), quiet=True, piece=1)
+        extract(ask(), Films(), Recipe(), FeatureCache(tmp_path), quiet=True, piece=1)
     monkeypatch.setattr(Films, "stop_at", None)
     again = Films()
-    found = extract(ask(), again, Recipe(), Kept(tmp_path), quiet=True, piece=1)
+    found = extract(ask(), again, Recipe(), FeatureCache(tmp_path), quiet=True, piece=1)
     assert again.reads == [3, 4]
     np.testing.assert_array_equal(found.features["net"]["output"], plain.features["net"]["output"])
 
 
 def test_what_is_kept_is_not_read_again_but_new_layers_are_computed(tmp_path):
     first, second, third = Films(), Films(), Films()
-    extract(ask("output"), first, Recipe(), Kept(tmp_path), quiet=True)
-    extract(ask("output"), second, Recipe(), Kept(tmp_path), quiet=True)
-    extract(ask("output", "conv1"), third, Recipe(), Kept(tmp_path), quiet=True)
+    extract(ask("output"), first, Recipe(), FeatureCache(tmp_path), quiet=True)
+    extract(ask("output"), second, Recipe(), FeatureCache(tmp_path), quiet=True)
+    extract(ask("output", "conv1"), third, Recipe(), FeatureCache(tmp_path), quiet=True)
     assert (len(first.reads), len(second.reads), len(third.reads)) == (5, 0, 5)
 
 
 def test_other_weights_other_recipes_and_changed_files_are_computed_anew(tmp_path, monkeypatch):
-    kept, other = Kept(tmp_path), {"net": Asked(SmallNet(width=4, dim=8))}
+    kept, other = FeatureCache(tmp_path), {"net": Asked(SmallNet(width=4, dim=8))}
     extract(ask(), Films(), Recipe(), kept, quiet=True)
     for asked, recipe in ((ask(), Recipe(unit="clip")), (other, Recipe())):
         data = Films()
@@ -140,29 +140,29 @@ def test_other_weights_other_recipes_and_changed_files_are_computed_anew(tmp_pat
 
 def test_two_processes_share_the_work_and_both_see_the_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(Share, "wait", lambda self: None)
-    whole = extract(ask(), Films(), Recipe(), Kept(), quiet=True, piece=1)
+    whole = extract(ask(), Films(), Recipe(), FeatureCache(), quiet=True, piece=1)
     first, second = Films(), Films()
     with pytest.raises(ConfigError, match="all processes need that same folder"):
-        extract(ask(), first, Recipe(), Kept(tmp_path), quiet=True, piece=1, share=Share(0, 2))
-    found = extract(ask(), second, Recipe(), Kept(tmp_path), quiet=True, piece=1, share=Share(1, 2))
+        extract(ask(), first, Recipe(), FeatureCache(tmp_path), quiet=True, piece=1, share=Share(0, 2))
+    found = extract(ask(), second, Recipe(), FeatureCache(tmp_path), quiet=True, piece=1, share=Share(1, 2))
     assert (first.reads, second.reads) == ([0, 2, 4], [1, 3])
     np.testing.assert_array_equal(found.features["net"]["output"], whole.features["net"]["output"])
 
 
 def test_loading_processes_change_nothing():
-    alone = extract(ask(), Films(), Recipe(), Kept(), quiet=True, piece=2)
-    helped = extract(ask(), Films(), Recipe(), Kept(), quiet=True, workers=1, piece=2)
+    alone = extract(ask(), Films(), Recipe(), FeatureCache(), quiet=True, piece=2)
+    helped = extract(ask(), Films(), Recipe(), FeatureCache(), quiet=True, workers=1, piece=2)
     np.testing.assert_array_equal(alone.features["net"]["output"], helped.features["net"]["output"])
 
 
 def test_a_bad_item_is_told_and_the_rest_goes_on():
-    found = extract(ask(), Films(bad=(1,)), Recipe(), Kept(), quiet=True)
+    found = extract(ask(), Films(bad=(1,)), Recipe(), FeatureCache(), quiet=True)
     assert found.rows.item.tolist() == [0, 2, 3, 4]
     assert found.rows.failures == ({"path": "1.mp4", "error": "broken"},)
 
 
 def test_patches_are_rows_with_their_place():
-    found = extract(ask(), Films(count=1), Recipe(unit="frame", patch=(8, 4)), Kept(), quiet=True).rows
+    found = extract(ask(), Films(count=1), Recipe(unit="frame", patch=(8, 4)), FeatureCache(), quiet=True).rows
     assert len(found) == 5 * 9
     assert found.box[:4].tolist() == [[0, 0, 8, 8], [4, 0, 12, 8], [8, 0, 16, 8], [0, 4, 8, 12]]
 
@@ -177,7 +177,7 @@ def test_patches_are_rows_with_their_place():
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_line(change, complaint):
-    given = {"asked": ask(), "data": Films(), "recipe": Recipe(), "kept": Kept()} | change
+    given = {"asked": ask(), "data": Films(), "recipe": Recipe(), "kept": FeatureCache()} | change
     with pytest.raises(ConfigError, match=complaint):
         extract(**given, what="gallery", quiet=True)
 
@@ -187,7 +187,7 @@ def test_features_that_are_not_numbers_are_told_with_their_place():
     with torch.no_grad():
         next(broken.parameters()).fill_(float("nan"))
     with pytest.raises(ConfigError, match=r"net: features of output are not finite for 5 of 5 rows .*first: 0\.mp4"):
-        extract({"net": Asked(broken)}, Films(), Recipe(), Kept(), quiet=True)
+        extract({"net": Asked(broken)}, Films(), Recipe(), FeatureCache(), quiet=True)
 
 
 def test_maps_keep_their_grid_only_as_fine_as_allowed():

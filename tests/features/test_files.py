@@ -8,7 +8,7 @@ import pytest
 from pyarrow import parquet
 
 from avssl.config import ConfigError
-from avssl.features.cache import Kept
+from avssl.features.cache import FeatureCache
 from avssl.features.extraction import Asked, extract
 from avssl.features.files import read_features, write_features
 from avssl.features.rows import Recipe
@@ -19,7 +19,7 @@ from tests.evaluation.worlds import Dots
 @pytest.fixture
 def found():
     asked = {"encoder": Asked(SmallNet(width=4, dim=8), ("conv3", "output"))}
-    return extract(asked, Dots(3), Recipe(unit="frame"), Kept(), quiet=True)
+    return extract(asked, Dots(3), Recipe(unit="frame"), FeatureCache(), quiet=True)
 
 
 def test_what_was_written_is_read_back(found, tmp_path):

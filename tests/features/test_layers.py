@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from avssl.evaluation.baselines import Pixels, calibrated, reinitialised
-from avssl.features.cache import Kept, digest
+from avssl.features.cache import FeatureCache, digest
 from avssl.features.layers import Extractor, last_map, unit
 from avssl.nets import AlexNet, Encoder, ResNet, SmallNet
 
@@ -17,20 +17,20 @@ def pictures(count=5, side=32):
 
 def test_features_equal_the_encoders_own_in_evaluation_mode():
     encoder, images = SmallNet(width=4, dim=8), pictures()
-    found = Extractor(Kept(), batch=2, piece=3, quiet=True)(encoder, images)
+    found = Extractor(FeatureCache(), batch=2, piece=3, quiet=True)(encoder, images)
     with torch.no_grad():
         torch.testing.assert_close(torch.from_numpy(found), encoder.eval()(unit(images)))
 
 
 def test_a_layer_gives_its_maps():
-    found = Extractor(Kept(), quiet=True)(SmallNet(width=4), pictures(), "conv2")
+    found = Extractor(FeatureCache(), quiet=True)(SmallNet(width=4), pictures(), "conv2")
     assert found.shape == (5, 8, 8, 8) and found.dtype == np.float32
 
 
 def test_what_was_done_before_an_interruption_is_not_done_again(tmp_path):
     encoder, images = SmallNet(width=4, dim=8), pictures(6)
-    expected = Extractor(Kept(), quiet=True)(encoder, images)
-    extract, passes = Extractor(Kept(tmp_path), piece=2, quiet=True), []
+    expected = Extractor(FeatureCache(), quiet=True)(encoder, images)
+    extract, passes = Extractor(FeatureCache(tmp_path), piece=2, quiet=True), []
     run = extract._run
 
     def breaks(*arguments):
@@ -49,7 +49,7 @@ def test_what_was_done_before_an_interruption_is_not_done_again(tmp_path):
 
 
 def test_other_weights_other_pictures_or_another_layer_are_other_features(tmp_path):
-    extract, images = Extractor(Kept(tmp_path), quiet=True), pictures()
+    extract, images = Extractor(FeatureCache(tmp_path), quiet=True), pictures()
     encoder = SmallNet(width=4, dim=8)
     first = extract(encoder, images)
     with torch.no_grad():
@@ -62,7 +62,7 @@ def test_other_weights_other_pictures_or_another_layer_are_other_features(tmp_pa
 
 
 def test_a_result_half_written_is_never_read(tmp_path):
-    kept = Kept(tmp_path)
+    kept = FeatureCache(tmp_path)
     (tmp_path / "abc.123.part").write_bytes(b"half")
     assert kept({"a": 1}, lambda: np.ones(2)).tolist() == [1, 1]
     assert kept({"a": 1}, lambda: np.zeros(2)).tolist() == [1, 1]
@@ -118,6 +118,6 @@ def test_an_architecture_that_cannot_be_reset_is_told_so():
 
 def test_pixels_are_the_picture_itself():
     images = pictures(2, 8)
-    found = Extractor(Kept(), quiet=True)(Pixels(), images, "pixels")
+    found = Extractor(FeatureCache(), quiet=True)(Pixels(), images, "pixels")
     np.testing.assert_allclose(found, images.numpy() / 255, rtol=1e-6)
-    assert Extractor(Kept(), quiet=True)(Pixels(side=4), images).shape == (2, 48)
+    assert Extractor(FeatureCache(), quiet=True)(Pixels(side=4), images).shape == (2, 48)

@@ -10,8 +10,8 @@ from av.audio.stream import AudioStream
 
 from avssl import config
 from avssl.config import ConfigError
-from avssl.inference.embedding import embed
-from avssl.inference.localising import localise
+from avssl.inference.embeddings import embed
+from avssl.inference.localization import localise
 from avssl.inference.sync import score_sync
 from avssl.media.errors import MediaError
 

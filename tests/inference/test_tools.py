@@ -12,9 +12,9 @@ from avssl.config.command import given
 from avssl.data.demo.band.world import prepare
 from avssl.data.sets.fixtures.media import write_sound, write_video
 from avssl.features.runs import find_run
-from avssl.inference.embedding import embed
-from avssl.inference.localising import localise
-from avssl.inference.moments import frames_at, lasting, within_of
+from avssl.inference.embeddings import embed
+from avssl.inference.loading import frames_at, lasting, within_of
+from avssl.inference.localization import localise
 from avssl.inference.sync import curve_of, score_sync
 from avssl.media import open_video
 

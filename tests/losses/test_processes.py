@@ -5,7 +5,7 @@ import torch
 from torch import distributed
 from two_processes import in_two_processes
 
-from avssl.distributed import gathered
+from avssl.distributed import all_gather
 from avssl.losses import barlow_twins, contrast_with_bank, info_nce, nt_xent, sinkhorn, transport, vicreg
 
 SIZES = (3, 5)  # rows of each process
@@ -35,12 +35,12 @@ def assigned(table, own, gather):
 def work(rank):
     views, weights = data()
     own = slice(0, SIZES[0]) if rank == 0 else slice(SIZES[0], None)
-    found = {"plans": assigned(views[0] @ weights, own, gathered)}
+    found = {"plans": assigned(views[0] @ weights, own, all_gather)}
     nothing = slice(0, 0) if rank == 0 else slice(None)  # one process has no rows at all
-    found["empty"] = sinkhorn(views[0][nothing] @ weights, gather=gathered)
+    found["empty"] = sinkhorn(views[0][nothing] @ weights, gather=all_gather)
     for name, loss in LOSSES.items():
         copy = weights.clone().requires_grad_()
-        value = loss(*(gathered(view[own] @ copy) for view in views))
+        value = loss(*(all_gather(view[own] @ copy) for view in views))
         value.backward()
         distributed.all_reduce(copy.grad)
         found[name] = value.detach(), copy.grad / 2  # as DDP averages

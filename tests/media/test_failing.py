@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from avssl.cache import cache_folder, whole
-from avssl.media import keep, listing, motion, motion_profile, open_sound, open_video, scan, walk
+from avssl.media import motion, motion_profile, open_sound, open_video, scan, scan_cache, sound_scan, walk
 from avssl.media.base import Deadline
 from avssl.media.errors import MediaError, OpenError, ReadError
 from avssl.media.source import TICK, Origin
@@ -160,7 +160,7 @@ def test_a_read_that_fails_is_no_silence_and_no_finding_about_the_sound(sound, f
         with pytest.raises(ReadError, match="Input/output error"):
             open_sound(sound, on_error="truncate").sound([[0, 8]], 48000)
     with open_sound(sound, on_error="truncate") as recording:
-        assert not listing.ledger_of(Origin(sound), 0, Deadline(None)).reason
+        assert not sound_scan.ledger_of(Origin(sound), 0, Deadline(None)).reason
         whole = recording.sound([[0, 8]], 48000)
         assert whole.valid.all()
         with open_sound(sound.read_bytes(), on_error="truncate") as other:
@@ -274,8 +274,8 @@ def test_other_libraries_scan_anew(pair, monkeypatch):
     path, _ = pair
     open_video(path)
     before = kept()
-    assert av.__version__ in keep.libraries()
-    monkeypatch.setattr(keep, "libraries", lambda: "99")
+    assert av.__version__ in scan_cache.libraries()
+    monkeypatch.setattr(scan_cache, "libraries", lambda: "99")
     open_video(path)
     assert len(kept() - before) == 1
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from avssl.cache import cache_folder
-from avssl.media import DecodeError, DecodeTimeout, listing, open_sound, open_video
+from avssl.media import DecodeError, DecodeTimeout, open_sound, open_video, sound_scan
 from avssl.media import sound as sounds
 from avssl.media.base import Deadline
-from avssl.media.ledger import NO_HEAD, Ledger, Unfit, pack, unpack
-from avssl.media.listing import ledger_of, scan_sound
+from avssl.media.packet_table import NO_HEAD, PacketTable, Unfit, pack, unpack
 from avssl.media.packets import Packets
+from avssl.media.sound_scan import ledger_of, scan_sound
 from avssl.media.source import Origin
 from avssl.media.track import Track, drift
 from tests.media.recording import Tape, chirp, record
@@ -59,7 +59,7 @@ def stream_of(path: Path) -> int:
         return container.streams.audio[0].index
 
 
-def scanned(path: Path) -> Ledger:
+def scanned(path: Path) -> PacketTable:
     return scan_sound(Origin(path), stream_of(path), Deadline(None))
 
 
@@ -111,7 +111,7 @@ def test_videos_give_the_same_sound_from_packets_and_through_the_container(files
     windows = np.array([[-0.2, 0.3], [0.9, 1.4], [1.0, 1.5], [2.7, 3.2]])
     with open_video(wanted(files, name)) as video:
         found = video.sound(windows, 16000, channels)
-        monkeypatch.setattr(sounds, "ledger_of", lambda *_: Ledger(reason="not now"))
+        monkeypatch.setattr(sounds, "ledger_of", lambda *_: PacketTable(reason="not now"))
         truth = video.sound(windows, 16000, channels)
     np.testing.assert_array_equal(found.valid.numpy(), truth.valid.numpy())
     assert found.data.shape == truth.data.shape and decibels(truth.data.numpy(), found.data.numpy()) > 60
@@ -125,7 +125,7 @@ def test_eight_channels_are_folded_as_through_the_container(tmp_path, monkeypatc
     for channels in (1, 2, None):
         found = sound.sound([[0.1, 0.5]], RATE, channels).data
         with monkeypatch.context() as patch:
-            patch.setattr(sounds, "ledger_of", lambda *_: Ledger(reason="not now"))
+            patch.setattr(sounds, "ledger_of", lambda *_: PacketTable(reason="not now"))
             np.testing.assert_array_equal(found, sound.sound([[0.1, 0.5]], RATE, channels).data)
 
 
@@ -133,7 +133,7 @@ def test_no_container_is_opened_for_a_scanned_sound(files, monkeypatch):
     with open_video(files["aac.mp4"]) as video:
         first = video.sound([[1.0, 1.5]], 16000)
         monkeypatch.setattr(sounds, "Track", None)
-        monkeypatch.setattr(listing, "Track", None)
+        monkeypatch.setattr(sound_scan, "Track", None)
         np.testing.assert_array_equal(video.sound([[1.0, 1.5]], 16000).data, first.data)
 
 
@@ -221,7 +221,7 @@ def test_a_scan_is_kept_and_a_changed_file_scanned_anew(files, tmp_path, monkeyp
     path.write_bytes(files["aac.mp4"].read_bytes())
     first = ledger_of(Origin(path), 1, Deadline(None))
     with monkeypatch.context() as patch:
-        patch.setattr(listing, "scan_sound", None)
+        patch.setattr(sound_scan, "scan_sound", None)
         again = ledger_of(Origin(path), 1, Deadline(None))
     assert (again.head, again.length, again.codec) == (first.head, first.length, "aac")
     np.testing.assert_array_equal(again.places, first.places)
@@ -257,7 +257,7 @@ def test_run_ups_are_as_long_as_the_codec_asks():
 
     def first(codec: str, packet: int, sizes=sizes, rate=RATE) -> int:
         head = NO_HEAD._replace(rate=rate)
-        return Ledger(head=head, codec=codec, sizes=sizes, places=places).run_up(packet)
+        return PacketTable(head=head, codec=codec, sizes=sizes, places=places).run_up(packet)
 
     assert first("aac", 50) == 46 and first("aac", 2) == 0 and first("pcm_s16le", 50) == 50
     assert first("opus", 50) == 35  # 0.3 s of 20 ms

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avssl.cache import cache_folder
-from avssl.media import keep, open_video, scan
+from avssl.media import open_video, scan, scan_cache
 from avssl.media.bitstream import examiner
 from avssl.media.headers import rational
 from avssl.media.source import Origin
@@ -131,7 +131,7 @@ def test_a_broken_scan_on_disk_is_made_again(clip, harm):
     data[len(data) // 2] ^= 255
     path.write_bytes({"cut": data[: len(data) // 2], "flip": data, "empty": b""}[harm])
     assert same(first, scan.scan(Origin(clip)))
-    assert keep.unpack(path.read_bytes()) is not None
+    assert scan_cache.unpack(path.read_bytes()) is not None
 
 
 def test_scans_are_small_and_leave_no_half_written_file(zoo, clip):
@@ -160,13 +160,13 @@ def test_bytes_are_scanned_without_a_trace(zoo):
 )
 def test_an_index_survives_being_packed(zoo, name):
     index = scan.scan_now(Origin(zoo[name].path))
-    again = keep.unpack(keep.pack(index))
+    again = scan_cache.unpack(scan_cache.pack(index))
     assert again is not None and same(index, again)
 
 
 @given(st.binary(max_size=200))
 def test_no_bytes_at_all_make_an_index_by_chance(data):
-    assert keep.unpack(data) is None
+    assert scan_cache.unpack(data) is None
 
 
 def test_any_library_s_rational_becomes_a_fraction_or_none():

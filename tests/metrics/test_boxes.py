@@ -50,14 +50,14 @@ def test_a_box_that_touches_the_threshold_is_right_by_the_kit_and_wrong_by_the_s
 
 
 def test_each_object_is_found_once_and_by_the_surest():
-    judged = boxes.judge(found((0, 0.5, OBJECT), (0, 0.9, HALF), (0, 0.1, OBJECT)), truth((0, OBJECT)), 0)
+    judged = boxes.match_boxes(found((0, 0.5, OBJECT), (0, 0.9, HALF), (0, 0.1, OBJECT)), truth((0, OBJECT)), 0)
     assert judged.score.tolist() == [0.9, 0.5, 0.1]
     assert judged.right.tolist() == [1.0, 0.0, 0.0]
 
 
 def test_a_second_box_on_a_taken_object_may_not_fall_back_on_another():
     near = [0.0, 0.0, 10.0, 9.0]
-    judged = boxes.judge(found((0, 0.9, OBJECT), (0, 0.8, OBJECT)), truth((0, OBJECT), (0, near)), 0)
+    judged = boxes.match_boxes(found((0, 0.9, OBJECT), (0, 0.8, OBJECT)), truth((0, OBJECT), (0, near)), 0)
     assert judged.right.tolist() == [1.0, 0.0]
 
 
@@ -143,7 +143,7 @@ def test_the_fast_writing_equals_the_slow_one(world):
 @given(worlds())
 def test_the_curve_equals_that_of_scikit_learn_where_every_object_is_found(world):
     rows, objects = world
-    judged = boxes.judge(rows, objects, 0)
+    judged = boxes.match_boxes(rows, objects, 0)
     counted = ~np.isnan(judged.right)
     hits = int(np.nansum(judged.right))
     if not hits:

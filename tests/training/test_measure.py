@@ -8,7 +8,7 @@ from training_fakes import Dots, run
 
 from avssl import config
 from avssl.training.errors import TrainingError
-from avssl.training.measure import measure_run
+from avssl.training.measure_run import measure_run
 
 TOY = {"name": "training_fakes.Toy", "encoder": {"name": "SmallNet", "dim": 8, "width": 2}}
 

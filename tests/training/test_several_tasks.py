@@ -16,7 +16,7 @@ from avssl.nets import SmallNet
 from avssl.training import AdamW, train
 from avssl.training.export import load_method
 from avssl.training.journal import read
-from avssl.training.loop import patient
+from avssl.training.loop import strategy_for_partial
 
 STEPS = 8
 PLACES = {"patch": 2, "gap": 1, "jitter": 0, "hidden": 8}
@@ -120,6 +120,6 @@ def test_two_processes_take_turns_alike(tmp_path, start, uncut):
     ],
 )
 def test_several_processes_do_not_wait_for_heads_that_a_step_leaves_out(asked, given):
-    assert patient(*asked) == given
+    assert strategy_for_partial(*asked) == given
     strategy = Fabric(accelerator="cpu", devices=2, strategy="ddp_find_unused_parameters_true").strategy
     assert isinstance(strategy, DDPStrategy) and strategy._ddp_kwargs["find_unused_parameters"]

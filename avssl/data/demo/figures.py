@@ -93,7 +93,7 @@ def draw_figure(
     return Drawing(
         frames=np.round(picture.clip(0, 1) * 255).astype(np.uint8),
         keypoints=points,
-        visible=seen(points, parts),
+        visible=visible_joints(points, parts),
         parts=parts,
     )
 
@@ -107,7 +107,7 @@ def background(rng: np.random.Generator, size: int) -> np.ndarray:
     return picture
 
 
-def seen(points: np.ndarray, parts: np.ndarray) -> np.ndarray:
+def visible_joints(points: np.ndarray, parts: np.ndarray) -> np.ndarray:
     """Return which joints are in the picture with no nearer part before them, bool ``(frames, 14)``."""
     names = [name for name, *_ in PARTS]
     nearest = np.array([1 + names.index(NEAREST[joint]) for joint in JOINTS])

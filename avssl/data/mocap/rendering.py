@@ -121,10 +121,10 @@ class Body:
         links = np.where(shown >= 0, (shown >> 24) - 1, -1).astype(np.int8)  # the high byte is the link's number plus 1
         points, far = project(joints, view, projection, size)
         near = metres(np.asarray(depth, np.float64).reshape(size, size))
-        return color, links, points, seen(points, far, links, near)
+        return color, links, points, visible_joints(points, far, links, near)
 
 
-def seen(points: np.ndarray, far: np.ndarray, links: np.ndarray, near: np.ndarray) -> np.ndarray:
+def visible_joints(points: np.ndarray, far: np.ndarray, links: np.ndarray, near: np.ndarray) -> np.ndarray:
     """Return which joints are in the picture with no other part before them, bool ``(14,)``.
 
     Args:

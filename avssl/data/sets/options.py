@@ -9,7 +9,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from avssl.data.sets.looking import Depth
+from avssl.data.sets.inspection import Depth
 
 
 def make_parser(read: Callable[..., Any], usage: str | None) -> tuple[argparse.ArgumentParser, list[str]]:

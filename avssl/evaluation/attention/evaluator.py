@@ -18,10 +18,10 @@ from torch import Tensor
 
 from avssl.config import ConfigError
 from avssl.data import Dataset
-from avssl.evaluation.attention.maps import activation, occlusion, peaks, spread
-from avssl.evaluation.attention.turned import likeness, turn_points
+from avssl.evaluation.attention.maps import activation, occlusion, peaks, upsample
+from avssl.evaluation.attention.rotations import likeness, turn_points
 from avssl.evaluation.base import Evaluator
-from avssl.evaluation.baselines import contenders
+from avssl.evaluation.baselines import compared_encoders
 from avssl.features.cache import digest
 from avssl.features.layers import check_layer, last_map, unit
 from avssl.features.rows import centre
@@ -128,7 +128,7 @@ class Attention(Evaluator):
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
     ) -> Scores:
         seen = self._read().in_all_turns() if self.turned else self._read()
-        rows = contenders(encoder, seen.images, fresh, device, self.initialisations, self.seed, self.extra)
+        rows = compared_encoders(encoder, seen.images, fresh, device, self.initialisations, self.seed, self.extra)
         layers = self._layers(encoder, seen)
         maps = {
             (row, layer): torch.stack([self._maps(one, seen, layer, device) for one in encoders])
@@ -197,7 +197,7 @@ class Attention(Evaluator):
                 if features.ndim != 4:
                     raise ConfigError(f"layers: {layer} is a vector, not a map; choose a deeper map or kind: occlusion")
                 raw = activation(features, self._power(layer))
-            found.append(spread(raw, size).cpu())
+            found.append(upsample(raw, size).cpu())
         return torch.cat(found)
 
     def _scores(

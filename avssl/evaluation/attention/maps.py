@@ -61,7 +61,7 @@ def occlusion(encoder: Encoder, images: Tensor, side: int, step: int, batch: int
     return torch.stack(found)
 
 
-def spread(maps: Tensor, size: tuple[int, int]) -> Tensor:
+def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
     """Return maps brought to the pictures' size by bilinear interpolation, each from 0 to 1.
 
     Args:

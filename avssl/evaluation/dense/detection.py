@@ -15,14 +15,14 @@ from PIL.Image import Image
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.evaluation.base import Evaluator
-from avssl.evaluation.dense.contest import Plan, Tuning, compete
-from avssl.evaluation.dense.detected import class_rows, found_of, per_class, picture_rows, truth_of, weighed
-from avssl.evaluation.dense.detecting import BOXES, detect, fit, guesses
+from avssl.evaluation.dense.detection_fit import BOXES, detect, fit, guesses
+from avssl.evaluation.dense.detection_scores import class_rows, found_of, per_class, picture_rows, truth_of, weighed
 from avssl.evaluation.dense.detector import Detector
+from avssl.evaluation.dense.fits import Plan, Tuning, fit_all
 from avssl.evaluation.dense.fitting import Fitting
 from avssl.evaluation.dense.sides import scan
 from avssl.features.alignment import align_classes, check_common
-from avssl.features.cache import Kept, digest
+from avssl.features.cache import FeatureCache, digest
 from avssl.features.layers import last_map
 from avssl.features.runs import Fresh
 from avssl.metrics.boxes import Points, Truth, ap_name
@@ -156,7 +156,7 @@ class Detection(Evaluator):
             return detect(network, plan.test, where)
 
         guess = Trial(row=GUESS, tuning="", seed=0, found={"found": guesses(train, test, len(classes))})
-        trials = [guess, *compete(rows, plan, work, ["found"], key, Kept(folder))]
+        trials = [guess, *fit_all(rows, plan, work, ["found"], key, FeatureCache(folder))]
         notes = class_notes(ours, theirs, classes, "object")
         return self._scores(trials, classes, place, notes, test, truth, layers, encoder)
 

@@ -68,7 +68,7 @@ def learn(
     Args:
         network: all that may learn.
         encoder: the part of it that is judged.
-        batches: see `drawn`.
+        batches: see `batches_of`.
         loss_of: the loss of a batch.
         fitting: the schedule.
         freeze: keep the encoder as it is.
@@ -97,7 +97,7 @@ def learn(
     network.eval()
 
 
-def drawn(data: Dataset, rows: Sequence[int], fitting: Fitting, seed: int, truth: str) -> Iterator[Batch]:
+def batches_of(data: Dataset, rows: Sequence[int], fitting: Fitting, seed: int, truth: str) -> Iterator[Batch]:
     """Yield batches of items without end; the same seed gives the same ones to every encoder.
 
     Args:

@@ -91,7 +91,7 @@ def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else value
 
 
-def spread(scores: Tensor, cells: Cells, size: tuple[int, int]) -> Tensor:
+def upsample(scores: Tensor, cells: Cells, size: tuple[int, int]) -> Tensor:
     """Return the scores of each pixel, linearly between the cells and level beyond the outermost.
 
     Args:

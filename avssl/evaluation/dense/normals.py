@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from avssl.config import ConfigError
 from avssl.data import Dataset
 from avssl.evaluation.base import Evaluator
-from avssl.evaluation.dense.contest import Plan, Tuning
+from avssl.evaluation.dense.fits import Plan, Tuning
 from avssl.evaluation.dense.fitting import Fitting
 from avssl.evaluation.dense.pixels import NORMALS, Task
 from avssl.evaluation.dense.pixelwise import pixel_trials

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from avssl.config import ConfigError
 from avssl.data import Dataset
-from avssl.evaluation.dense.fitting import Fitting, drawn, learn, stacked
-from avssl.evaluation.dense.geometry import cells_of, spread
+from avssl.evaluation.dense.fitting import Fitting, batches_of, learn, stacked
+from avssl.evaluation.dense.geometry import cells_of, upsample
 from avssl.features.layers import unit
 from avssl.nets import Encoder
 from avssl.report.scores import PIXELS
@@ -82,7 +82,8 @@ class PixelNet(nn.Module):
         maps = self.encoder.taps(images, self.layers, whole=False)
         size = (images.shape[-2], images.shape[-1])
         parts = [
-            spread(head(maps[name]), self.cells[name], size) for name, head in zip(self.layers, self.heads, strict=True)
+            upsample(head(maps[name]), self.cells[name], size)
+            for name, head in zip(self.layers, self.heads, strict=True)
         ]
         return torch.stack(parts).sum(0) + self.start[:, None, None]
 
@@ -143,7 +144,7 @@ def fit(
         seed: fixes the head's first weights, the order of pictures and their cuts.
         device: where it runs.
     """
-    batches = drawn(data, rows, fitting, seed, task.truth)
+    batches = batches_of(data, rows, fitting, seed, task.truth)
     first = next(batches)
     image = unit(first[0]["image"][None]).to(device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
@@ -176,7 +177,7 @@ class Constant(nn.Module):
 
 
 @torch.inference_mode()
-def judge(
+def score(
     network: nn.Module, task: Task, data: Dataset, shown: Sequence[int], device: torch.device
 ) -> dict[str, np.ndarray]:
     """Measure a network on every picture of a data set, each whole and in its own size.

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avssl.evaluation.dense.contest import Plan, compete, remembered
-from avssl.evaluation.dense.pixels import ColorsAndPlace, Constant, Task, fit, judge
-from avssl.features.cache import Kept, digest
+from avssl.evaluation.dense.fits import Plan, cached, fit_all
+from avssl.evaluation.dense.pixels import ColorsAndPlace, Constant, Task, fit, score
+from avssl.features.cache import FeatureCache, digest
 from avssl.features.layers import last_map
 from avssl.features.runs import Fresh
 from avssl.nets import Encoder
@@ -40,9 +40,9 @@ def pixel_trials(
         device: where networks run.
 
     Returns:
-        Trials whose ``found`` holds ``"stats"`` and the answers that are drawn, see `judge`.
+        Trials whose ``found`` holds ``"stats"`` and the answers that are drawn, see `score`.
     """
-    kept, where = Kept(folder), torch.device(device)
+    kept, where = FeatureCache(folder), torch.device(device)
     rows = {PIXELS: [ColorsAndPlace()], **plan.rows(encoder, fresh, device)}
     names = [*(f"answer {index}" for index in plan.drawn), "stats"]
     row, said = constant
@@ -54,9 +54,9 @@ def pixel_trials(
         maps = [PIXELS] if isinstance(judged, ColorsAndPlace) else layers
         chosen, number = plan.chosen(seed), plan.seed + seed
         network = fit(judged, task, said, plan.train, chosen, maps, hidden, plan.fitting, freeze, number, where)
-        return judge(network, task, plan.test, plan.drawn, where)
+        return score(network, task, plan.test, plan.drawn, where)
 
-    trials = compete(rows, plan, work, names, key, kept)
+    trials = fit_all(rows, plan, work, names, key, kept)
     own = None if key is None else {**key, "row": row}
-    found = remembered(kept, own, names, lambda: judge(Constant(said), task, plan.test, plan.drawn, where))
+    found = cached(kept, own, names, lambda: score(Constant(said), task, plan.test, plan.drawn, where))
     return [Trial(row=row, tuning="", seed=0, found=found), *trials]

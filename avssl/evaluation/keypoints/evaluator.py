@@ -15,16 +15,16 @@ from rich.progress import Progress
 from avssl.config import ConfigError
 from avssl.data import Dataset
 from avssl.evaluation.base import Evaluator
-from avssl.evaluation.baselines import baselines, contenders
-from avssl.evaluation.keypoints.fits import Fit, Judge
+from avssl.evaluation.baselines import baselines, compared_encoders
+from avssl.evaluation.keypoints.fits import Fit, Scorer
 from avssl.evaluation.keypoints.heads import Head, HeatMaps, Labelled, Regression, Ridge
 from avssl.evaluation.keypoints.labels import label_order
-from avssl.evaluation.keypoints.people import Joints, People, gather
+from avssl.evaluation.keypoints.people import Joints, People, collect
 from avssl.evaluation.keypoints.presets import protocol_of
 from avssl.evaluation.keypoints.protocols import Normaliser
 from avssl.evaluation.keypoints.skeletons import FIGURE, SKELETONS, skeleton_of
 from avssl.evaluation.keypoints.table import summarise
-from avssl.features.cache import Kept, digest
+from avssl.features.cache import FeatureCache, digest
 from avssl.features.layers import Extractor, check_layer
 from avssl.features.runs import Fresh
 from avssl.nets import Encoder
@@ -118,12 +118,12 @@ class KeyPoints(Evaluator):
         for head in self.heads:
             if isinstance(head, Ridge | HeatMaps) and head.layer is not None:
                 check_layer(encoder, head.layer)
-        train = gather(self.train, "training", self.joints, self.quiet, self._chosen())
-        test = gather(self.test, "test", self.joints, self.quiet).cropped(self.margin)
+        train = collect(self.train, "training", self.joints, self.quiet, self._chosen())
+        test = collect(self.test, "test", self.joints, self.quiet).cropped(self.margin)
         counts = self._counts(train)
         self._check(train, test)
-        judge = Judge(test, self.skeleton, self.protocol)
-        kept = Kept(folder)
+        judge = Scorer(test, self.skeleton, self.protocol)
+        kept = FeatureCache(folder)
         extract = Extractor(kept, device, quiet=self.quiet)
         draws = {(count, draw): self.label(train, count, draw) for count in counts for draw in range(self.draws)}
         jobs = [
@@ -178,7 +178,7 @@ class KeyPoints(Evaluator):
         """Return each row's encoders, one a draw of labels."""
         pool = train.cropped(self.margin).images
         pool = pool[torch.from_numpy(rng_for(self.seed, epoch=0, sample=0).permutation(len(pool))[:POOL])]
-        rows = contenders(encoder, pool, fresh, device, self.draws, self.seed, self.extra)
+        rows = compared_encoders(encoder, pool, fresh, device, self.draws, self.seed, self.extra)
         if self._for_pixels():
             rows |= baselines(pool)
         return {name: several if len(several) > 1 else several * self.draws for name, several in rows.items()}
@@ -188,7 +188,14 @@ class KeyPoints(Evaluator):
         return [AllOf(head) for head in self.heads if isinstance(head, Ridge)][:1]
 
     def _fit(
-        self, encoder: Encoder, head: Head, labelled: Labelled, test: People, extract: Extractor, draw: int, kept: Kept
+        self,
+        encoder: Encoder,
+        head: Head,
+        labelled: Labelled,
+        test: People,
+        extract: Extractor,
+        draw: int,
+        kept: FeatureCache,
     ) -> np.ndarray:
         key = {
             "head": head.name,
@@ -221,7 +228,7 @@ class KeyPoints(Evaluator):
                     f"{', '.join(SKELETONS)}"
                 )
 
-    def _protocol(self, encoder: Encoder, train: People, judge: Judge, counts: list[int]) -> dict[str, Any]:
+    def _protocol(self, encoder: Encoder, train: People, judge: Scorer, counts: list[int]) -> dict[str, Any]:
         protocol, test, pictures = self.protocol, judge.test, judge.test.images[:1]
         return {
             "encoder": type(encoder).__name__,

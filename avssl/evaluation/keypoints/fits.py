@@ -33,7 +33,7 @@ class Fit:
     found: np.ndarray
 
 
-class Judge:
+class Scorer:
     """Measures fits on the test pictures, by a protocol.
 
     Args:

@@ -76,7 +76,7 @@ class People:
         return replace(self, images=images, points=self.points - np.float32(margin))
 
 
-def gather(
+def collect(
     data: Dataset, what: str, joints: Joints = "labelled", quiet: bool = False, items: Sequence[int] | None = None
 ) -> People:
     """Read items of a data set once.

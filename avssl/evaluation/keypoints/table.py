@@ -8,7 +8,7 @@ import numpy as np
 from PIL.Image import Image
 
 from avssl.evaluation.keypoints.figures import skeleton_sheet
-from avssl.evaluation.keypoints.fits import LOST, Fit, Group, Judge, grouped
+from avssl.evaluation.keypoints.fits import LOST, Fit, Group, Scorer, grouped
 from avssl.evaluation.keypoints.protocols import DEFAULT
 from avssl.metrics import pck
 from avssl.metrics.bootstrap import Difference, paired_difference
@@ -16,7 +16,7 @@ from avssl.report.figures import Curve, curve_picture
 from avssl.report.scores import TRAINED, Scores
 
 
-def summarise(fits: list[Fit], judge: Judge, protocol: Mapping[str, Any], against: str, shown: int) -> Scores:
+def summarise(fits: list[Fit], judge: Scorer, protocol: Mapping[str, Any], against: str, shown: int) -> Scores:
     """Return all that there is to say about the fits.
 
     Args:
@@ -61,7 +61,7 @@ def summarise(fits: list[Fit], judge: Judge, protocol: Mapping[str, Any], agains
     )
 
 
-def compare(groups: Mapping[Group, list[Fit]], judge: Judge, against: str) -> dict[Group, Difference]:
+def compare(groups: Mapping[Group, list[Fit]], judge: Scorer, against: str) -> dict[Group, Difference]:
     """Return each row's paired difference of the main score from the row ``against``, where both have the head."""
     found = {}
     for (labels, head, row), fits in groups.items():
@@ -73,7 +73,7 @@ def compare(groups: Mapping[Group, list[Fit]], judge: Judge, against: str) -> di
     return found
 
 
-def table_rows(scores: Mapping[Group, list[dict[str, float]]], judge: Judge) -> Iterable[dict[str, str]]:
+def table_rows(scores: Mapping[Group, list[dict[str, float]]], judge: Scorer) -> Iterable[dict[str, str]]:
     """Shares in percent, with the deviation over draws for the main one; the title tells protocol and normaliser."""
     main, start, end = judge.protocol.named(judge.main), judge.protocol.named(""), f"/{judge.unit}"
     for (labels, head, row), draws in scores.items():
@@ -93,7 +93,7 @@ def table_rows(scores: Mapping[Group, list[dict[str, float]]], judge: Judge) -> 
 
 
 def notes(
-    scores: Mapping[Group, list[dict[str, float]]], differences: Mapping[Group, Difference], judge: Judge, against: str
+    scores: Mapping[Group, list[dict[str, float]]], differences: Mapping[Group, Difference], judge: Scorer, against: str
 ) -> Iterable[str]:
     """Differences, those of the trained encoder first, and the level of knowing nothing."""
     main = judge.protocol.named(judge.main)
@@ -116,7 +116,7 @@ def notes(
         yield "A difference is over the joints that both rows found."
 
 
-def item_rows(fits: Iterable[Fit], judge: Judge) -> Iterable[dict[str, Any]]:
+def item_rows(fits: Iterable[Fit], judge: Scorer) -> Iterable[dict[str, Any]]:
     """One row a test picture and fit."""
     test, main = judge.test, judge.protocol.named(judge.main)
     for fit in fits:
@@ -134,7 +134,7 @@ def item_rows(fits: Iterable[Fit], judge: Judge) -> Iterable[dict[str, Any]]:
             }
 
 
-def joint_rows(groups: Mapping[Group, list[Fit]], judge: Judge) -> Iterable[dict[str, Any]]:
+def joint_rows(groups: Mapping[Group, list[Fit]], judge: Scorer) -> Iterable[dict[str, Any]]:
     """One row a joint and group, means over draws."""
     main, nme = judge.protocol.named(judge.main), judge.protocol.named(f"nme/{judge.unit}")
     for (labels, head, row), fits in groups.items():
@@ -145,7 +145,7 @@ def joint_rows(groups: Mapping[Group, list[Fit]], judge: Judge) -> Iterable[dict
             yield {"row": row, "head": head, "labels": labels, "joint": name} | known
 
 
-def curve_rows(groups: Mapping[Group, list[Fit]], judge: Judge) -> Iterable[dict[str, Any]]:
+def curve_rows(groups: Mapping[Group, list[Fit]], judge: Scorer) -> Iterable[dict[str, Any]]:
     """One row a threshold and group, means over draws."""
     for (labels, head, row), fits in groups.items():
         curve = np.mean([judge.curve(fit) for fit in fits], axis=0)
@@ -153,7 +153,7 @@ def curve_rows(groups: Mapping[Group, list[Fit]], judge: Judge) -> Iterable[dict
             yield {"row": row, "head": head, "labels": labels, "threshold": threshold, "pck": round(float(score), 4)}
 
 
-def curves(groups: Mapping[Group, list[Fit]], judge: Judge) -> Image:
+def curves(groups: Mapping[Group, list[Fit]], judge: Scorer) -> Image:
     """Draw PCK by threshold, one panel for each head and number of labels."""
     panels: dict[str, list[Curve]] = {}
     heads, numbers = {head for _, head, _ in groups if head}, {labels for labels, _, _ in groups}
@@ -165,7 +165,7 @@ def curves(groups: Mapping[Group, list[Fit]], judge: Judge) -> Image:
     return curve_picture(panels, across=f"threshold, in {judge.unit} lengths", up="PCK, %")
 
 
-def skeletons(groups: Mapping[Group, list[Fit]], judge: Judge, shown: int) -> Image:
+def skeletons(groups: Mapping[Group, list[Fit]], judge: Scorer, shown: int) -> Image:
     """Draw the truth and each row's joints on test pictures of different videos, by one head from the most labels."""
     labels = max(labels for labels, _, _ in groups)
     head = min(head for count, head, _ in groups if head and count == labels)

@@ -17,21 +17,21 @@ from rich.progress import Progress
 
 from avssl.data import Dataset
 from avssl.evaluation.base import Evaluator
-from avssl.evaluation.baselines import baselines, contenders, pool_of
+from avssl.evaluation.baselines import baselines, compared_encoders, pool_of
 from avssl.evaluation.probes.base import Labels, Probe, joined
-from avssl.evaluation.probes.judging import (
-    Judge,
+from avssl.evaluation.probes.linear import Linear
+from avssl.evaluation.probes.neighbours import KNearest
+from avssl.evaluation.probes.scoring import (
+    Scorer,
     check_classes,
     check_groups,
     class_notes,
     clusters_of,
     labels_of,
 )
-from avssl.evaluation.probes.linear import Linear
-from avssl.evaluation.probes.neighbours import KNearest
 from avssl.evaluation.probes.shots import labelled
 from avssl.features.alignment import align_rows
-from avssl.features.cache import Kept, digest
+from avssl.features.cache import FeatureCache, digest
 from avssl.features.extraction import Asked, Extracted, extract
 from avssl.features.layers import OUTPUT, check_layer
 from avssl.features.rows import Recipe, Unit
@@ -131,12 +131,12 @@ class Probes(Evaluator):
     def __call__(
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
     ) -> Scores:
-        kept = Kept(folder)
+        kept = FeatureCache(folder)
         layers = (*encoder.layers, OUTPUT) if self.layers == "all" else tuple(self.layers)
         for layer in layers:
             check_layer(encoder, layer)
         pool = pool_of(self.sides[0], crop=self.recipe.crop)
-        rows = contenders(encoder, pool, fresh, device, self.initialisations, self.seed, self.extra)
+        rows = compared_encoders(encoder, pool, fresh, device, self.initialisations, self.seed, self.extra)
         asked = {
             f"{row} {number}": Asked(one, tuple(layer for layer in layers if layer in (OUTPUT, *one.layers)))
             for row, several in rows.items()
@@ -171,7 +171,7 @@ class Probes(Evaluator):
         sides: list[Extracted],
         labels: list[Labels],
         asked: Mapping[str, Asked],
-        kept: Kept,
+        kept: FeatureCache,
     ) -> dict[Group, list[list[np.ndarray]]]:
         """Return the scores of test items by group: a list over initialisations and draws of a list over folds."""
         jobs = [
@@ -206,7 +206,7 @@ class Probes(Evaluator):
         probe: Probe,
         shots: str | int,
         draw: int,
-        kept: Kept,
+        kept: FeatureCache,
     ) -> np.ndarray:
         train, test = split
         features = np.concatenate([sides[one].features[name][layer] for one in train])
@@ -234,7 +234,7 @@ class Probes(Evaluator):
     ) -> Scores:
         known = [joined([labels[one] for one in train]) for train, _ in splits]
         judges = [
-            Judge(labels[test], ours.shown, self.precision) for ours, (_, test) in zip(known, splits, strict=True)
+            Scorer(labels[test], ours.shown, self.precision) for ours, (_, test) in zip(known, splits, strict=True)
         ]
         levels = [judge.chance(ours) for judge, ours in zip(judges, known, strict=True)]
         chance = {name: float(np.mean([level[name] for level in levels])) for name in levels[0]}
@@ -253,7 +253,7 @@ class Probes(Evaluator):
         )
         for group in order:
             cells = {"probe": group.probe, "labels": group.shots, "layer": group.layer, "row": group.row}
-            table.append(cells | {name: told(found_) for name, found_ in values[group].items()})
+            table.append(cells | {name: format_scores(found_) for name, found_ in values[group].items()})
         blank = {"probe": "none", "labels": "", "layer": "", "row": CHANCE}
         table.append(
             blank
@@ -288,7 +288,7 @@ class Probes(Evaluator):
     def _differences(
         self,
         found: Mapping[Group, list[list[np.ndarray]]],
-        judges: list[Judge],
+        judges: list[Scorer],
         sides: list[Extracted],
         splits: list[tuple[list[int], int]],
     ) -> dict[Group, Difference]:
@@ -310,7 +310,7 @@ class Probes(Evaluator):
         return differences
 
     @staticmethod
-    def _each(judges: list[Judge], runs: list[list[np.ndarray]]) -> np.ndarray:
+    def _each(judges: list[Scorer], runs: list[list[np.ndarray]]) -> np.ndarray:
         """Return the worth of each test item of all folds, ``(runs, items, 1)``."""
         return np.stack(
             [np.concatenate([judge.each(one) for judge, one in zip(judges, run, strict=True)]) for run in runs]
@@ -372,7 +372,7 @@ class Probes(Evaluator):
     def _tables(
         self,
         found: Mapping[Group, list[list[np.ndarray]]],
-        judges: list[Judge],
+        judges: list[Scorer],
         sides: list[Extracted],
         splits: list[tuple[list[int], int]],
     ) -> dict[str, list[dict[str, Any]]]:
@@ -411,7 +411,7 @@ class Probes(Evaluator):
         self,
         values: Mapping[Group, Mapping[str, np.ndarray]],
         found: Mapping[Group, list[list[np.ndarray]]],
-        judges: list[Judge],
+        judges: list[Scorer],
         encoder: Encoder,
         chance: float,
         main: str,
@@ -485,7 +485,7 @@ def layer_place(encoder: Encoder, layer: str) -> int:
     return encoder.layers.index(layer) if layer in encoder.layers else len(encoder.layers)
 
 
-def told(values: np.ndarray) -> str:
+def format_scores(values: np.ndarray) -> str:
     """Return a mean in percent, with the deviation over initialisations and draws."""
     spread = f" ± {100 * values.std(ddof=1):.1f}" if len(values) > 1 else ""
     return f"{100 * values.mean():.1f}{spread}"

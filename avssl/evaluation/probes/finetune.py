@@ -19,13 +19,13 @@ from torch import Tensor, nn
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.evaluation.base import Evaluator
-from avssl.evaluation.baselines import contenders
+from avssl.evaluation.baselines import compared_encoders
 from avssl.evaluation.probes.base import Labels
-from avssl.evaluation.probes.judging import Judge, check_split, class_notes, labels_of
 from avssl.evaluation.probes.linear import loss_of
+from avssl.evaluation.probes.scoring import Scorer, check_split, class_notes, labels_of
 from avssl.evaluation.probes.shots import labelled
 from avssl.features.alignment import align_rows
-from avssl.features.cache import Kept, digest
+from avssl.features.cache import FeatureCache, digest
 from avssl.features.extraction import Rows
 from avssl.features.layers import unit
 from avssl.features.runs import Fresh
@@ -119,8 +119,8 @@ class FineTune(Evaluator):
         check_split(train.rows, test.rows, labels, truth, self.allow_shared_groups)
         pool = self._seen(train.images[:512], torch.zeros(min(512, len(train.images)), 3).long(), False)
         pool = (pool * 255).round().byte()
-        rows = contenders(encoder, pool, fresh, device, self.draws, self.seed, self.extra)
-        judge, kept = Judge(truth, labels.shown, self.precision), Kept(folder)
+        rows = compared_encoders(encoder, pool, fresh, device, self.draws, self.seed, self.extra)
+        judge, kept = Scorer(truth, labels.shown, self.precision), FeatureCache(folder)
         asked = labels.among(labels.shown)  # what training never shows can not be learned
         jobs = [(row, shots, draw) for row in rows for shots in self.shots for draw in range(self.draws)]
         found: dict[tuple[str, str], list[np.ndarray]] = {}
@@ -145,7 +145,7 @@ class FineTune(Evaluator):
         chosen: np.ndarray,
         draw: int,
         device: str,
-        kept: Kept,
+        kept: FeatureCache,
     ) -> np.ndarray:
         """Return scores of the test items, ``(items, classes)``, learned now or before."""
         key = {
@@ -218,7 +218,7 @@ class FineTune(Evaluator):
     def _scores(
         self,
         found: Mapping[tuple[str, str], list[np.ndarray]],
-        judge: Judge,
+        judge: Scorer,
         labels: Labels,
         test: Looks,
         encoder: Encoder,
@@ -235,7 +235,7 @@ class FineTune(Evaluator):
                     name: np.array([judge.measure(one)[name] for one in several]) for name in judge.measure(several[0])
                 }
                 numbers |= {f"{row}/fine-tuned/{shots}/{name}": float(each.mean()) for name, each in values.items()}
-                cells = {name: spread(each) for name, each in values.items()}
+                cells = {name: format_spread(each) for name, each in values.items()}
                 table.append({"labels": shots, "row": row} | cells)
         blank = {name: f"{100 * chance[name]:.1f}" if name in chance else "" for name in list(table[0])[2:]}
         table.append({"labels": "none", "row": CHANCE} | blank)
@@ -256,7 +256,7 @@ class FineTune(Evaluator):
         self,
         found: Mapping[tuple[str, str], list[np.ndarray]],
         group: tuple[str, str],
-        judge: Judge,
+        judge: Scorer,
         test: Looks,
     ) -> Difference:
         ours, theirs = (np.stack([judge.each(one) for one in found[key]]) for key in (group, (group[0], RANDOM)))
@@ -278,7 +278,7 @@ class FineTune(Evaluator):
         return notes
 
     def _items(
-        self, found: Mapping[tuple[str, str], list[np.ndarray]], judge: Judge, test: Looks
+        self, found: Mapping[tuple[str, str], list[np.ndarray]], judge: Scorer, test: Looks
     ) -> list[dict[str, Any]]:
         rows = []
         for (shots, row), several in found.items():
@@ -358,6 +358,6 @@ def look_at_all(data: Dataset, what: str, quiet: bool) -> Looks:
     return Looks(images=torch.cat(images), item=np.concatenate(item), rows=rows)
 
 
-def spread(values: np.ndarray) -> str:
+def format_spread(values: np.ndarray) -> str:
     """Return a mean in percent, with the deviation over draws."""
     return f"{100 * values.mean():.1f}" + (f" ± {100 * values.std(ddof=1):.1f}" if len(values) > 1 else "")

@@ -14,9 +14,9 @@ from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.evaluation.base import MethodEvaluator
 from avssl.evaluation.probes.finetune import Looks, align_looks, look_at_all
-from avssl.evaluation.probes.judging import Judge, check_split, class_notes, labels_of
+from avssl.evaluation.probes.scoring import Scorer, check_split, class_notes, labels_of
 from avssl.evaluation.recoloring.classifier import learned, told_right
-from avssl.evaluation.recoloring.making import Recolors, borrowed, color_of, gray, recolored
+from avssl.evaluation.recoloring.recolor import Recolors, borrowed, color_of, gray, recolored
 from avssl.evaluation.sound.fresh import forget
 from avssl.features.runs import FreshMethod
 from avssl.methods import Method
@@ -158,7 +158,7 @@ class Recoloring(MethodEvaluator):
             )
             for row, several in rows.items():
                 right[row].append(told_right(network, several[draw % len(several)], truth, device))
-        level = Judge(theirs.take(test.item), ours.shown).chance(ours.take(train.item))["accuracy"]
+        level = Scorer(theirs.take(test.item), ours.shown).chance(ours.take(train.item))["accuracy"]
         return {row: np.stack(values) for row, values in right.items()}, level, class_notes(ours, theirs)
 
     def _table(

@@ -8,13 +8,13 @@ from rich.console import Console
 
 from avssl.cache import whole
 from avssl.config import ConfigError
-from avssl.evaluation.retrieval.asking import Exclude, Relevant, ask, place_of
-from avssl.evaluation.retrieval.judging import judge
-from avssl.evaluation.retrieval.listing import items, neighbours
-from avssl.evaluation.retrieval.retrieved import Retrieved, gathered
+from avssl.evaluation.retrieval.question import Exclude, Relevant, ask, place_of
+from avssl.evaluation.retrieval.results import Retrieved, collect
+from avssl.evaluation.retrieval.scoring import rank
 from avssl.evaluation.retrieval.search import Centre, Similarity, Space
-from avssl.evaluation.retrieval.telling import notes, table
-from avssl.evaluation.running import show, write_csv
+from avssl.evaluation.retrieval.summary import notes, table
+from avssl.evaluation.retrieval.tables import items, neighbours
+from avssl.evaluation.runner import show, write_csv
 from avssl.features.extraction import Rows
 from avssl.features.files import read_features
 from avssl.report.scores import Scores
@@ -73,9 +73,9 @@ def compare_features(
     for name, ((asking, rows), (answering, others)) in directions.items():
         question = ask(rows, others, relevant, exclude, max(ks))
         space = Space(asking, answering, question.excluded, similarity, centre)
-        judged = {FEATURES: [judge(space, question, sorted(set(ks)), whole=True)]}
-        found[name] = gathered(judged, question, sorted(set(ks)), (rows, others), "row")
-    scores = told(found, [queries, gallery or queries], relevant, exclude, similarity, centre)
+        judged = {FEATURES: [rank(space, question, sorted(set(ks)), whole=True)]}
+        found[name] = collect(judged, question, sorted(set(ks)), (rows, others), "row")
+    scores = summarize(found, [queries, gallery or queries], relevant, exclude, similarity, centre)
     console = Console()
     show(scores, console)
     if out is not None:
@@ -97,7 +97,7 @@ def read_finite(features: str | Path, layer: str | None) -> tuple[np.ndarray, Ro
     return array, rows
 
 
-def told(
+def summarize(
     found: dict[str, Retrieved],
     sides: Sequence[str | Path],
     relevant: Relevant,

@@ -16,15 +16,15 @@ from avssl.config import ConfigError
 from avssl.data import Dataset
 from avssl.evaluation.base import Evaluator
 from avssl.evaluation.keypoints.skeletons import FIGURE, Skeleton, skeleton_of
-from avssl.evaluation.retrieval.asking import Exclude, Question, Relevant, ask
-from avssl.evaluation.retrieval.compared import compared
 from avssl.evaluation.retrieval.gallery import gallery_picture
-from avssl.evaluation.retrieval.judging import Judged, judge
-from avssl.evaluation.retrieval.listing import classes, items, neighbours
-from avssl.evaluation.retrieval.retrieved import Retrieved, gathered
+from avssl.evaluation.retrieval.question import Exclude, Question, Relevant, ask
+from avssl.evaluation.retrieval.results import Retrieved, collect
+from avssl.evaluation.retrieval.scoring import Ranked, rank
 from avssl.evaluation.retrieval.search import Centre, Engine, Similarity, Space
-from avssl.evaluation.retrieval.telling import curves, notes, table
-from avssl.features.cache import Kept, digest
+from avssl.evaluation.retrieval.subjects import compared
+from avssl.evaluation.retrieval.summary import curves, notes, table
+from avssl.evaluation.retrieval.tables import classes, items, neighbours
+from avssl.features.cache import FeatureCache, digest
 from avssl.features.extraction import Asked, Extracted, Rows, extract
 from avssl.features.layers import OUTPUT, check_layer
 from avssl.features.rows import Recipe, Unit
@@ -118,7 +118,7 @@ class Retrieval(Evaluator):
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
     ) -> Scores:
         check_layer(encoder, self.layer)
-        kept = Kept(folder)
+        kept = FeatureCache(folder)
         asked = compared(
             encoder, self.layer, self._sides[1], self.recipe, fresh, device, self.initialisations, self.seed, self.extra
         )
@@ -126,10 +126,10 @@ class Retrieval(Evaluator):
         theirs = ours if self.gallery is None else self._extract(asked, self.gallery, kept, device, "gallery")
         question = ask(ours.rows, theirs.rows, self.relevant, self.exclude, self.ks[-1])
         skeleton = self._skeleton(ours.rows, theirs.rows)
-        judged: dict[str, list[Judged]] = {}
+        judged: dict[str, list[Ranked]] = {}
         for name in asked:
             judged.setdefault(name.rpartition(" ")[0], []).append(self._judge(ours, theirs, name, question))
-        retrieved = gathered(judged, question, self.ks, (ours.rows, theirs.rows), self._unit, skeleton)
+        retrieved = collect(judged, question, self.ks, (ours.rows, theirs.rows), self._unit, skeleton)
         pictures = {"gallery": gallery_picture(retrieved, self._sides, self.recipe, self.shown)}
         tables: dict[str, Iterable[Mapping[str, Any]]] = {
             "items": items(retrieved),
@@ -163,14 +163,16 @@ class Retrieval(Evaluator):
     def _asking(self) -> str:
         return f"answers of the same {self.relevant}, shares in %" if self.relevant else "distance of poses"
 
-    def _extract(self, asked: Mapping[str, Asked], data: Dataset, kept: Kept, device: str, what: str) -> Extracted:
+    def _extract(
+        self, asked: Mapping[str, Asked], data: Dataset, kept: FeatureCache, device: str, what: str
+    ) -> Extracted:
         return extract(asked, data, self.recipe, kept, device, what, workers=self.workers, quiet=self.quiet)
 
-    def _judge(self, ours: Extracted, theirs: Extracted, name: str, question: Question) -> Judged:
+    def _judge(self, ours: Extracted, theirs: Extracted, name: str, question: Question) -> Ranked:
         (layer,) = ours.features[name]
         sides = ours.features[name][layer], theirs.features[name][layer]
         space = Space(*sides, question.excluded, self.similarity, self.centre, self.engine)
-        return judge(space, question, self.ks, self.whole and self.relevant is not None)
+        return rank(space, question, self.ks, self.whole and self.relevant is not None)
 
     def _skeleton(self, ours: Rows, theirs: Rows) -> Skeleton | None:
         """Return the convention of the key points, where poses can be compared.

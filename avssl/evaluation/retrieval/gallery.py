@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from avssl.data import Dataset
-from avssl.evaluation.retrieval.compared import LOG_MEL
-from avssl.evaluation.retrieval.listing import called
-from avssl.evaluation.retrieval.retrieved import Retrieved
+from avssl.evaluation.retrieval.results import Retrieved
+from avssl.evaluation.retrieval.subjects import LOG_MEL
+from avssl.evaluation.retrieval.tables import called
 from avssl.features.extraction import Rows
 from avssl.features.rows import Recipe, centre
 from avssl.nets import Spectrogram, SpectrogramSpec
@@ -34,25 +34,25 @@ def gallery_picture(retrieved: Retrieved, data: tuple[Dataset, Dataset], recipe:
     judged = bool(retrieved.question.total.any())
     names = [row for row in retrieved.found if row not in (TRAINED, *LEFT_OUT)] + [TRAINED]
     right = {row: retrieved.right(row) for row in names}
-    queries = spread(retrieved, shown)
+    queries = spread_queries(retrieved, shown)
     strips = []
     for query in queries:
         lines = []
         for row in names:
             found = retrieved.found[row]
             places = found.answers.index[query, :ACROSS]
-            pictures = np.stack([look(data[1], retrieved.theirs, place, recipe) for place in places])
+            pictures = np.stack([picture_of(data[1], retrieved.theirs, place, recipe) for place in places])
             captions = [caption(retrieved.theirs, place, found.far, query, rank) for rank, place in enumerate(places)]
             lines.append(Strip(row, pictures, captions, right[row][query, :ACROSS].tolist() if judged else None))
         strips.append(lines)
-    pictures = np.stack([look(data[0], retrieved.ours, query, recipe) for query in queries])
+    pictures = np.stack([picture_of(data[0], retrieved.ours, query, recipe) for query in queries])
     title = f"Nearest {retrieved.unit}s" + (": framed green where right, red where wrong" * judged)
     title += "; numbers are distances of poses, in torsos" * bool(retrieved.best)
     classes = [shortened(called(retrieved.ours, query)) for query in queries]
     return contact_sheet(pictures, strips, title, captions=[f"query: {name}" if name else "query" for name in classes])
 
 
-def spread(retrieved: Retrieved, shown: int) -> np.ndarray:
+def spread_queries(retrieved: Retrieved, shown: int) -> np.ndarray:
     """Return some queries that count, spread over classes and items."""
     total = retrieved.question.total
     could = np.flatnonzero(total > 0) if total.any() else np.arange(len(total))
@@ -71,7 +71,7 @@ def shortened(text: str, most: int = 14) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def look(data: Dataset, rows: Rows, row: int, recipe: Recipe) -> np.ndarray:
+def picture_of(data: Dataset, rows: Rows, row: int, recipe: Recipe) -> np.ndarray:
     """Return a picture of what a row of features was made from, uint8 ``(3, SIDE, SIDE)``.
 
     It is the first frame (of a patch: its square), or a spectrogram of the first window of sound.

@@ -16,9 +16,9 @@ from avssl.data import Dataset
 from avssl.evaluation.base import MethodEvaluator
 from avssl.evaluation.baselines import Pixels
 from avssl.evaluation.probes.base import Labels, Probe
-from avssl.evaluation.probes.judging import Judge, check_classes, class_notes, clusters_of
 from avssl.evaluation.probes.linear import Linear
 from avssl.evaluation.probes.neighbours import KNearest
+from avssl.evaluation.probes.scoring import Scorer, check_classes, class_notes, clusters_of
 from avssl.evaluation.sound.clips import Heard, listen, over
 from avssl.evaluation.sound.crossmodal import LOGMEL, Both
 from avssl.evaluation.sound.fresh import calibrated
@@ -26,10 +26,10 @@ from avssl.evaluation.sound.probe import encoder_of
 from avssl.features.alignment import align_classes, renumbered
 from avssl.features.runs import FreshMethod
 from avssl.methods import Method
-from avssl.methods.sound.base import Embeds, Judges
-from avssl.methods.sound.pairs import viewed
+from avssl.methods.sound.base import JointEmbedder, PairScorer
+from avssl.methods.sound.pairs import view_clips
 from avssl.nets import LogMel, SpectrogramSpec
-from avssl.nets.clips import see
+from avssl.nets.clips import encode_clips
 from avssl.report.scores import PIXELS, RANDOM, TRAINED, Scores
 
 SENSES = {"picture": PIXELS, "sound": LOGMEL}  # and the row that needs no network
@@ -90,7 +90,7 @@ class Classes(MethodEvaluator):
         numbers: dict[str, float] = {}
         table = []
         for sense, without in SENSES.items():
-            level = Judge(labels[1], labels[0].shown).chance(labels[0])["accuracy"]
+            level = Scorer(labels[1], labels[0].shown).chance(labels[0])["accuracy"]
             told = {CHANCE: [{probe.name: level for probe in self.probes}]}
             for row, runs in ((RANDOM, rows[RANDOM]), (without, [plain]), (TRAINED, rows[TRAINED])):
                 told[row] = [self.read(one[0][sense], labels[0], one[1][sense], labels[1]) for one in runs]
@@ -127,7 +127,7 @@ class Classes(MethodEvaluator):
 
     def read(self, train: np.ndarray, known: Labels, test: np.ndarray, asked: Labels) -> dict[str, float]:
         """Return the accuracy of each probe, and how far clusters agree with classes."""
-        judge, narrowed = Judge(asked, known.shown), known.among(known.shown)  # what is never shown is not learned
+        judge, narrowed = Scorer(asked, known.shown), known.among(known.shown)  # what is never shown is not learned
         found = {probe.name: judge.measure(probe(train, narrowed, test, self.seed))["accuracy"]
                  for probe in self.probes}  # fmt: skip
         if self.clusters:
@@ -138,11 +138,11 @@ class Classes(MethodEvaluator):
 
 def features(method: Method, heard: Heard, device: str) -> Both:
     """Return what the encoders make of recordings, ``(recordings, dim)`` of each sense."""
-    assert isinstance(method, Judges | Embeds)
+    assert isinstance(method, PairScorer | JointEmbedder)
     method.to(device).eval()
 
     def picture(frames: Tensor, key: Tensor) -> Tensor:
-        return see(method.encoder, viewed(frames, key, method.views))
+        return encode_clips(method.encoder, view_clips(frames, key, method.views))
 
     pictures = over(picture, heard.frames, heard.key, device=device)
     sounds = over(method.sound, heard.sound, device=device)

@@ -11,7 +11,7 @@ from avssl.config import ConfigError
 from avssl.data import Dataset
 from avssl.methods.recordings import recordings_of
 from avssl.methods.sound.pairs import pairs_of
-from avssl.training.feed import alone, is_empty, look
+from avssl.training.feed import batches_of, is_empty, single_process
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -73,7 +73,7 @@ def listen(
     parts: dict[str, list[Tensor]] = {}
     paths: list[str] = []
     failures: list[dict[str, str]] = []
-    for batch in look(alone("cpu"), data, 0, items, batch_size, workers):
+    for batch in batches_of(single_process("cpu"), data, 0, items, batch_size, workers):
         failures.extend(batch["failures"])
         if is_empty(batch):
             continue

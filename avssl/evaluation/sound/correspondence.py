@@ -19,8 +19,8 @@ from avssl.evaluation.sound.clips import Heard, listen, others, over
 from avssl.evaluation.sound.fresh import calibrated
 from avssl.features.runs import FreshMethod
 from avssl.methods import Method
-from avssl.methods.sound.base import Judges
-from avssl.methods.sound.pairs import viewed
+from avssl.methods.sound.base import PairScorer
+from avssl.methods.sound.pairs import view_clips
 from avssl.metrics import pairing
 from avssl.report.scores import RANDOM, TRAINED, Scores
 
@@ -62,7 +62,7 @@ class Correspondence(MethodEvaluator):
         self.negatives, self.initialisations, self.seed = negatives, initialisations, seed
 
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
-        if not isinstance(method, Judges):
+        if not isinstance(method, PairScorer):
             raise ConfigError(f"{type(method).__name__} does not judge pairs of picture and sound; ask AVE, AVOL or L3")
         rate = method.sound.spec.rate
         heard = self.hear(self.data, rate)
@@ -70,19 +70,19 @@ class Correspondence(MethodEvaluator):
         threshold = None
         if self.validation is not None:
             tuning = self.hear(self.validation, rate)
-            true, false = judged(method, tuning, others(tuning.recording, self.negatives, self.seed), device)
+            true, false = score_pairs(method, tuning, others(tuning.recording, self.negatives, self.seed), device)
             threshold = pairing.best_threshold(true, false.flatten())
-        rows = {TRAINED: [judged(method, heard, partner, device)]}
+        rows = {TRAINED: [score_pairs(method, heard, partner, device)]}
         grey = heard.frames.float().mean(0, keepdim=True).round().to(torch.uint8).expand_as(heard.frames)
         noise = torch.randn(heard.sound.shape[1:], generator=torch.Generator().manual_seed(self.seed)) * 1e-2
         shuffled = heard.sound[others(heard.recording, 1, self.seed + 1)[0]]
-        rows["sound only"] = [judged(method, heard, partner, device, frames=grey)]
-        rows["picture only"] = [judged(method, heard, partner, device, sound=noise.expand_as(heard.sound))]
-        rows["shuffled pairs"] = [judged(method, heard, partner, device, sound=shuffled)]
+        rows["sound only"] = [score_pairs(method, heard, partner, device, frames=grey)]
+        rows["picture only"] = [score_pairs(method, heard, partner, device, sound=noise.expand_as(heard.sound))]
+        rows["shuffled pairs"] = [score_pairs(method, heard, partner, device, sound=shuffled)]
         made = (
             calibrated(fresh(self.seed + one), heard.frames, heard.sound, device) for one in range(self.initialisations)
         )
-        rows[RANDOM] = [judged(one, heard, partner, device) for one in made]
+        rows[RANDOM] = [score_pairs(one, heard, partner, device) for one in made]
         same = (heard.label == heard.label[partner]).numpy() if (heard.label >= 0).all() else None
         return self.scores(rows, heard, same, threshold, method)
 
@@ -104,7 +104,7 @@ class Correspondence(MethodEvaluator):
         table = []
         for row in (RANDOM, *BLIND, TRAINED):
             spread = {name: [one[name] for one in told[row]] for name in names}
-            table.append({"row": row} | {name: shown(values) for name, values in spread.items()})
+            table.append({"row": row} | {name: format_scores(values) for name, values in spread.items()})
         notes = [
             "Chance is 0.5 in every column; what the blind rows have above it is a shortcut.",
             f"{heard.silent:.1%} of the windows are silent and were left out; "
@@ -142,7 +142,7 @@ class Correspondence(MethodEvaluator):
         )
 
 
-def judged(
+def score_pairs(
     method: Method,
     heard: Heard,
     partner: Tensor,
@@ -153,20 +153,20 @@ def judged(
     """Return the scores of true pairs ``(N,)`` and of false ones ``(times, N)``.
 
     Args:
-        method: satisfies `avssl.methods.sound.base.Judges`.
+        method: satisfies `avssl.methods.sound.base.PairScorer`.
         heard: the pairs.
         partner: whose sounds make false ones, ``(times, N)``.
         device: where the method runs.
         frames: shown instead of the pairs' own.
         sound: played instead of the pairs' own.
     """
-    assert isinstance(method, Judges)
+    assert isinstance(method, PairScorer)
     method.to(device).eval()
     frames = heard.frames if frames is None else frames
     sound = heard.sound if sound is None else sound
 
     def judge(pictures: Tensor, sounds: Tensor, key: Tensor) -> Tensor:
-        return method.judge(viewed(pictures, key, method.views), sounds)
+        return method.judge(view_clips(pictures, key, method.views), sounds)
 
     true = over(judge, frames, sound, heard.key, device=device)
     false = [over(judge, frames, sound[one], heard.key, device=device) for one in partner]
@@ -189,5 +189,5 @@ def measures(true: np.ndarray, false: np.ndarray, same: np.ndarray | None, thres
     return found
 
 
-def shown(values: list[float]) -> str:
+def format_scores(values: list[float]) -> str:
     return f"{np.mean(values):.3f}" + (f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else "")

@@ -16,13 +16,13 @@ from avssl.data import Dataset
 from avssl.evaluation.base import MethodEvaluator
 from avssl.evaluation.baselines import Pixels
 from avssl.evaluation.sound.clips import Heard, listen, over
-from avssl.evaluation.sound.direction import DIRECTIONS, Direction, chance_of, judge
+from avssl.evaluation.sound.direction import DIRECTIONS, Direction, chance_of, score_direction
 from avssl.evaluation.sound.fresh import calibrated
 from avssl.evaluation.sound.page import page_of
 from avssl.features.runs import FreshMethod
 from avssl.methods import Method
-from avssl.methods.sound.base import Embeds
-from avssl.methods.sound.pairs import viewed
+from avssl.methods.sound.base import JointEmbedder
+from avssl.methods.sound.pairs import view_clips
 from avssl.nets import LogMel, SpectrogramSpec
 from avssl.report.scores import PIXELS, RANDOM, TRAINED, Scores
 
@@ -65,7 +65,7 @@ class CrossModal(MethodEvaluator):
         self.initialisations, self.shown, self.seed = initialisations, shown, seed
 
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
-        if not isinstance(method, Embeds):
+        if not isinstance(method, JointEmbedder):
             raise ConfigError(f"{type(method).__name__} has no common space of pictures and sounds; ask AVE")
         heard = listen(self.data, self.items, workers=self.workers, rate=method.sound.spec.rate)
         if (heard.label < 0).any():
@@ -79,11 +79,11 @@ class CrossModal(MethodEvaluator):
         numbers: dict[str, float] = {}
         table, every = [], []
         for direction in DIRECTIONS:
-            found = {RANDOM: [judge(one, heard, direction, self.ks) for one in rows[RANDOM]]}
+            found = {RANDOM: [score_direction(one, heard, direction, self.ks) for one in rows[RANDOM]]}
             for row, senses in ((PIXELS, ("picture", "picture")), (LOGMEL, ("sound", "sound"))):
                 if (direction.query, direction.gallery) == senses:
-                    found[row] = [judge(plain, heard, direction, self.ks)]
-            found[TRAINED] = [judge(rows[TRAINED][0], heard, direction, self.ks)]
+                    found[row] = [score_direction(plain, heard, direction, self.ks)]
+            found[TRAINED] = [score_direction(rows[TRAINED][0], heard, direction, self.ks)]
             means = {"chance": chance_of(heard, direction, self.ks)}
             means |= {row: {name: float(np.mean([one[name] for one in runs])) for name in runs[0]}
                       for row, runs in found.items()}  # fmt: skip
@@ -124,11 +124,11 @@ class CrossModal(MethodEvaluator):
 
 def embed(method: Method, heard: Heard, device: str) -> Both:
     """Return the embeddings of pictures and of sounds, unit vectors ``(N, dim)``."""
-    assert isinstance(method, Embeds)
+    assert isinstance(method, JointEmbedder)
     method.to(device).eval()
 
     def picture(frames: Tensor, key: Tensor) -> Tensor:
-        return method.embed_pictures(viewed(frames, key, method.views))
+        return method.embed_pictures(view_clips(frames, key, method.views))
 
     pictures = over(picture, heard.frames, heard.key, device=device)
     return {"picture": pictures.numpy(), "sound": over(method.embed_sounds, heard.sound, device=device).numpy()}

@@ -45,7 +45,7 @@ def orders(queries: np.ndarray, gallery: np.ndarray) -> Iterator[tuple[np.ndarra
         yield rows, np.argsort(-(queries[rows].astype(np.float64) @ gallery.T), axis=1, kind="stable")
 
 
-def judge(
+def score_direction(
     embeddings: Mapping[str, np.ndarray], heard: Heard, direction: Direction, ks: Sequence[int]
 ) -> dict[str, float]:
     """Return P@10, nDCG@30, R@k by class, and, across modalities, ``own R@k``, means over queries.

@@ -5,8 +5,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from avssl.methods import Method
-from avssl.methods.sound.base import Embeds, Judges
-from avssl.methods.sound.pairs import viewed
+from avssl.methods.sound.base import JointEmbedder, PairScorer
+from avssl.methods.sound.pairs import view_clips
 
 
 @torch.no_grad()
@@ -22,14 +22,14 @@ def calibrated(method: Method, frames: Tensor, sound: Tensor, device: str = "cpu
         device: where the method runs.
         most: rows to take the statistics of, spread evenly.
     """
-    assert isinstance(method, Judges | Embeds)
+    assert isinstance(method, PairScorer | JointEmbedder)
     method.to(device)
     forget(method)
     rows = torch.linspace(0, len(frames) - 1, min(most, len(frames))).long()
     key = torch.zeros(len(rows), 1, dtype=torch.int64, device=device)
-    pictures = viewed(frames[rows].to(device).float() / 255, key, method.views)
+    pictures = view_clips(frames[rows].to(device).float() / 255, key, method.views)
     windows = sound[rows].to(device)
-    if isinstance(method, Judges):
+    if isinstance(method, PairScorer):
         method.judge(pictures, windows)
     else:
         method.embed_pictures(pictures)

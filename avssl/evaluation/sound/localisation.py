@@ -13,13 +13,13 @@ from avssl.data import Dataset, Stills, Videos
 from avssl.evaluation.base import MethodEvaluator
 from avssl.evaluation.sound.boxes import Sources, sources_of
 from avssl.evaluation.sound.clips import Heard, listen, others
-from avssl.evaluation.sound.finding import blind_rows, chosen_level, judge, maps_of, mean
+from avssl.evaluation.sound.exchange import loudness_of_maps, partner_of_class, summarize, swapped
 from avssl.evaluation.sound.fresh import calibrated
+from avssl.evaluation.sound.map_scores import blind_rows, chosen_level, maps_of, mean, score_maps
 from avssl.evaluation.sound.sheet import sheet_of
-from avssl.evaluation.sound.swapping import loudness_of_maps, partner_of_class, swapped, told
 from avssl.features.runs import FreshMethod
 from avssl.methods import Method
-from avssl.methods.sound.base import Locates
+from avssl.methods.sound.base import Localizer
 from avssl.report.scores import RANDOM, TRAINED, Scores
 
 SHUFFLED = "sound of another recording"
@@ -66,7 +66,7 @@ class Localisation(MethodEvaluator):
         self.initialisations, self.shown, self.seed, self.workers = initialisations, shown, seed, workers
 
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
-        if not isinstance(method, Locates):
+        if not isinstance(method, Localizer):
             raise ConfigError(f"{type(method).__name__} has no map of where the sound comes from; ask AVOL")
         rate = method.sound.spec.rate
         heard, sources = self.look(self.data, rate)
@@ -77,19 +77,19 @@ class Localisation(MethodEvaluator):
         partner = others(heard.recording, 1, self.seed)[0]
         maps = maps_of(method, heard, heard.sound, device)
         rows = {
-            TRAINED: [judge(maps, sources, level)],
-            SHUFFLED: [judge(maps_of(method, heard, heard.sound[partner], device), sources, level)],
+            TRAINED: [score_maps(maps, sources, level)],
+            SHUFFLED: [score_maps(maps_of(method, heard, heard.sound[partner], device), sources, level)],
         }
         rows[RANDOM] = []
         for number in range(self.initialisations):
             one = calibrated(fresh(self.seed + number), heard.frames, heard.sound, device)
-            rows[RANDOM].append(judge(maps_of(one, heard, heard.sound, device), sources, level))
+            rows[RANDOM].append(score_maps(maps_of(one, heard, heard.sound, device), sources, level))
         rows |= {name: [found] for name, found in blind_rows(heard, sources).items()}
         order = ("random point", "whole picture", "centre", RANDOM, SHUFFLED, "best half", TRAINED)
         columns = ("pointing", "on the silent", "cIoU", "area", "IoU")
         means = {row: {name: mean(rows[row], name) for name in columns} for row in order}
         numbers = {f"{row}/{name}": value for row in order for name, value in means[row].items() if value == value}
-        table = [{"row": row} | {name: shown(means[row][name]) for name in columns} for row in order]
+        table = [{"row": row} | {name: format_score(means[row][name]) for name in columns} for row in order]
         notes = [
             "Rows above the trained one but random and best half need no sound and no network; 'sound of another "
             "recording' asks the trained method the wrong sound: what it still points at is saliency.",
@@ -104,7 +104,7 @@ class Localisation(MethodEvaluator):
             both, where = self.look(self.duets, rate)
             found = swapped(method, both, where, self.seed, device)
             numbers |= {f"duets/{name}": value for name, value in found.items()}
-            notes.append(told(found))
+            notes.append(summarize(found))
             pictures["duets"] = sheet_of(
                 method, both, where, self.shown, device, partner_of_class(both, where, self.seed)
             )
@@ -144,5 +144,5 @@ class Localisation(MethodEvaluator):
         return heard, sources_of(data, heard)
 
 
-def shown(value: float) -> str:
+def format_score(value: float) -> str:
     return "" if value != value else f"{100 * value:.1f}"

@@ -22,11 +22,11 @@ from avssl.features.runs import FreshMethod
 from avssl.methods import Method
 from avssl.methods.base import Batch
 from avssl.methods.recordings import recordings_of
-from avssl.methods.sound.base import Judges
-from avssl.methods.sound.pairs import pairs_of, viewed
+from avssl.methods.sound.base import PairScorer
+from avssl.methods.sound.pairs import pairs_of, view_clips
 from avssl.metrics import offsets
 from avssl.report.scores import RANDOM, TRAINED, Scores
-from avssl.training.feed import alone, is_empty, look
+from avssl.training.feed import batches_of, is_empty, single_process
 
 OTHER = "sound of another recording"
 
@@ -96,7 +96,7 @@ class Offsets(MethodEvaluator):
         self.initialisations, self.seed, self.workers = initialisations, seed, workers
 
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
-        if not isinstance(method, Judges):
+        if not isinstance(method, PairScorer):
             raise ConfigError(f"{type(method).__name__} does not judge pairs of picture and sound; ask AVTS or AVE")
         heard = self.cut(method.sound.spec.rate)
         others = following(heard.recording, torch.arange(len(heard)).flip(0))  # the one before, in a ring
@@ -107,7 +107,7 @@ class Offsets(MethodEvaluator):
         }
         for one in range(self.initialisations):
             random = calibrated(fresh(self.seed + one), heard.frames[:, 0], heard.sound[:, 0], device)
-            assert isinstance(random, Judges)
+            assert isinstance(random, PairScorer)
             curves[RANDOM].append(self.curves(random, heard, device))
         return self.scores(curves, heard, method)
 
@@ -118,7 +118,7 @@ class Offsets(MethodEvaluator):
         recording: list[Tensor] = []
         failures: list[dict[str, str]] = []
         silent = 0
-        for batch in look(alone("cpu"), self.data, 0, self.items, 8, self.workers):
+        for batch in batches_of(single_process("cpu"), self.data, 0, self.items, 8, self.workers):
             failures += batch["failures"]
             if is_empty(batch):
                 continue
@@ -143,7 +143,7 @@ class Offsets(MethodEvaluator):
             failures=failures,
         )
 
-    def curves(self, method: Judges, heard: Stretches, device: str, sound: Tensor | None = None) -> np.ndarray:
+    def curves(self, method: PairScorer, heard: Stretches, device: str, sound: Tensor | None = None) -> np.ndarray:
         """Return the mean score of each offset, ``(recordings, 2 * reach + 1)``."""
         sound = heard.sound if sound is None else sound
         rows, moves = offsets.middle(heard.frames.shape[1], self.reach), np.arange(-self.reach, self.reach + 1)
@@ -151,7 +151,7 @@ class Offsets(MethodEvaluator):
         for pictures, sounds in zip(heard.frames, sound, strict=True):
             seen = pictures[rows].repeat_interleave(len(moves), 0)
             played = sounds[torch.from_numpy((rows[:, None] + moves).ravel())]
-            scores = over(lambda one, other: judged(method, one, other), seen, played, device=device)
+            scores = over(lambda one, other: score_offsets(method, one, other), seen, played, device=device)
             curves.append(scores.view(len(rows), -1).mean(0).numpy())
         return np.stack(curves)
 
@@ -194,10 +194,10 @@ class Offsets(MethodEvaluator):
         )
 
 
-def judged(method: Judges, pictures: Tensor, sound: Tensor) -> Tensor:
+def score_offsets(method: PairScorer, pictures: Tensor, sound: Tensor) -> Tensor:
     """Return the scores of pictures in [0, 1] as evaluation sees them."""
     key = torch.zeros(len(pictures), 1, dtype=torch.int64, device=pictures.device)
-    return method.judge(viewed(pictures, key, method.views), sound)
+    return method.judge(view_clips(pictures, key, method.views), sound)
 
 
 def rows_of(batch: Batch, rate: int) -> Iterator[tuple[str, bool, Tensor, Tensor, Tensor]]:

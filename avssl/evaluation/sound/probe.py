@@ -17,18 +17,18 @@ from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.evaluation.base import MethodEvaluator
 from avssl.evaluation.probes.base import Probe, joined, standardised
-from avssl.evaluation.probes.judging import Judge, check_classes, class_notes, labels_of
+from avssl.evaluation.probes.scoring import Scorer, check_classes, class_notes, labels_of
 from avssl.evaluation.probes.svm import SVM
 from avssl.evaluation.sound.crossmodal import LOGMEL
 from avssl.evaluation.sound.fresh import forget
 from avssl.features.alignment import align_rows
-from avssl.features.cache import Kept
+from avssl.features.cache import FeatureCache
 from avssl.features.extraction import Asked, Extracted, extract
 from avssl.features.layers import OUTPUT
 from avssl.features.rows import Recipe
 from avssl.features.runs import FreshMethod
 from avssl.methods import Method
-from avssl.methods.sound.base import Embeds, Judges
+from avssl.methods.sound.base import JointEmbedder, PairScorer
 from avssl.nets import LogMel, SoundEncoder
 from avssl.report.scores import RANDOM, TRAINED, Scores
 
@@ -93,7 +93,7 @@ class SoundProbe(MethodEvaluator):
                     for one in range(self.initialisations)}  # fmt: skip
         asked = {name: Asked(one, (self.layer,)) for name, one in encoders.items()}
         asked |= {LOGMEL: Asked(LogMel(sound.spec)), TRAINED: Asked(sound, (self.layer,))}
-        recipe, kept = Recipe(unit="clip", stream="sound"), Kept(folder)
+        recipe, kept = Recipe(unit="clip", stream="sound"), FeatureCache(folder)
         sides = [
             extract(asked, side, recipe, kept, device, word, workers=self.workers, quiet=self.quiet)
             for side, word in zip(self.sides, self._words, strict=True)
@@ -124,7 +124,7 @@ class SoundProbe(MethodEvaluator):
                 check_groups(sides[one], sides[test])
             known = joined([labels[one] for one in learned])
             first, place = np.unique(sides[test].rows.item, return_index=True, return_inverse=True)[1:]
-            judge = Judge(labels[test].take(first), known.shown)
+            judge = Scorer(labels[test].take(first), known.shown)
             check_classes(known, judge.truth)
             notes += [f"{self._words[test]}: " * self.folded + note for note in class_notes(known, judge.truth)]
             narrowed = known.among(known.shown)  # what training never shows can not be learned
@@ -178,7 +178,7 @@ def encoder_of(method: Method) -> SoundEncoder:
     Raises:
         ConfigError: if it does not hear.
     """
-    if not isinstance(method, Judges | Embeds):
+    if not isinstance(method, PairScorer | JointEmbedder):
         raise ConfigError(f"{type(method).__name__} does not hear; ask AVE, XDC or another method of sound")
     return method.sound
 

@@ -6,11 +6,11 @@ from matplotlib import colormaps
 from PIL import Image
 from torch import Tensor
 
-from avssl.evaluation.attention.maps import spread
+from avssl.evaluation.attention.maps import upsample
 from avssl.evaluation.sound.boxes import Sources
 from avssl.evaluation.sound.clips import Heard, over
 from avssl.methods import Method
-from avssl.methods.sound.base import Locates
+from avssl.methods.sound.base import Localizer
 from avssl.report.figures import picture_table
 
 TRUE_COLOR, OTHER_COLOR = (60, 220, 60), (230, 60, 60)  # of the box of what sounds, and of what does not
@@ -29,7 +29,7 @@ def sheet_of(
         device: where the method runs.
         partner: rows whose sound is played instead in a further line, -1 for none; None leaves the line out.
     """
-    assert isinstance(method, Locates)
+    assert isinstance(method, Localizer)
     fitting = torch.arange(len(heard)) if partner is None else torch.nonzero(partner >= 0).flatten()
     rows = fitting[torch.linspace(0, len(fitting) - 1, min(count, len(fitting))).round().long()]
     chosen = heard.rows(rows)
@@ -44,11 +44,11 @@ def sheet_of(
     return picture_table(lines, "Where the sound comes from; boxes: green sounds, red does not")
 
 
-def overlaid(method: Locates, heard: Heard, sound: Tensor, boxes: list[np.ndarray], device: str) -> np.ndarray:
+def overlaid(method: Localizer, heard: Heard, sound: Tensor, boxes: list[np.ndarray], device: str) -> np.ndarray:
     """Return frames under their maps, with the box of what is heard, uint8 ``(N, 3, H, W)``."""
     maps = over(method.locate, heard.frames, sound, device=device)
     size = (heard.frames.shape[-2], heard.frames.shape[-1])
-    drawn = blend(heard.frames[:, 0].numpy(), spread(maps, size).numpy())
+    drawn = blend(heard.frames[:, 0].numpy(), upsample(maps, size).numpy())
     return np.stack([framed(one, box, TRUE_COLOR) for one, box in zip(drawn, boxes, strict=True)])
 
 

@@ -101,7 +101,7 @@ def shares(choices: Sequence[Choice]) -> dict[str, float]:
     return found | {"catches": float(len(catch)), "caught": sum(catch) / len(catch) if catch else float("nan")}
 
 
-def told(choices: Sequence[Choice], others: int) -> list[str]:
+def summarize(choices: Sequence[Choice], others: int) -> list[str]:
     """Return what choices say, a line a fact.
 
     Args:

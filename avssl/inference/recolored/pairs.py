@@ -13,7 +13,7 @@ from PIL import Image
 from avssl.config import ConfigError, Trust, rebuild, trusting
 from avssl.data import Dataset
 from avssl.data.recordings import ENDINGS, PICTURES
-from avssl.evaluation.recoloring.making import Recolors, borrowed, recolored
+from avssl.evaluation.recoloring.recolor import Recolors, borrowed, recolored
 from avssl.inference.files import files_given
 from avssl.inference.recolored.trials import Side, Trial
 from avssl.media import open_video

@@ -13,11 +13,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from avssl.config import ConfigError, Count, Positive, Trust
-from avssl.evaluation.recoloring.making import Recolors
+from avssl.evaluation.recoloring.recolor import Recolors
 from avssl.features.cache import digest
-from avssl.features.device import chosen
+from avssl.features.device import find_device
 from avssl.features.runs import find_run
-from avssl.inference.recolored.choices import shares, told
+from avssl.inference.recolored.choices import shares, summarize
 from avssl.inference.recolored.pairs import Pairs, pictures_of_files, pictures_of_run
 from avssl.inference.recolored.serving import Server
 from avssl.inference.recolored.session import Sessions
@@ -79,7 +79,7 @@ def colorization_test(
         ConfigError: if the run's method gives no colours, or there are too few pictures.
     """
     folder = find_run(run, runs)
-    device = chosen(device)
+    device = find_device(device)
     method = load_method(folder, trust=trust).to(device)
     if not isinstance(method, Recolors):
         raise ConfigError(f"run: {type(method).__name__} of {folder} gives no colours; name one that does, run=FOLDER")
@@ -99,7 +99,7 @@ def colorization_test(
     if serve:
         print(f"{len(shown)} pictures: {about}")
         attend(Server(sessions, port, seconds, people))
-    print(*told(sessions.choices, sessions.others), sep="\n")
+    print(*summarize(sessions.choices, sessions.others), sep="\n")
     print(f"Choices: {path}")
     return shares(sessions.choices)
 

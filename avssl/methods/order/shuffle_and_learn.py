@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from avssl.methods.base import Batch, Method
 from avssl.nets import Encoder, LinearHead, MLPHead, RelationHead
 from avssl.transforms import Draws, Transform
-from avssl.transforms.base import through
+from avssl.transforms.base import apply_views
 from avssl.transforms.draws import numbered
 
 A, B, C, D, E = range(5)  # five frames of one video, in order of time (the paper's names, section 3)
@@ -119,7 +119,7 @@ class ShuffleAndLearn(Method):
         kept = self.unambiguous(plain)
         if "valid" in batch:
             kept = kept & batch["valid"].flatten(0, 1).all(1, keepdim=True)
-        views = through(self.views, plain, Draws(key), self.training)
+        views = apply_views(self.views, plain, Draws(key), self.training)
         features = self.encoder(views.flatten(0, 1)).unflatten(0, (len(frames), 5))
         triplets = features[:, TRIPLETS]  # (tuples, 6, 3, dim)
         scores = self.head(triplets.flatten(0, 1)).unflatten(0, (len(frames), len(TRIPLETS)))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avssl.methods.base import Batch, Method
-from avssl.methods.inputs import pictures_of, seen
+from avssl.methods.inputs import pictures_of, view_pictures
 from avssl.nets import Encoder
 from avssl.nets.columns import channels_of, grey_and_lab, side_by_side
 from avssl.transforms import Draws, Transform
@@ -108,7 +108,7 @@ class Colorization(Method):
             distance of drawn colours from true ones in a and b, and ``grey_error``, that of no colour.
         """
         pictures, key = pictures_of(batch)
-        grey, lab = grey_and_lab(seen(pictures, Draws(key), self.views, self.training))
+        grey, lab = grey_and_lab(view_pictures(pictures, Draws(key), self.views, self.training))
         scores = self.scores(grey)
         height, width = scores.shape[-2:]
         colours = F.adaptive_avg_pool2d(lab[:, 1:], (height, width)).movedim(1, -1).reshape(-1, 2)

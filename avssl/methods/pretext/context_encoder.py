@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from avssl.methods.base import Batch, Method
-from avssl.methods.inputs import pictures_of, seen
+from avssl.methods.inputs import pictures_of, view_pictures
 from avssl.nets import Encoder
 from avssl.nets.discriminator import Discriminator, held_still
 from avssl.nets.encoders import shapes_of
@@ -165,7 +165,7 @@ class ContextEncoder(Method):
     def _made(self, pictures: Tensor, key: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return pictures as the views show them, their holes, and the whole pictures that the decoder makes."""
         draws = Draws(key)
-        truth = seen(pictures, draws, self.views, self.training)
+        truth = view_pictures(pictures, draws, self.views, self.training)
         if truth.shape[-2:] != (self.size, self.size):
             raise ValueError(
                 f"this context encoder fills pictures of {self.size} x {self.size} px; got {truth.shape[-2]} x "

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avssl.methods.base import Batch, Method
-from avssl.methods.inputs import pictures_of, seen
+from avssl.methods.inputs import pictures_of, view_pictures
 from avssl.nets import Encoder
-from avssl.nets.columns import channels_of, gathered, grey_and_lab
+from avssl.nets.columns import channels_of, grey_and_lab, sample_at
 from avssl.transforms import Draws, Transform
 from avssl.transforms.lab import rgb_from_lab
 
@@ -96,7 +96,7 @@ class HypercolumnColorization(Method):
         """
         pictures, key = pictures_of(batch)
         draws = Draws(key)
-        grey, lab = grey_and_lab(seen(pictures, draws, self.views, self.training))
+        grey, lab = grey_and_lab(view_pictures(pictures, draws, self.views, self.training))
         height, width = grey.shape[-2:]
         place = draws.integers(self.points, low=0, high=height * width - 1)
         hues, chromas = self.scores(self.maps(grey), centres(place, height, width))
@@ -119,7 +119,7 @@ class HypercolumnColorization(Method):
 
     def scores(self, maps: Sequence[Tensor], points: Tensor) -> tuple[Tensor, Tensor]:
         """Return scores for the bins of hue and of chroma at points ``(N, points, 2)``, ``(N, points, 32)`` each."""
-        columns = gathered([each.to(points.dtype) for each in maps], points)
+        columns = sample_at([each.to(points.dtype) for each in maps], points)
         hues, chromas = self.head(columns.flatten(0, 1)).float().unflatten(0, points.shape[:2]).chunk(2, -1)
         return hues, chromas
 

@@ -11,9 +11,15 @@ import torch
 from torch import Tensor
 
 from avssl.methods.base import Batch, Method
-from avssl.methods.inputs import pictures_of, seen
+from avssl.methods.inputs import pictures_of, view_pictures
 from avssl.methods.pretext.permutations import TILES, Choice, permutation_set
-from avssl.methods.pretext.puzzles import GUARDS, drawn, judged, laid, told
+from avssl.methods.pretext.puzzles import (
+    GUARDS,
+    classification,
+    describe_permutations,
+    draw_permutations,
+    permute_tiles,
+)
 from avssl.nets import Encoder, MLPHead
 from avssl.transforms import Draws, Transform
 from avssl.transforms.tiles import Tiles
@@ -102,12 +108,12 @@ class Jigsaw(Method):
         """
         pictures, key = pictures_of(batch)
         draws = Draws(key)
-        tiles, _ = self.tiles(seen(pictures, draws, self.views, self.training), draws)
+        tiles, _ = self.tiles(view_pictures(pictures, draws, self.views, self.training), draws)
         features = self.encoder(tiles.flatten(0, 1)).unflatten(0, (-1, TILES))
-        truth = drawn(draws, len(self.permutations), self.each)
-        puzzles = laid(features, self.permutations[truth])
-        return judged(self.head(puzzles.flatten(0, 1)).float(), truth.flatten())
+        truth = draw_permutations(draws, len(self.permutations), self.each)
+        puzzles = permute_tiles(features, self.permutations[truth])
+        return classification(self.head(puzzles.flatten(0, 1)).float(), truth.flatten())
 
     def facts(self) -> list[str]:
         """Return a line on the permutations."""
-        return [told(self.permutations)]
+        return [describe_permutations(self.permutations)]

@@ -11,9 +11,15 @@ import torch
 from torch import Tensor
 
 from avssl.methods.base import Batch, Method
-from avssl.methods.inputs import owners_of, pictures_of, seen
+from avssl.methods.inputs import owners_of, pictures_of, view_pictures
 from avssl.methods.pretext.permutations import TILES, Choice, distances, permutation_set
-from avssl.methods.pretext.puzzles import GUARDS, drawn, judged, laid, told
+from avssl.methods.pretext.puzzles import (
+    GUARDS,
+    classification,
+    describe_permutations,
+    draw_permutations,
+    permute_tiles,
+)
 from avssl.methods.recordings import in_company
 from avssl.nets import Encoder, MLPHead
 from avssl.transforms import Draws, Transform
@@ -120,14 +126,14 @@ class JigsawPlusPlus(Method):
                 "batch_size to 2 or more, or method.foreign=0"
             )
         draws = Draws(key)
-        tiles, grey = self.tiles(seen(pictures, draws, self.views, self.training), draws)
+        tiles, grey = self.tiles(view_pictures(pictures, draws, self.views, self.training), draws)
         features = self.encoder(tiles.flatten(0, 1)).unflatten(0, (-1, TILES))
-        truth = drawn(draws, len(self.permutations), self.each)
+        truth = draw_permutations(draws, len(self.permutations), self.each)
         swaps = foreign_tiles(draws, owners, grey, self.each, self.foreign)
-        puzzles = laid(features, self.permutations[truth])
+        puzzles = permute_tiles(features, self.permutations[truth])
         puzzles = features[swaps.donors[..., None], swaps.tiles].where(swaps.places[..., None], puzzles)
         scores = self.head(puzzles.flatten(0, 1)).float()
-        return judged(scores, truth.flatten()) | {"foreign": swaps.places.sum(2).float().mean()}
+        return classification(scores, truth.flatten()) | {"foreign": swaps.places.sum(2).float().mean()}
 
     @torch.no_grad()
     def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
@@ -136,7 +142,7 @@ class JigsawPlusPlus(Method):
 
     def facts(self) -> list[str]:
         """Return a line on the permutations."""
-        return [told(self.permutations)]
+        return [describe_permutations(self.permutations)]
 
 
 class Swaps(NamedTuple):

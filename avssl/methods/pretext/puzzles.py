@@ -32,7 +32,7 @@ GUARDS = (
 )
 
 
-def drawn(draws: Draws, classes: int, count: int) -> Tensor:
+def draw_permutations(draws: Draws, classes: int, count: int) -> Tensor:
     """Draw ``count`` different classes for each sample, all equally likely, int64 ``(samples, count)``.
 
     The circle of classes is cut into as many arcs at a drawn place, and one class is drawn out of each arc.
@@ -47,7 +47,7 @@ def drawn(draws: Draws, classes: int, count: int) -> Tensor:
     return (draws.integers(1, low=0, high=classes - 1) + ends[:-1] + within) % classes
 
 
-def laid(features: Tensor, order: Tensor) -> Tensor:
+def permute_tiles(features: Tensor, order: Tensor) -> Tensor:
     """Lay out the features of tiles in the order of each puzzle.
 
     Args:
@@ -61,12 +61,12 @@ def laid(features: Tensor, order: Tensor) -> Tensor:
     return features[number, order]
 
 
-def judged(scores: Tensor, truth: Tensor) -> dict[str, Tensor]:
+def classification(scores: Tensor, truth: Tensor) -> dict[str, Tensor]:
     """Return ``loss``, cross-entropy in nats, and ``accuracy`` of scores ``(puzzles, classes)``."""
     return {"loss": F.cross_entropy(scores, truth), "accuracy": (scores.argmax(1) == truth).float().mean()}
 
 
-def told(permutations: Tensor) -> str:
+def describe_permutations(permutations: Tensor) -> str:
     """Return a line on a set of permutations: chance, and the distances between them."""
     least, mean = distances(permutations.cpu().numpy())
     return (

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from avssl.methods.base import Batch, Method
 from avssl.methods.guards import Guard
-from avssl.methods.inputs import pictures_of, seen
+from avssl.methods.inputs import pictures_of, view_pictures
 from avssl.nets import Encoder, MLPHead
 from avssl.transforms import Draws, Transform
 from avssl.transforms.patches import SIDE, coarsen, drop_colour, grid_patches, level, project_colour
@@ -115,7 +115,7 @@ class RelativePosition(Method):
 
     def patches(self, pictures: Tensor, draws: Draws) -> Tensor:
         """Return what the encoder sees of pictures, ``(pictures, 9, 3, patch, patch)``, row by row."""
-        shown = seen(pictures, draws, self.views, self.training)
+        shown = view_pictures(pictures, draws, self.views, self.training)
         patches = grid_patches(shown, draws, self.patch, self.gap, self.jitter)
         if self.colour == "project":
             patches = project_colour(patches)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avssl.methods.base import Batch, Method
-from avssl.methods.inputs import pictures_of, seen
+from avssl.methods.inputs import pictures_of, view_pictures
 from avssl.nets import Encoder
 from avssl.transforms import Draws, Transform
 
@@ -60,7 +60,7 @@ class Rotation(Method):
             ValueError: if pictures are not square: their turned copies would have another shape.
         """
         pictures, key = pictures_of(batch)
-        turned = turns(seen(pictures, Draws(key), self.views, self.training))
+        turned = turns(view_pictures(pictures, Draws(key), self.views, self.training))
         scores = self.head(self.encoder(turned)).float()
         truth = torch.arange(QUARTERS, device=scores.device).repeat(len(pictures))
         return {"loss": F.cross_entropy(scores, truth), "accuracy": (scores.argmax(1) == truth).float().mean()}

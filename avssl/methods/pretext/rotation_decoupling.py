@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avssl.distributed import gathered
+from avssl.distributed import all_gather
 from avssl.methods.base import Batch, Method
-from avssl.methods.inputs import owners_of, pictures_of, seen
+from avssl.methods.inputs import owners_of, pictures_of, view_pictures
 from avssl.methods.pretext.rotation import QUARTERS, turns
 from avssl.methods.sound.bank import move, noise_entries, own_noise, places, told_apart, without_owners
 from avssl.nets import Encoder
@@ -120,7 +120,7 @@ class RotationDecoupling(Method):
             ValueError: if pictures are not square, or more than the bank has entries.
         """
         pictures, key = pictures_of(batch)
-        turned, unturned = self.halves(turns(seen(pictures, Draws(key), self.views, self.training)))
+        turned, unturned = self.halves(turns(view_pictures(pictures, Draws(key), self.views, self.training)))
         truth = torch.arange(QUARTERS, device=turned.device).repeat(len(pictures))
         scores, judged = self.head(turned).float(), self.judge(turned.detach()).float()
         weights = turn_weights(judged.detach(), self.gamma)
@@ -157,12 +157,12 @@ class RotationDecoupling(Method):
             everything = torch.arange(len(self.bank), device=key.device).expand(len(key), -1)
             mine = own_noise(self.owners, index, owners, everything, True) & (everything != index[:, None])
             similar = similar.masked_fill(mine, float("-inf"))
-            each = gathered(F.cross_entropy(similar / self.temperature, index, reduction="none"))
+            each = all_gather(F.cross_entropy(similar / self.temperature, index, reduction="none"))
         else:
             entries = torch.cat([index[:, None], noise_entries(key, index[:, None], self.noise, len(self.bank))], 1)
             mine = own_noise(self.owners, index, owners, entries, True)
             each = told_apart(own, self.bank, entries, self.temperature, self.constant, self.training, left_out=mine)
-        move(self.bank, gathered(index), gathered(own.detach()), self.momentum)
+        move(self.bank, all_gather(index), all_gather(own.detach()), self.momentum)
         return each.mean()
 
     def after_step(self, step: int) -> None:

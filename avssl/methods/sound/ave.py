@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from avssl.methods.base import Batch, Method
 from avssl.methods.sound.pairs import check_negatives, jittered, measure_pairs, pairs_of, tell_apart
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
-from avssl.nets.clips import see
+from avssl.nets.clips import encode_clips
 from avssl.transforms import Transform
 
 
@@ -69,7 +69,7 @@ class AVE(Method):
 
     def embed_pictures(self, pictures: Tensor) -> Tensor:
         """Return unit vectors ``(N, dim)`` of pictures ``(N, frames, 3, H, W)``."""
-        return F.normalize(self.pictures_to(see(self.encoder, pictures)), dim=1)
+        return F.normalize(self.pictures_to(encode_clips(self.encoder, pictures)), dim=1)
 
     def embed_sounds(self, sound: Tensor, alter: Callable[[Tensor], Tensor] | None = None) -> Tensor:
         """Return unit vectors ``(N, dim)`` of windows of sound ``(N, channels, samples)``."""

@@ -18,7 +18,7 @@ from avssl.methods.sound.pairs import jittered, pairs_of
 from avssl.methods.sound.per_moment import PerMoment
 from avssl.methods.sound.shifts import KINDS, Told, halves, moments_of, negatives_of
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
-from avssl.nets.clips import see
+from avssl.nets.clips import encode_clips
 from avssl.transforms import Transform
 
 
@@ -152,7 +152,7 @@ class AVTS(Method):
 
     def embed_pictures(self, pictures: Tensor) -> Tensor:
         """Return unit vectors ``(N, dim)`` of clips ``(N, frames, 3, H, W)``."""
-        return F.normalize(self.pictures_to(see(self.encoder, pictures)), dim=1)
+        return F.normalize(self.pictures_to(encode_clips(self.encoder, pictures)), dim=1)
 
     def embed_sounds(self, sound: Tensor, alter: Callable[[Tensor], Tensor] | None = None) -> Tensor:
         """Return unit vectors ``(N, dim)`` of windows of sound ``(N, channels, samples)``."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avssl.distributed import gathered
+from avssl.distributed import all_gather
 from avssl.transforms import Draws
 
 NOISE_STREAM = -3  # last number of the key that noise is drawn by, so that it shares no chance with views
@@ -67,8 +67,8 @@ class Bank(nn.Module):
             sounds: unit vectors, ``(N, dim)``.
             heard: rows that count, ``(N,)``.
         """
-        index, heard = gathered(index), gathered(heard)
-        for bank, found in ((self.pictures, gathered(pictures)), (self.sounds, gathered(sounds))):
+        index, heard = all_gather(index), all_gather(heard)
+        for bank, found in ((self.pictures, all_gather(pictures)), (self.sounds, all_gather(sounds))):
             move(bank, index[heard], found[heard], self.momentum)
 
 
@@ -103,7 +103,7 @@ def own_noise(owners: Tensor, index: Tensor, recording: Tensor, entries: Tensor,
         known: whether to take them up; False where entries are not those of this data, as in evaluation.
     """
     if known:
-        owners[gathered(index)] = gathered(recording)
+        owners[all_gather(index)] = all_gather(recording)
     return owners[entries] == recording[:, None]
 
 
@@ -164,8 +164,8 @@ def told_apart(
     """
     raw = (torch.einsum("nd,nkd->nk", own.float(), memory[entries]) / temperature).exp()
     if estimate and constant == 0:
-        constant.fill_(gathered(raw.detach()).mean() * len(memory))
-    return gathered(noise_contrast(raw, constant.clamp(min=1e-12), len(memory), true, left_out))
+        constant.fill_(all_gather(raw.detach()).mean() * len(memory))
+    return all_gather(noise_contrast(raw, constant.clamp(min=1e-12), len(memory), true, left_out))
 
 
 def noise_contrast(

@@ -14,7 +14,7 @@ from avssl.transforms import Transform
 
 
 @runtime_checkable
-class Judges(Protocol):
+class PairScorer(Protocol):
     """Tells whether pictures and sounds belong together: L3, AVE, AVOL, AVTS and what embeds both."""
 
     encoder: Encoder
@@ -27,7 +27,7 @@ class Judges(Protocol):
 
 
 @runtime_checkable
-class Embeds(Protocol):
+class JointEmbedder(Protocol):
     """Has vectors of pictures and of sounds in one space."""
 
     encoder: Encoder
@@ -44,7 +44,7 @@ class Embeds(Protocol):
 
 
 @runtime_checkable
-class Locates(Protocol):
+class Localizer(Protocol):
     """Says where in a picture the sound comes from."""
 
     encoder: Encoder

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from avssl.distributed import gathered
+from avssl.distributed import all_gather
 from avssl.methods.base import Batch, Method
 from avssl.methods.sound.bank import Bank, noise_entries, own_noise, told_apart
 from avssl.methods.sound.nce import halfway, projector, relations, within_batch
 from avssl.methods.sound.pairs import Pairs, jittered, measure_pairs, pairs_of
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
-from avssl.nets.clips import see
+from avssl.nets.clips import encode_clips
 from avssl.transforms import Transform
 
 ROWS = 1024  # of the bank that are compared with all of it at a time
@@ -127,9 +127,9 @@ class CMA(Method):
         across, within = self.contrasts(pictures, sounds, pairs)
         if self.training:
             self.bank.store(pairs.key[:, 2], pictures.detach(), sounds.detach(), pairs.heard)
-        key, heard = gathered(pairs.key), gathered(pairs.heard)
-        similar = gathered(pictures) @ gathered(sounds).T
-        recording = gathered(pairs.recording)
+        key, heard = all_gather(pairs.key), all_gather(pairs.heard)
+        similar = all_gather(pictures) @ all_gather(sounds).T
+        recording = all_gather(pairs.recording)
         if self.training and self.across == "batch" and len(recording.unique()) < 2:
             raise ValueError("negatives are sounds of other recordings: use a batch of at least 2 recordings")
         positive, counted = relations(key, torch.zeros_like(heard), "ignored", "none", recording)
@@ -153,7 +153,7 @@ class CMA(Method):
         noise = noise_entries(pairs.key, excluded, self.noise, len(bank))
         entries = torch.cat([index[:, None], noise], 1), torch.cat([friends, noise[:, : self.within_noise]], 1)
         mine = [own_noise(bank.owners, index, pairs.recording, some, self.training) for some in entries]
-        heard = gathered(pairs.heard)
+        heard = all_gather(pairs.heard)
         across, within = [], []
         for own, same, other, constant in zip(
             (pictures, sounds), (bank.pictures, bank.sounds), (bank.sounds, bank.pictures), self.constant.T, strict=True
@@ -174,7 +174,7 @@ class CMA(Method):
 
     def embed_pictures(self, pictures: Tensor) -> Tensor:
         """Return unit vectors ``(N, dim)`` of pictures ``(N, frames, 3, H, W)``."""
-        return F.normalize(self.pictures_to(see(self.encoder, pictures)), dim=1)
+        return F.normalize(self.pictures_to(encode_clips(self.encoder, pictures)), dim=1)
 
     def embed_sounds(self, sound: Tensor, alter: Callable[[Tensor], Tensor] | None = None) -> Tensor:
         """Return unit vectors ``(N, dim)`` of windows of sound ``(N, channels, samples)``."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from avssl.methods.base import Batch, Method
 from avssl.methods.sound.pairs import check_negatives, jittered, measure_pairs, pairs_of, tell_apart
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
-from avssl.nets.clips import see
+from avssl.nets.clips import encode_clips
 from avssl.transforms import Transform
 
 
@@ -53,7 +53,7 @@ class L3(Method):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return ``loss`` in nats and ``accuracy``, chance 0.5; see `avssl.methods.sound.pairs.pairs_of`."""
         pairs = pairs_of(batch, self.views, self.training, self.sound.spec.rate)
-        pictures = see(self.encoder, pairs.pictures)
+        pictures = encode_clips(self.encoder, pairs.pictures)
         sound, alter = jittered(pairs, self.gain, self.masks) if self.training else (pairs.sound, None)
         sounds = self.sound(sound, alter)
         return tell_apart(self.fuse, pictures, sounds, pairs, self.negatives)
@@ -64,7 +64,7 @@ class L3(Method):
 
     def judge(self, pictures: Tensor, sound: Tensor) -> Tensor:
         """Return logits: above 0 where picture ``(N, frames, 3, H, W)`` and sound belong together."""
-        return self.fuse(see(self.encoder, pictures), self.sound(sound))
+        return self.fuse(encode_clips(self.encoder, pictures), self.sound(sound))
 
     def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
         """Return the scores of `avssl.methods.sound.pairs.measure_pairs`."""

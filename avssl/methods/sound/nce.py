@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avssl.distributed import gathered
+from avssl.distributed import all_gather
 from avssl.methods.base import Batch, Method
 from avssl.methods.sound.bank import Bank, noise_entries, own_noise, told_apart
 from avssl.methods.sound.pairs import Pairs, jittered, measure_pairs, pairs_of
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
-from avssl.nets.clips import see
+from avssl.nets.clips import encode_clips
 from avssl.transforms import Transform
 
 Shift = Literal["ignored", "variant", "invariant"]
@@ -108,9 +108,9 @@ class CrossModalNCE(Method):
         pictures = self.embed_pictures(pairs.pictures)
         sound, alter = jittered(pairs, self.gain, self.masks) if self.training else (pairs.sound, None)
         sounds = self.embed_sounds(sound, alter)
-        key, heard, backwards = gathered(pairs.key), gathered(pairs.heard), gathered(backwards)
-        similar = gathered(pictures) @ gathered(sounds).T
-        recording = gathered(pairs.recording)
+        key, heard, backwards = all_gather(pairs.key), all_gather(pairs.heard), all_gather(backwards)
+        similar = all_gather(pictures) @ all_gather(sounds).T
+        recording = all_gather(pairs.recording)
         if self.training and self.bank is None and len(recording.unique()) < 2:
             raise ValueError("negatives are sounds of other recordings: use a batch of at least 2 recordings")
         positive, counted = relations(key, backwards, self.shift, self.reversal, recording)
@@ -125,7 +125,7 @@ class CrossModalNCE(Method):
         """Return the mean of both directions of the contrast with the bank, and take the embeddings into it."""
         index = bank.places(pairs.key)
         others = noise_entries(pairs.key, index[:, None], self.noise, len(bank))
-        entries, heard = torch.cat([index[:, None], others], 1), gathered(pairs.heard)
+        entries, heard = torch.cat([index[:, None], others], 1), all_gather(pairs.heard)
         mine = own_noise(bank.owners, index, pairs.recording, entries, self.training)
         losses = []
         for own, memory, constant in zip((pictures, sounds), (bank.sounds, bank.pictures), self.constant, strict=True):
@@ -137,7 +137,7 @@ class CrossModalNCE(Method):
 
     def embed_pictures(self, pictures: Tensor) -> Tensor:
         """Return unit vectors ``(N, dim)`` of pictures ``(N, frames, 3, H, W)``."""
-        return F.normalize(self.pictures_to(see(self.encoder, pictures)), dim=1)
+        return F.normalize(self.pictures_to(encode_clips(self.encoder, pictures)), dim=1)
 
     def embed_sounds(self, sound: Tensor, alter: Callable[[Tensor], Tensor] | None = None) -> Tensor:
         """Return unit vectors ``(N, dim)`` of windows of sound ``(N, channels, samples)``."""

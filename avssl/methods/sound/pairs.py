@@ -17,7 +17,7 @@ from avssl.methods.base import Batch
 from avssl.methods.recordings import in_company, recordings_of
 from avssl.nets import SpectrogramMask
 from avssl.transforms import Draws, Transform
-from avssl.transforms.base import through
+from avssl.transforms.base import apply_views
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,16 +78,16 @@ def pairs_of(batch: Batch, views: Sequence[Transform], train: bool, rate: int | 
     video = torch.arange(videos, device=device).repeat_interleave(clips)
     clip = torch.arange(clips, device=device).repeat(videos)
     key = torch.cat([batch["key"][video], clip[:, None]], 1)
-    pictures = viewed(frames.flatten(0, 1).float() / 255, key, views, train)
+    pictures = view_clips(frames.flatten(0, 1).float() / 255, key, views, train)
     silent = batch.get("silent")
     heard = torch.ones(len(key), dtype=torch.bool, device=device) if silent is None else ~silent.flatten()
     label = batch["label"][video] if "label" in batch else None
     return Pairs(pictures, sound.flatten(0, 1), key, video, heard, label, recordings_of(batch)[video])
 
 
-def viewed(pictures: Tensor, key: Tensor, views: Sequence[Transform], train: bool = False) -> Tensor:
+def view_clips(pictures: Tensor, key: Tensor, views: Sequence[Transform], train: bool = False) -> Tensor:
     """Return pictures in [0, 1], ``(N, frames, 3, H, W)``, after views drawn by key, or as evaluation sees them."""
-    return through(views, pictures, Draws(key), train)
+    return apply_views(views, pictures, Draws(key), train)
 
 
 def partners(key: Tensor, recording: Tensor, places: int = 1) -> Tensor:

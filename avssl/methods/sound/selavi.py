@@ -12,10 +12,10 @@ from torch.nn import functional as F
 
 from avssl.methods.base import Batch, Method
 from avssl.methods.sound.pairs import jittered, measure_pairs, pairs_of
-from avssl.methods.sound.pooled import Pooled, looking, pooled
+from avssl.methods.sound.recording_features import Pooled, looking, pooled
 from avssl.methods.sound.transport import shares, transport
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
-from avssl.nets.clips import see
+from avssl.nets.clips import encode_clips
 from avssl.transforms import Transform
 
 
@@ -145,7 +145,7 @@ class SeLaVi(Method):
 
     def see(self, pictures: Tensor) -> Tensor:
         """Return features of pictures ``(N, frames, 3, H, W)``, ``(N, dim)``."""
-        return see(self.encoder, pictures)
+        return encode_clips(self.encoder, pictures)
 
     def judge(self, pictures: Tensor, sound: Tensor) -> Tensor:
         """Return how much likelier than by chance both modalities name one label, in nats, a mean over heads."""

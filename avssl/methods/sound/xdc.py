@@ -14,9 +14,9 @@ from torch.nn import functional as F
 from avssl.methods.base import Batch, Method
 from avssl.methods.sound.clusters import Clusters
 from avssl.methods.sound.pairs import jittered, measure_pairs, pairs_of
-from avssl.methods.sound.pooled import looking, pooled
+from avssl.methods.sound.recording_features import looking, pooled
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
-from avssl.nets.clips import see
+from avssl.nets.clips import encode_clips
 from avssl.transforms import Transform
 
 SOURCES = {"other": (1, 0), "own": (0, 1), "joint": (2, 2)}  # whose clusters pictures and sounds learn
@@ -122,7 +122,7 @@ class XDC(Method):
 
     def see(self, pictures: Tensor) -> Tensor:
         """Return features of pictures ``(N, frames, 3, H, W)``, ``(N, dim)``."""
-        return see(self.encoder, pictures)
+        return encode_clips(self.encoder, pictures)
 
     def judge(self, pictures: Tensor, sound: Tensor) -> Tensor:
         """Return how much likelier than by chance each modality finds the cluster that it was taught, in nats, a mean.

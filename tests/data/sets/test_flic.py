@@ -9,7 +9,7 @@ from avssl.data.joints import JOINTS, name_by_observer, other_sides
 from avssl.data.sets.base import SetError
 from avssl.data.sets.fixtures import flic as tree
 from avssl.data.sets.flic import read
-from avssl.data.sets.preparing import prepare
+from avssl.data.sets.prepare import prepare
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from avssl.data import Videos
 from avssl.data.sets.base import SetError
 from avssl.data.sets.fixtures import hmdb51 as fixture
 from avssl.data.sets.hmdb51 import CLIPS, SPLITS, read, source_of
-from avssl.data.sets.preparing import prepare
+from avssl.data.sets.prepare import prepare
 from avssl.sampling import UniformClips
 
 

@@ -8,7 +8,7 @@ from avssl.data import Videos
 from avssl.data.sets.base import SetError
 from avssl.data.sets.fixtures import jhmdb as tree
 from avssl.data.sets.jhmdb import export, read, write_keypoints
-from avssl.data.sets.preparing import prepare
+from avssl.data.sets.prepare import prepare
 from avssl.sampling import Consecutive
 
 FOUR, THREE, FIVE, ONE, UNLABELLED, GONE = (f"{name}/{clip}" for name, clip in tree.CLIPS)

@@ -8,7 +8,7 @@ from avssl.data import Videos
 from avssl.data.sets.base import SetError
 from avssl.data.sets.fixtures import kinetics as fixture
 from avssl.data.sets.kinetics import PUBLISHED, plain, read, split_folders
-from avssl.data.sets.preparing import prepare
+from avssl.data.sets.prepare import prepare
 from avssl.sampling import UniformClips
 
 

@@ -8,7 +8,7 @@ from avssl.data import Videos
 from avssl.data.sets.base import SetError
 from avssl.data.sets.fixtures import moments as fixture
 from avssl.data.sets.moments import read
-from avssl.data.sets.preparing import prepare
+from avssl.data.sets.prepare import prepare
 from avssl.sampling import UniformClips
 
 

@@ -9,7 +9,7 @@ from avssl.data import Persons
 from avssl.data.sets.base import SetError
 from avssl.data.sets.fixtures import mpii as tree
 from avssl.data.sets.mpii import read
-from avssl.data.sets.preparing import prepare
+from avssl.data.sets.prepare import prepare
 from avssl.files import FileError
 
 
@@ -50,7 +50,7 @@ def test_joints_come_by_their_ids_from_pixel_one_to_pixel_nought(root):
 def test_hidden_joints_keep_their_place_and_characters_are_flags_too(root):
     rows = people(read(root / "MPII"))
     for name, number in (("000001.jpg", 0), ("000001.jpg", 1), ("000002.jpg", 0)):
-        assert rows[name, number]["visible"] == tree.seen(number).tolist()
+        assert rows[name, number]["visible"] == tree.picture_of(number).tolist()
         assert np.isfinite(rows[name, number]["points"]).all()
     assert rows["000001.jpg", 0]["visible"][tree.NECK]  # its is_visible is empty
 
@@ -149,7 +149,7 @@ def test_a_copy_gives_the_same_people_as_the_official_file(root, own, name):
 
 def test_only_the_copy_that_knows_hidden_joints_says_so(root):
     rows = people(read(root / "MPII-hourglass"))
-    assert rows["000001.jpg", 1]["visible"] == tree.seen(1).tolist()
+    assert rows["000001.jpg", 1]["visible"] == tree.picture_of(1).tolist()
     baseline = next(row for row in read(root / "MPII-baseline").rows if row["path"] == "images/000001.jpg")
     assert all(baseline["visible"])
 
@@ -223,7 +223,7 @@ def test_prepared_people_are_cut_out_with_their_joints(own, tmp_path, capsys, el
         inside = ((points > 3) & (points < 252)).all(-1).numpy() & np.isfinite(tree.joints(*key)).all(-1)
         spots = frame[tuple(points[inside].round().long().T.flip(0))]
         assert spots.mean() > frame.mean() + 60  # each joint is painted
-        assert item["visible"][0, 0].tolist() == tree.seen(key[1]).tolist()
+        assert item["visible"][0, 0].tolist() == tree.picture_of(key[1]).tolist()
         step = item["reference"].item() / (0.6 * np.hypot(*np.diff(np.reshape(tree.head(*key), (2, 2)), axis=0)[0]))
         assert step == pytest.approx(256 / (200 * 1.25 * tree.PEOPLE[key[0]][key[1]][1] / 200))
     assert Persons(source, split="test")[0]["keypoints"].isnan().all()

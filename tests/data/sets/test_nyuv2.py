@@ -13,7 +13,7 @@ from avssl.data.sets import nyuv2
 from avssl.data.sets.base import SetError
 from avssl.data.sets.fixtures.nyuv2 import SIZE, TILT, wall, write
 from avssl.data.sets.given_normals import PACKED, Given
-from avssl.data.sets.preparing import prepare
+from avssl.data.sets.prepare import prepare
 from avssl.metrics.normals import angles
 
 pytest.importorskip("h5py")

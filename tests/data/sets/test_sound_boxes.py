@@ -12,7 +12,7 @@ from avssl.data.sets import flickr_soundnet, vggss
 from avssl.data.sets.base import SetError
 from avssl.data.sets.fixtures import flickr_soundnet as flickr_tree
 from avssl.data.sets.fixtures import vggss as vggss_tree
-from avssl.data.sets.preparing import prepare
+from avssl.data.sets.prepare import prepare
 
 
 def told(listing):

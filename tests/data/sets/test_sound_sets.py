@@ -11,7 +11,7 @@ from avssl.data.sets.fixtures import audioset as audioset_tree
 from avssl.data.sets.fixtures import esc50 as esc50_tree
 from avssl.data.sets.fixtures import imagenet as imagenet_tree
 from avssl.data.sets.fixtures import vggsound as vggsound_tree
-from avssl.data.sets.preparing import prepare
+from avssl.data.sets.prepare import prepare
 
 
 def told(listing, kind):

@@ -156,7 +156,7 @@ def test_lists_that_disagree_are_told_and_lists_that_make_no_sense_are_refused(t
 
 
 def test_the_manifest_is_read_end_to_end(tree):
-    from avssl.data.sets.preparing import prepare
+    from avssl.data.sets.prepare import prepare
 
     prepare(read, "", ["--root", str(tree), "--check", "none"])
     test = Videos(source=tree / "manifest.csv", split="test1", sampler=UniformClips(frames=2), size=(16, 16))

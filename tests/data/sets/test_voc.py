@@ -11,8 +11,8 @@ from avssl.data.scenes import Scenes
 from avssl.data.sets import voc
 from avssl.data.sets.base import SetError
 from avssl.data.sets.fixtures.voc import write
-from avssl.data.sets.preparing import prepare
-from avssl.data.sets.writing import write_manifest
+from avssl.data.sets.manifests import write_manifest
+from avssl.data.sets.prepare import prepare
 
 
 @pytest.fixture

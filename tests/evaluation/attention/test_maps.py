@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from avssl.evaluation.attention.evaluator import chance_of, near_a_joint, overlay
-from avssl.evaluation.attention.maps import activation, occlusion, peaks, spread
+from avssl.evaluation.attention.maps import activation, occlusion, peaks, upsample
 from avssl.nets import Encoder
 
 
@@ -50,14 +50,14 @@ def test_a_square_that_does_not_fit_is_refused():
 def test_maps_are_brought_to_the_picture_between_0_and_1_in_their_place():
     maps = torch.zeros(1, 4, 4)
     maps[0, 1, 2] = 5
-    large = spread(maps, (16, 16))
+    large = upsample(maps, (16, 16))
     assert (large.min(), large.max()) == (0, 1)
     x, y = peaks(large)[0].tolist()
     assert (x, y) == (9.5, 5.5)  # the middle of cell (2, 1) in a picture four times as large
 
 
 def test_a_flat_map_stays_flat():
-    assert torch.equal(spread(torch.full((1, 3, 3), 7.0), (6, 6)), torch.zeros(1, 6, 6))
+    assert torch.equal(upsample(torch.full((1, 3, 3), 7.0), (6, 6)), torch.zeros(1, 6, 6))
 
 
 def test_near_a_joint_counts_known_joints_alone():

@@ -7,9 +7,9 @@ import torch
 from avssl.config import ConfigError
 from avssl.evaluation import Detection, Detector
 from avssl.evaluation.dense import detection
-from avssl.evaluation.dense.detected import found_of, picture_rows, truth_of, weighed
-from avssl.evaluation.dense.detecting import guesses, target
 from avssl.evaluation.dense.detection import objects_of
+from avssl.evaluation.dense.detection_fit import guesses, target
+from avssl.evaluation.dense.detection_scores import found_of, picture_rows, truth_of, weighed
 from avssl.evaluation.dense.detector import Maps, tail_of
 from avssl.evaluation.dense.fitting import Fitting
 from avssl.metrics.boxes import average_precision, mean_average_precision

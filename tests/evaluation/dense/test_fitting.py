@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from avssl.config import ConfigError
-from avssl.evaluation.dense.fitting import GREY, Fitting, changed, cut, drawn, learn, mirrored, scaled, stacked
+from avssl.evaluation.dense.fitting import GREY, Fitting, batches_of, changed, cut, learn, mirrored, scaled, stacked
 from avssl.training.optim import SGD
 from tests.evaluation.dense.scenery import SIDE, Squares
 
@@ -16,7 +16,8 @@ PLAIN = Fitting(steps=4, batch=4)
 
 def paths(fitting, seed, many=6):
     return [
-        [item["path"] for item in batch] for batch in islice(drawn(Squares(), range(12), fitting, seed, "mask"), many)
+        [item["path"] for item in batch]
+        for batch in islice(batches_of(Squares(), range(12), fitting, seed, "mask"), many)
     ]
 
 
@@ -27,12 +28,12 @@ def test_the_same_seed_draws_the_same_pictures_each_once_before_any_again():
 
 
 def test_only_chosen_pictures_are_drawn():
-    batches = islice(drawn(Squares(), [2, 5], PLAIN, 0, "mask"), 3)
+    batches = islice(batches_of(Squares(), [2, 5], PLAIN, 0, "mask"), 3)
     assert {item["path"] for batch in batches for item in batch} == {"0-2.png", "0-5.png"}
 
 
 def test_a_picture_that_cannot_be_read_is_left_out():
-    batches = islice(drawn(Squares(bad=1), range(12), PLAIN, 0, "mask"), 3)
+    batches = islice(batches_of(Squares(bad=1), range(12), PLAIN, 0, "mask"), 3)
     assert [sum(len(batch) for batch in batches)] == [11]
 
 

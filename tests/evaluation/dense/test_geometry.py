@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from avssl.evaluation.dense.geometry import Line, between, cells_of, even, spread
+from avssl.evaluation.dense.geometry import Line, between, cells_of, even, upsample
 from avssl.nets import AlexNet, CaffeNet, Encoder, ResNet, SmallNet
 
 
@@ -77,9 +77,9 @@ def test_spreading_is_linear_between_cells_and_level_beyond():
 
 def test_spreading_an_even_division_equals_torchs_own():
     scores = torch.rand(2, 3, 5, 7)
-    ours = spread(scores, (even(20, 5), even(21, 7)), (20, 21))
+    ours = upsample(scores, (even(20, 5), even(21, 7)), (20, 21))
     assert torch.allclose(ours, nn.functional.interpolate(scores, (20, 21), mode="bilinear"), atol=1e-6)
 
 
 def test_one_cell_alone_speaks_for_every_pixel():
-    assert torch.equal(spread(torch.ones(1, 1, 1, 1), (even(4, 1), even(6, 1)), (4, 6)), torch.ones(1, 1, 4, 6))
+    assert torch.equal(upsample(torch.ones(1, 1, 1, 1), (even(4, 1), even(6, 1)), (4, 6)), torch.ones(1, 1, 4, 6))

@@ -6,7 +6,7 @@ import pytest
 from avssl.config import ConfigError
 from avssl.evaluation import KeyPoints
 from avssl.evaluation.keypoints.heads import Regression, Ridge
-from avssl.evaluation.keypoints.people import gather
+from avssl.evaluation.keypoints.people import collect
 from avssl.nets import SmallNet
 from tests.evaluation.worlds import Blind, Dots, Planted
 
@@ -63,7 +63,7 @@ def test_the_random_row_is_another_initialisation_in_each_draw():
 
 def test_label_draws_are_nested_differ_and_take_one_frame_of_a_video():
     judge = evaluator()
-    train = gather(judge.train, "training", quiet=True)
+    train = collect(judge.train, "training", quiet=True)
     few, many, other = judge.label(train, 6, 0), judge.label(train, 30, 0), judge.label(train, 6, 1)
     assert np.array_equal(few.points, many.points[:6]) and not np.array_equal(few.points, other.points)
     whole = many.points + judge.margin

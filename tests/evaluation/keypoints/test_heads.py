@@ -8,15 +8,15 @@ from torch import nn
 
 from avssl.config import ConfigError
 from avssl.evaluation.keypoints.heads import HeatMaps, Labelled, Regression, Ridge
-from avssl.evaluation.keypoints.heads.learning import mirror, shifted
+from avssl.evaluation.keypoints.heads.fitting import mirror, shifted
 from avssl.evaluation.keypoints.heads.regression import Finder
 from avssl.evaluation.keypoints.heads.ridge import predict, standardised
-from avssl.features.cache import Kept, digest
+from avssl.features.cache import FeatureCache, digest
 from avssl.features.layers import Extractor
 from avssl.nets import SmallNet
 from avssl.transforms import Draws
 
-EXTRACT = Extractor(Kept(), quiet=True)
+EXTRACT = Extractor(FeatureCache(), quiet=True)
 
 
 def some_labels(labels=8, side=16, margin=2, joints=3):

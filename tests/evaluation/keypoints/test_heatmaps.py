@@ -7,11 +7,11 @@ import torch
 from avssl.evaluation.keypoints.heads import HeatMaps, Labelled
 from avssl.evaluation.keypoints.heads.heatmaps import Mapper
 from avssl.evaluation.keypoints.heads.maps import gaussians, places
-from avssl.features.cache import Kept, digest
+from avssl.features.cache import FeatureCache, digest
 from avssl.features.layers import Extractor
 from avssl.nets import ResNet, SmallNet
 
-EXTRACT = Extractor(Kept(), quiet=True)
+EXTRACT = Extractor(FeatureCache(), quiet=True)
 
 
 @pytest.mark.parametrize(("decode", "off"), [("middle", 0.35), ("dark", 0.35), ("quarter", 1.2)])

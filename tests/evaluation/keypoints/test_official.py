@@ -9,7 +9,7 @@ from avssl.data.sets import flic, jhmdb, mpii
 from avssl.data.sets.fixtures import flic as flic_tree
 from avssl.data.sets.fixtures import jhmdb as jhmdb_tree
 from avssl.data.sets.fixtures import mpii as mpii_tree
-from avssl.data.sets.preparing import prepare
+from avssl.data.sets.prepare import prepare
 from avssl.evaluation import Evaluator
 from avssl.nets import SmallNet
 
@@ -71,7 +71,7 @@ def test_jhmdb_is_judged_on_frames_of_videos(tmp_path, protocol):
 
 @pytest.mark.parametrize("name", TREES)
 def test_the_shipped_settings_are_those_of_the_papers(name):
-    plan("avssl.evaluation.running", "evaluate", read(ROOT / "configs" / f"eval_keypoints_{name}.yaml"))
+    plan("avssl.evaluation.runner", "evaluate", read(ROOT / "configs" / f"eval_keypoints_{name}.yaml"))
     settings = shipped(name)
     seen = [side - 2 * settings["margin"] for side in settings["train"]["size"]]
     assert seen == ([240, 320] if name == "jhmdb" else [256, 256])

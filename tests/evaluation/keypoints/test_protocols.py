@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from avssl.config import ConfigError
-from avssl.evaluation.keypoints.fits import Fit, Judge
+from avssl.evaluation.keypoints.fits import Fit, Scorer
 from avssl.evaluation.keypoints.people import People
 from avssl.evaluation.keypoints.presets import PRESETS, protocol_of
 from avssl.evaluation.keypoints.protocols import Protocol, counted, lengths
@@ -57,7 +57,7 @@ def pooled(truth, fit, near):
 def test_the_official_mpii_score_pools_joints_of_all_people_without_pelvis_and_thorax():
     truth = people(MPII)
     fit = fit_of(truth)
-    scores = Judge(truth, MPII, PRESETS["mpii-official"]).measure(fit)
+    scores = Scorer(truth, MPII, PRESETS["mpii-official"]).measure(fit)
     found = scores["mpii-official:pck@0.5/head"]
     assert found == pytest.approx(pooled(truth, fit, lambda far, head: far <= 0.5 * head))
     assert found != scores["mpii-official:upper pck@0.5/head"]
@@ -69,7 +69,7 @@ def test_the_official_mpii_score_pools_joints_of_all_people_without_pelvis_and_t
 def test_simple_baselines_mean_weighs_joints_by_how_often_they_are_labelled_which_is_the_same():
     truth = people(MPII)
     fit = fit_of(truth)
-    scores = Judge(truth, MPII, PRESETS["simplebaseline"]).measure(fit)
+    scores = Scorer(truth, MPII, PRESETS["simplebaseline"]).measure(fit)
     for threshold in (0.5, 0.11):
         shares, counts = [], []
         for joint in MPII.places(MPII.groups["full"]):
@@ -94,9 +94,9 @@ def test_pytorch_pose_weighs_its_14_joints_alike_and_is_strict_at_the_threshold(
         near = [far_of(truth, fit, person, joint) < 0.5 * truth.reference[person] for person in range(6)
                 if truth.counted[person, joint]]  # fmt: skip
         means.append(np.mean(near))
-    scores = Judge(truth, MPII, PRESETS["pytorch-pose"]).measure(fit)
+    scores = Scorer(truth, MPII, PRESETS["pytorch-pose"]).measure(fit)
     assert scores["pytorch-pose:pck@<0.5/head"] == pytest.approx(np.mean(means))
-    loose = Judge(truth, MPII, replace(PRESETS["pytorch-pose"], comparison="<=")).measure(fit)
+    loose = Scorer(truth, MPII, replace(PRESETS["pytorch-pose"], comparison="<=")).measure(fit)
     assert loose["pytorch-pose:pck@0.5/head"] > scores["pytorch-pose:pck@<0.5/head"]
 
 
@@ -110,11 +110,11 @@ def test_jhmdb_of_random_walks_leaves_lost_joints_and_first_frames_out_and_lost_
         unit = 0.6 * np.hypot(*(known.max(0) - known.min(0)))
         for joint in np.flatnonzero(left):
             per_joint[joint].append(far_of(truth, fit, person, joint) / unit <= 0.1)
-    judge = Judge(truth, JHMDB, PRESETS["jhmdb-crw"])
+    judge = Scorer(truth, JHMDB, PRESETS["jhmdb-crw"])
     scores = judge.measure(fit)
     name = "jhmdb-crw:pck@0.1/0.6 joints box"
     assert scores[name] == pytest.approx(np.mean([np.mean(right) for right in per_joint if right]))
-    honest = Judge(truth, JHMDB, replace(PRESETS["jhmdb-crw"], drop_lost=False)).measure(fit)
+    honest = Scorer(truth, JHMDB, replace(PRESETS["jhmdb-crw"], drop_lost=False)).measure(fit)
     assert honest[name] < scores[name] and scores["jhmdb-crw:lost"] == honest["jhmdb-crw:lost"] > 0.1
     assert np.isinf(honest["jhmdb-crw:nme/0.6 joints box"]) and np.isfinite(scores["jhmdb-crw:nme/0.6 joints box"])
 
@@ -124,7 +124,7 @@ def test_a_single_joint_that_is_left_has_no_box_and_is_wrong_and_none_at_all_giv
     truth.counted[:] = True
     fit = fit_of(truth, spread=0.0, lost=0.0)
     fit.found[1, 1:] = np.nan
-    judge = Judge(truth, JHMDB, PRESETS["jhmdb-crw"])
+    judge = Scorer(truth, JHMDB, PRESETS["jhmdb-crw"])
     assert judge.measure(fit)["jhmdb-crw:pck@0.1/0.6 joints box"] == 0
     fit.found[:] = np.nan
     assert np.isnan(judge.measure(fit)["jhmdb-crw:pck@0.1/0.6 joints box"])
@@ -138,7 +138,7 @@ def test_flic_is_the_mean_over_arm_joints_in_annotated_torsos():
         right = [far_of(truth, fit, person, joint) <= 0.2 * truth.reference[person] for person in range(6)
                  if truth.counted[person, joint]]  # fmt: skip
         means.append(np.mean(right))
-    scores = Judge(truth, FLIC, PRESETS["flic-oc@0.2"]).measure(fit)
+    scores = Scorer(truth, FLIC, PRESETS["flic-oc@0.2"]).measure(fit)
     assert scores["flic-oc@0.2:pck@0.2/torso"] == pytest.approx(np.mean(means))
     assert "flic-oc@0.2:full pck@0.2/torso" in scores and "flic-oc@0.2:upper pck@0.2/torso" not in scores
 
@@ -150,14 +150,14 @@ def test_shuffle_and_learn_tells_the_mean_of_seven_joints():
         np.mean([far_of(truth, fit, person, joint) <= 0.5 * truth.reference[person] for person in range(6)
                  if truth.counted[person, joint]]) for joint in range(7)
     ]  # fmt: skip
-    scores = Judge(truth, FLIC7, PRESETS["shuffle-and-learn"]).measure(fit)
+    scores = Scorer(truth, FLIC7, PRESETS["shuffle-and-learn"]).measure(fit)
     assert scores["shuffle-and-learn:pck@0.5/torso"] == pytest.approx(np.mean(means))
 
 
 @pytest.mark.parametrize(("name", "skeleton"), [("default", FIGURE), ("mpii-official", MPII), ("jhmdb-crw", JHMDB)])
 def test_a_paired_difference_is_the_difference_of_the_main_scores(name, skeleton):
     truth = people(skeleton, videos=[0, 0, 1, 1, 2, 2])
-    judge = Judge(truth, skeleton, PRESETS[name])
+    judge = Scorer(truth, skeleton, PRESETS[name])
     fits = {
         (4, "ridge", row): [replace(fit_of(truth, lost=0.0, seed=seed), row=row)]
         for seed, row in enumerate(("trained", "random"))
@@ -171,7 +171,7 @@ def test_a_paired_difference_is_the_difference_of_the_main_scores(name, skeleton
 def test_the_area_is_the_mean_of_the_curve_and_the_curve_that_of_single_thresholds():
     truth = people(FIGURE)
     fit = fit_of(truth)
-    judge = Judge(truth, FIGURE, PRESETS["default"])
+    judge = Scorer(truth, FIGURE, PRESETS["default"])
     scores = judge.measure(fit)
     assert scores["auc@0.01-0.5x50/torso"] == pytest.approx(judge.curve(fit).mean())
     assert judge.curve(fit)[19] == pytest.approx(scores["pck@0.2/torso"])
@@ -190,14 +190,14 @@ def test_boxes_are_of_the_joints_that_count(name):
 def test_people_without_a_length_are_not_judged_and_are_counted():
     truth = people(MPII)
     truth.reference[[1, 4]] = np.nan, 0
-    judge = Judge(truth, MPII, PRESETS["mpii-official"])
+    judge = Scorer(truth, MPII, PRESETS["mpii-official"])
     assert judge.unmeasured == 2 and not judge.judged[[1, 4]].any() and judge.judged[0].any()
     assert np.isfinite(judge.measure(fit_of(truth, lost=0))["mpii-official:nme/head"])
 
 
 def test_what_was_lost_is_told_and_the_others_mean_distance_beside():
     truth = people(FIGURE)
-    scores = Judge(truth, FIGURE, PRESETS["default"]).measure(fit_of(truth, spread=0.0, lost=0.3))
+    scores = Scorer(truth, FIGURE, PRESETS["default"]).measure(fit_of(truth, spread=0.0, lost=0.3))
     assert 0.1 < scores["lost"] < 0.5 and scores["nme/torso"] == scores["epe/px"] == np.inf
     assert scores["nme of found/torso"] == scores["epe of found/px"] == 0
 
@@ -205,14 +205,14 @@ def test_what_was_lost_is_told_and_the_others_mean_distance_beside():
 def test_a_lost_joint_is_wrong_unless_the_source_drops_it():
     truth = people(FIGURE)
     fit = fit_of(truth, spread=0.0, lost=0.3)
-    assert Judge(truth, FIGURE, PRESETS["default"]).measure(fit)["pck@0.2/torso"] < 1
+    assert Scorer(truth, FIGURE, PRESETS["default"]).measure(fit)["pck@0.2/torso"] < 1
     dropping = replace(PRESETS["default"], drop_lost=True)
-    assert Judge(truth, FIGURE, dropping).measure(fit)["pck@0.2/torso"] == 1
+    assert Scorer(truth, FIGURE, dropping).measure(fit)["pck@0.2/torso"] == 1
 
 
 def test_what_the_data_lack_is_told():
     with pytest.raises(ConfigError, match="mpii-official divides by a length that the data annotate"):
-        Judge(people(MPII, reference=False), MPII, PRESETS["mpii-official"])
+        Scorer(people(MPII, reference=False), MPII, PRESETS["mpii-official"])
     with pytest.raises(ConfigError, match=r"there is no 'mpii-offical' \(did you mean 'mpii-official'\?\)"):
         protocol_of("mpii-offical")
 
@@ -220,21 +220,21 @@ def test_what_the_data_lack_is_told():
 def test_a_group_or_a_torso_that_the_skeleton_lacks_is_told():
     bare = Skeleton(name="bare", joints=("left eye", "right eye"), bones=())
     with pytest.raises(ConfigError, match="mpii-official tells 'full' joints, 'bare' has no such"):
-        Judge(people(bare), bare, PRESETS["mpii-official"])
+        Scorer(people(bare), bare, PRESETS["mpii-official"])
     with pytest.raises(ConfigError, match="default divides by the torso, which 'bare' does not have"):
-        Judge(people(bare), bare, PRESETS["default"])
+        Scorer(people(bare), bare, PRESETS["default"])
 
 
 def test_the_default_can_divide_by_other_lengths_and_its_scores_say_so():
     truth = people(FIGURE)
     fit = fit_of(truth, lost=0.0)
-    judge = Judge(truth, FIGURE, protocol_of("default", thresholds=[0.5], normaliser="pixels", length=20))
+    judge = Scorer(truth, FIGURE, protocol_of("default", thresholds=[0.5], normaliser="pixels", length=20))
     share = np.mean([np.mean([far_of(truth, fit, person, joint) <= 10 for person in range(6)
                               if truth.counted[person, joint]]) for joint in range(14)])  # fmt: skip
     assert judge.measure(fit)["pck@0.5/20px"] == pytest.approx(share)
-    plain = Judge(truth, FIGURE, protocol_of("default", thresholds=[10], normaliser="pixels", length=1))
+    plain = Scorer(truth, FIGURE, protocol_of("default", thresholds=[10], normaliser="pixels", length=1))
     assert plain.measure(fit)["pck@10/px"] == pytest.approx(share)
-    assert "pck@0.2/box" in Judge(truth, FIGURE, protocol_of("default", normaliser="box")).measure(fit)
+    assert "pck@0.2/box" in Scorer(truth, FIGURE, protocol_of("default", normaliser="box")).measure(fit)
 
 
 @pytest.mark.parametrize(

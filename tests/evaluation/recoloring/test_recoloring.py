@@ -10,7 +10,7 @@ from avssl.config import ConfigError
 from avssl.data import Pictures
 from avssl.evaluation import Recoloring
 from avssl.evaluation.recoloring.evaluator import measures
-from avssl.evaluation.recoloring.making import borrowed, color_of, gray, recolored
+from avssl.evaluation.recoloring.recolor import borrowed, color_of, gray, recolored
 from avssl.methods import Method
 from avssl.metrics.color import color_area, signal_to_noise
 from avssl.nets import SmallNet

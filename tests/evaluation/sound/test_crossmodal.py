@@ -12,7 +12,7 @@ from sounding import Toy
 
 from avssl.evaluation.sound.clips import Heard
 from avssl.evaluation.sound.crossmodal import CrossModal
-from avssl.evaluation.sound.direction import DIRECTIONS, Direction, chance_of, judge
+from avssl.evaluation.sound.direction import DIRECTIONS, Direction, chance_of, score_direction
 from avssl.evaluation.sound.page import page_of, sound_data
 from avssl.methods import AVE, L3
 from avssl.nets import SmallSound, SmallVision, SpectrogramSpec
@@ -40,7 +40,7 @@ def test_a_case_by_hand():
     """Queries 0 and 1 are of one class; 0 finds itself first, then the right one, 1 finds the wrong one first."""
     pictures = np.eye(3)
     sounds = np.array([[1.0, 0.2, 0.0], [0.5, 0.1, 0.0], [0.0, 0.9, 0.0]])
-    found = judge({"picture": pictures, "sound": sounds}, heard([0, 0, 1]), ACROSS, ks=(1, 2))
+    found = score_direction({"picture": pictures, "sound": sounds}, heard([0, 0, 1]), ACROSS, ks=(1, 2))
     assert found["R@1"] == 0.5 and found["R@2"] == 1.0  # the third has no other of its class and does not count
     assert found["own R@1"] == pytest.approx(1 / 3)
     assert found["own R@2"] == pytest.approx(1 / 3)
@@ -60,7 +60,7 @@ def test_scores_equal_a_slow_writing():
             if any(right):
                 precisions.append(np.mean(right[:10]))
                 hits.append(any(right[:5]))
-        found = judge(space, data, direction, ks=(5,))
+        found = score_direction(space, data, direction, ks=(5,))
         assert found["P@10"] == pytest.approx(np.mean(precisions)) and found["R@5"] == pytest.approx(np.mean(hits))
 
 
@@ -69,7 +69,7 @@ def test_random_embeddings_score_what_chance_says():
     data = heard(rng.integers(0, 8, 400).tolist())
     space = {name: rng.standard_normal((400, 64)) for name in ("picture", "sound")}
     for direction in DIRECTIONS:
-        found, expected = judge(space, data, direction, (1, 10)), chance_of(data, direction, (1, 10))
+        found, expected = score_direction(space, data, direction, (1, 10)), chance_of(data, direction, (1, 10))
         assert found.keys() == expected.keys()
         for name, value in expected.items():
             assert found[name] == pytest.approx(value, abs=0.05), name

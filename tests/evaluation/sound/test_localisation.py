@@ -8,7 +8,7 @@ import torch
 
 from avssl.data import Stills, Videos
 from avssl.data.demo.band.world import prepare
-from avssl.data.sets import preparing
+from avssl.data.sets import prepare as preparing
 from avssl.evaluation.sound.boxes import sources_of
 from avssl.evaluation.sound.clips import listen
 from avssl.evaluation.sound.localisation import Localisation

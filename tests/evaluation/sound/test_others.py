@@ -9,7 +9,7 @@ from avssl.audit import cues
 from avssl.audit.blind import shuffled_pairs
 from avssl.evaluation.sound.boxes import Sources
 from avssl.evaluation.sound.clips import Heard, following, others
-from avssl.evaluation.sound.swapping import partner_of_class
+from avssl.evaluation.sound.exchange import partner_of_class
 
 
 @settings(deadline=None, max_examples=60)

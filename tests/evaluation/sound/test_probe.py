@@ -12,7 +12,7 @@ from avssl.data.sets import dcase2014, esc50
 from avssl.data.sets.fixtures import dcase2014 as dcase_tree
 from avssl.data.sets.fixtures import esc50 as esc50_tree
 from avssl.data.sets.fixtures.media import write_sound
-from avssl.data.sets.preparing import prepare
+from avssl.data.sets.prepare import prepare
 from avssl.evaluation.sound.probe import SoundProbe, averaged
 from avssl.methods import AVE
 from avssl.methods.order.shuffle_and_learn import ShuffleAndLearn

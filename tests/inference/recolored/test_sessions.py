@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from avssl.config import ConfigError
-from avssl.inference.recolored.choices import Choice, add_choice, read_choices, shares, told
+from avssl.inference.recolored.choices import Choice, add_choice, read_choices, shares, summarize
 from avssl.inference.recolored.pairs import Pairs, square
 from avssl.inference.recolored.serving import Server
 from avssl.inference.recolored.session import Refused, Sessions
@@ -72,10 +72,10 @@ def test_the_share_fooled_counts_test_pairs_alone_and_its_interval_is_wilsons():
     assert found["fooled"] == p and found["pairs"] == n and found["caught"] == 0.75
     assert found["low"] == pytest.approx((middle - half) / (1 + z * z / n), abs=1e-6)
     assert found["high"] == pytest.approx((middle + half) / (1 + z * z / n), abs=1e-6)
-    text = "\n".join(told([*choices, choice("Bob", looks=2)], others=2))
+    text = "\n".join(summarize([*choices, choice("Bob", looks=2)], others=2))
     assert "of 41 pairs" in text and "Bob: 0.0% of 1 pairs" in text and "1 pairs were shown more" in text
     assert "2 choices of other weights" in text and "75% of 4 fakes" in text
-    assert told([], 0) == ["No test pair has been judged yet."] and np.isnan(shares([])["fooled"])
+    assert summarize([], 0) == ["No test pair has been judged yet."] and np.isnan(shares([])["fooled"])
 
 
 def test_a_choice_is_on_the_disk_at_once_and_a_name_goes_on_where_it_stopped(tmp_path):

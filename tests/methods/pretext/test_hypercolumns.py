@@ -11,7 +11,7 @@ from avssl.methods.inputs import pictures_of
 from avssl.methods.pretext import hypercolumns
 from avssl.methods.pretext.hypercolumns import CHROMA, centres, mean_hue, median, polar
 from avssl.nets import SmallNet
-from avssl.nets.columns import gathered, grey_and_lab
+from avssl.nets.columns import grey_and_lab, sample_at
 from avssl.transforms import Draws
 from avssl.transforms.lab import lab_from_rgb, rgb_from_lab
 
@@ -41,7 +41,7 @@ def test_columns_are_those_of_a_loop_between_cells():
     torch.manual_seed(0)
     maps = [torch.randn(2, 3, 4, 5), torch.randn(2, 2, 2, 2), torch.randn(2, 6)]
     points = torch.rand(2, 30, 2) * 2 - 1
-    found = gathered(maps, points)
+    found = sample_at(maps, points)
     for number in range(2):
         for place, (x, y) in enumerate(points[number].tolist()):
             column = [slow(each[number], x, y) for each in maps[:2]] + [maps[2][number]]
@@ -61,7 +61,7 @@ def slow(cells, x, y):
 
 def test_a_picture_s_own_pixels_are_gathered_as_they_are():
     picture = torch.rand(1, 3, 5, 7)
-    found = gathered([picture], centres(torch.arange(35)[None], 5, 7))
+    found = sample_at([picture], centres(torch.arange(35)[None], 5, 7))
     assert torch.allclose(found[0].T.reshape(3, 5, 7), picture[0], atol=1e-6)
 
 

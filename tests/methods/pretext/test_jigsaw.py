@@ -9,7 +9,7 @@ import torch
 from avssl.methods import Jigsaw, JigsawPlusPlus
 from avssl.methods.inputs import pictures_of
 from avssl.methods.pretext.jigsaw_plus_plus import foreign_tiles
-from avssl.methods.pretext.puzzles import drawn
+from avssl.methods.pretext.puzzles import draw_permutations
 from avssl.nets import SmallNet
 from avssl.transforms import Draws
 
@@ -68,7 +68,7 @@ def test_the_loss_is_that_of_a_slow_writing_that_lays_out_tiles_not_features():
     shown, own = pictures_of(batch_of(pictures))
     draws = Draws(own)
     tiles, _ = method.tiles(shown, draws)
-    asked = drawn(draws, 10, 3)
+    asked = draw_permutations(draws, 10, 3)
     costs = []
     for nine, classes in zip(tiles, asked.tolist(), strict=True):
         for truth in classes:
@@ -84,7 +84,7 @@ def test_the_loss_with_foreign_tiles_is_that_of_a_slow_writing():
     shown, own = pictures_of(batch_of(pictures))
     draws = Draws(own)
     tiles, grey = method.tiles(shown, draws)
-    asked = drawn(draws, 10, 2)
+    asked = draw_permutations(draws, 10, 2)
     swaps = foreign_tiles(draws, torch.arange(6), grey, 2, 2)
     costs, foreign = [], 0
     for picture in range(6):
@@ -112,11 +112,11 @@ def test_nine_passes_a_picture_however_many_puzzles(kind):
 
 
 def test_permutations_of_a_picture_differ_and_all_are_equally_likely():
-    asked = drawn(Draws(keys(5000)), 10, 4)
+    asked = draw_permutations(Draws(keys(5000)), 10, 4)
     assert all(len(set(row)) == 4 for row in asked[:500].tolist())
     share = torch.stack([torch.bincount(column, minlength=10) for column in asked.T]) / 5000
     assert (share - 0.1).abs().max() < 0.02
-    assert sorted(drawn(Draws(keys(1)), 10, 10)[0].tolist()) == list(range(10))
+    assert sorted(draw_permutations(Draws(keys(1)), 10, 10)[0].tolist()) == list(range(10))
 
 
 @pytest.mark.parametrize("puzzles", [0, 11])

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from avssl.methods import CMA, XDC, SeLaVi
 from avssl.methods.sound.clusters import Clusters
 from avssl.methods.sound.cma import agreement
-from avssl.methods.sound.pooled import pooled
+from avssl.methods.sound.recording_features import pooled
 from avssl.methods.sound.transport import shares, transport
 from avssl.methods.sound.xdc import named
 from avssl.nets import SmallSound, SmallVision
@@ -201,7 +201,7 @@ def test_sound_layers_are_put_in_the_order_of_the_pictures():
     with torch.no_grad():
         method.sounds_to.weight.copy_(method.pictures_to.weight[order])
         method.sounds_to.bias.copy_(method.pictures_to.bias[order])
-    from avssl.methods.sound.pooled import Pooled
+    from avssl.methods.sound.recording_features import Pooled
 
     method.align(Pooled(index=torch.arange(50), pictures=seen, sounds=seen, label=torch.full((50,), -1), silent=0.0))
     assert torch.equal(method.sounds_to.weight, method.pictures_to.weight)

@@ -4,7 +4,7 @@ import torch
 from torch import distributed, multiprocessing
 from torch.nn import functional as F
 
-from avssl.distributed import gathered
+from avssl.distributed import all_gather
 from avssl.methods.recordings import recordings_of
 
 SIZES = (3, 5)  # rows of each process
@@ -25,12 +25,12 @@ def one_of_two(rank, folder):
     (pictures, sounds), weights = rows()
     weights.requires_grad_()
     own = slice(0, SIZES[0]) if rank == 0 else slice(SIZES[0], None)
-    loss = contrast(gathered(pictures[own] @ weights[0]), gathered(sounds[own] @ weights[1]))
+    loss = contrast(all_gather(pictures[own] @ weights[0]), all_gather(sounds[own] @ weights[1]))
     loss.backward()
     distributed.all_reduce(weights.grad)
-    heard = gathered(torch.tensor([rank == 0] * SIZES[rank]))
+    heard = all_gather(torch.tensor([rank == 0] * SIZES[rank]))
     files = ["shared.mp4", *(f"{rank} {row}.mp4" for row in range(1, SIZES[rank]))]
-    owners = gathered(recordings_of({"key": torch.arange(3 * SIZES[rank]).view(-1, 3), "path": files}))
+    owners = all_gather(recordings_of({"key": torch.arange(3 * SIZES[rank]).view(-1, 3), "path": files}))
     found = {"loss": loss.detach(), "gradient": weights.grad / 2, "heard": heard, "owners": owners}  # as DDP averages
     torch.save(found, f"{folder}/{rank}.pt")
     distributed.destroy_process_group()
@@ -52,4 +52,4 @@ def test_two_processes_have_the_loss_and_the_gradient_of_one(tmp_path):
 
 def test_alone_rows_are_themselves():
     values = torch.randn(3, 2)
-    assert gathered(values) is values
+    assert all_gather(values) is values

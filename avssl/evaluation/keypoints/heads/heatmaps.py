@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from avssl.evaluation.keypoints.heads.base import Head, Labelled
-from avssl.evaluation.keypoints.heads.learning import Learning, Network, Schedule, sides
+from avssl.evaluation.keypoints.heads.fitting import Learning, Network, Schedule, sides
 from avssl.evaluation.keypoints.heads.maps import Decode, gaussians, places
 from avssl.features.layers import Extractor, last_map, unit
 from avssl.nets import Encoder

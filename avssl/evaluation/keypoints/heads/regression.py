@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avssl.evaluation.keypoints.heads.base import Head, Labelled
-from avssl.evaluation.keypoints.heads.learning import Learning, Network, Schedule, mirrored_points, sides
+from avssl.evaluation.keypoints.heads.fitting import Learning, Network, Schedule, mirrored_points, sides
 from avssl.features.layers import Extractor, unit
 from avssl.nets import Encoder
 

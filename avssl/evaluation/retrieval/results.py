@@ -1,0 +1,183 @@
+"""What retrieval found, row by row: scores, pose distances, differences from random weights."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from avssl.evaluation.keypoints.skeletons import Skeleton
+from avssl.evaluation.retrieval.poses import compare_poses, mean_of
+from avssl.evaluation.retrieval.question import Question
+from avssl.evaluation.retrieval.scoring import FIRST, Ranked, chance
+from avssl.evaluation.retrieval.search import Answers
+from avssl.features.extraction import Rows
+from avssl.metrics.bootstrap import Difference, paired_difference
+from avssl.report.scores import RANDOM, TRAINED
+
+CHANCE, ORACLE = "chance", "oracle"
+MEDIAN = "median rank"  # over queries, of the first right answer
+
+
+def pose_name(k: int) -> str:
+    """Return what the mean pose distance of the ``k`` nearest is called."""
+    return f"pose distance@{k}/torso"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Found:
+    """What one row of the table found.
+
+    Args:
+        scores: of each query by measure, ``(initialisations, queries)``, NaN where a query does not count.
+        answers: of the first initialisation.
+        far: their pose distances, ``(queries, k)``; None without key points.
+    """
+
+    scores: Mapping[str, np.ndarray]
+    answers: Answers
+    far: np.ndarray | None = None
+
+    def means(self) -> dict[str, np.ndarray]:
+        """Return each measure over the queries that count, ``(initialisations,)``."""
+        known = {name: values for name, values in self.scores.items() if np.isfinite(values).any()}
+        means = {name: np.nanmean(values, axis=1) for name, values in known.items() if name != FIRST}
+        return means | ({MEDIAN: np.nanmedian(known[FIRST], axis=1)} if FIRST in known else {})
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Retrieved:
+    """All that was found.
+
+    Args:
+        found: row by row.
+        levels: what a random order scores, by measure.
+        best: what an oracle scores, by measure: the nearest poses there are.
+        question: what was asked.
+        ks: numbers of answers that count, in order.
+        ours: the queries.
+        theirs: the gallery.
+        unit: what a row is called.
+    """
+
+    found: Mapping[str, Found]
+    levels: Mapping[str, float]
+    question: Question
+    ks: Sequence[int]
+    ours: Rows
+    theirs: Rows
+    unit: str
+    best: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def headline(self) -> dict[str, str]:
+        """The measures of the table: from a column to the full name."""
+        shown = 5 if 5 in self.ks else self.ks[0]
+        alone = self.question.total.max() <= 1  # where one row is right, its rank says more than gains
+        columns = {name: name for name in (*(f"R@{k}" for k in self.ks), MEDIAN if alone else f"nDCG@{self.ks[-1]}")}
+        columns |= {"mAP": "mAP", f"pose@{shown}": pose_name(shown)}
+        return {column: name for column, name in columns.items() if name in self.levels}
+
+    @property
+    def main(self) -> list[str]:
+        """The measures whose differences from random are told."""
+        shown = (f"R@{self.ks[0]}", "mAP", *map(pose_name, self.ks))
+        return [name for name in self.headline.values() if name in shown]
+
+    def numbers(self) -> dict[str, float]:
+        """Return every score by row and measure."""
+        told = {CHANCE: self.levels, ORACLE: self.best}
+        numbers = {f"{row}/{name}": value for row, values in told.items() for name, value in values.items()}
+        for row, found in self.found.items():
+            numbers |= {f"{row}/{name}": float(values.mean()) for name, values in found.means().items()}
+        for row in (*self.found, ORACLE):
+            for k in self.ks:
+                value = numbers.get(f"{row}/{pose_name(k)}")
+                if value is not None:
+                    numbers[f"{row}/share of the way from chance to oracle@{k}"] = self.way(value, pose_name(k))
+        for row, several in self.differences.items():
+            for name, one in several.items():
+                key = f"{row}-{RANDOM}/{name}"
+                numbers |= {key: one.mean, f"{key}/error": one.error, f"{key}/low": one.low, f"{key}/high": one.high}
+        return numbers
+
+    def way(self, value: float, name: str) -> float:
+        """Return the share of the way from chance to the oracle that a pose distance has gone."""
+        chance, oracle = self.levels[name], self.best[name]
+        return (chance - value) / (chance - oracle) if chance > oracle else float("nan")
+
+    @cached_property
+    def differences(self) -> dict[str, dict[str, Difference]]:
+        """Return each row's paired differences from random, over initialisations and groups of queries."""
+        if RANDOM not in self.found:
+            return {}
+        _, group = np.unique(self.ours.group, return_inverse=True)
+        rows = sorted((row for row in self.found if row != RANDOM), key=lambda row: row != TRAINED)
+        names = [name for name in self.main if name in self.found[RANDOM].scores]
+        return {row: {name: self._difference(row, name, group) for name in names} for row in rows}
+
+    def _difference(self, row: str, name: str, group: np.ndarray) -> Difference:
+        sides = [self.found[which].scores[name][..., None] for which in (row, RANDOM)]
+        draws = max(map(len, sides))
+        mine, random = (np.broadcast_to(side, (draws, *side.shape[1:])) for side in sides)
+        return paired_difference(mine, random, group)
+
+    def right(self, row: str) -> np.ndarray:
+        """Return which of a row's answers, those of its first initialisation, are right, bool ``(queries, k)``."""
+        return self.question.worth(self.found[row].answers.index) > 0
+
+
+def collect(
+    judged: Mapping[str, Sequence[Ranked]],
+    question: Question,
+    ks: Sequence[int],
+    sides: tuple[Rows, Rows],
+    unit: str,
+    skeleton: Skeleton | None = None,
+) -> Retrieved:
+    """Return all that was found, beside chance; with the poses of the answers where there is a ``skeleton``.
+
+    Args:
+        judged: what each row found, initialisation by initialisation.
+        question: what was asked.
+        ks: numbers of answers that count, in order.
+        sides: queries and gallery.
+        unit: what a row is called.
+        skeleton: of the rows' key points.
+    """
+    scores = {
+        row: {name: np.stack([one.scores[name] for one in several]) for name in several[0].scores}
+        for row, several in judged.items()
+    }
+    whole = any(FIRST in several for several in scores.values())
+    levels = chance(question, ks, whole) if question.total.any() else {}
+    best: dict[str, float] = {}
+    far: dict[str, np.ndarray] = {}
+    if skeleton is not None and sides[0].keypoints is not None and sides[1].keypoints is not None:
+        found = {(row, i): one.answers.index for row, several in judged.items() for i, one in enumerate(several)}
+        poses = compare_poses(sides[0].keypoints, sides[1].keypoints, skeleton, found, question.excluded)
+        for k in ks if np.isfinite(poses.chance).any() else ():
+            levels[pose_name(k)] = float(np.nanmean(poses.chance))
+            best[pose_name(k)] = float(np.nanmean(mean_of(poses.oracle[:, :k])))
+            for row, several in judged.items():
+                each = [mean_of(poses.found[row, number][:, :k]) for number in range(len(several))]
+                scores[row][pose_name(k)] = np.stack(each)
+        far = {row: poses.found[row, 0] for row in judged} if best else {}
+    rows = {
+        row: Found(scores=scores[row], answers=several[0].answers, far=far.get(row)) for row, several in judged.items()
+    }
+    return Retrieved(
+        found=rows,
+        levels=levels,
+        best=best,
+        question=question,
+        ks=ks,
+        ours=sides[0],
+        theirs=sides[1],
+        unit=unit,
+    )
+
+
+def members(rows: Rows, label: int) -> np.ndarray:
+    """Return which rows are of a class, bool ``(rows,)``."""
+    return rows.label == label if rows.labels is None else rows.labels[:, label] > 0

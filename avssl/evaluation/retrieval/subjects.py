@@ -1,0 +1,70 @@
+"""Which networks a retrieval compares, for pictures and for sounds, and the data that random ones are set on."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from avssl.config import ConfigError
+from avssl.data import Dataset
+from avssl.evaluation.baselines import baselines, compared_encoders, pool_of
+from avssl.features.extraction import Asked
+from avssl.features.rows import Recipe
+from avssl.features.runs import Fresh
+from avssl.nets import Encoder, LogMel
+
+LOG_MEL = "log-mel"
+
+
+def compared(
+    encoder: Encoder,
+    layer: str,
+    gallery: Dataset,
+    recipe: Recipe,
+    fresh: Fresh | None,
+    device: str,
+    initialisations: int,
+    seed: int,
+    extra: Mapping[str, str],
+) -> dict[str, Asked]:
+    """Return what is asked of each network, under the row's name and the number of the initialisation.
+
+    Args:
+        encoder: the trained one.
+        layer: of it, of random ones and of further weights; the baselines have but one.
+        gallery: gives random networks their batch statistics.
+        recipe: what is looked at.
+        fresh: builds random initialisations; None re-initialises copies.
+        device: where networks run.
+        initialisations: how many random ones.
+        seed: of the first.
+        extra: further rows, from a name to a run or a file of weights.
+    """
+    sound = recipe.stream == "sound"
+    pool = sounds_of(gallery) if sound else pool_of(gallery, crop=recipe.crop)
+    rows = compared_encoders(encoder, pool, fresh, device, initialisations, seed, extra)
+    asked = {
+        f"{row} {number}": Asked(one, (layer,)) for row, several in rows.items() for number, one in enumerate(several)
+    }
+    if sound:
+        return asked | {f"{LOG_MEL} 0": Asked(LogMel(getattr(encoder, "spec", None)))}
+    return asked | {f"{row} 0": Asked(one) for row, (one,) in baselines(pool).items()}
+
+
+def sounds_of(data: Dataset, count: int = 256) -> Tensor:
+    """Return windows of sound of items spread evenly over a data set, ``(windows, channels, samples)``.
+
+    Raises:
+        ConfigError: if none can be read.
+    """
+    found = []
+    for index in np.unique(np.linspace(0, len(data) - 1, min(count, len(data))).round().astype(int)).tolist():
+        item = data[0, index]
+        if "failure" not in item:
+            if "sound" not in item:
+                raise ConfigError(f"{item['path']} has no sound; such data cannot be looked at by stream: sound")
+            found.append(item["sound"][item["sound_valid"].flatten(1).any(1)])
+    if not sum(map(len, found)):
+        raise ConfigError("no window of sound of the data can be read")
+    return torch.cat(found)[:: max(1, sum(map(len, found)) // count)]
