@@ -302,6 +302,12 @@ class Track:
             best = next((each for each in streams.audio if each.index == self._index), None)
             which = f"no sound stream number {self._index}"
         if isinstance(best, AudioStream):
+            if best.codec_context is None:
+                raise OpenError(
+                    "FFmpeg does not know the coding of its sound stream, or it is damaged",
+                    source=self._origin.name,
+                    backend="pyav",
+                )
             return best
         kinds = ", ".join(sorted({each.type for each in streams})) or "nothing"
         raise OpenError(f"{which}; the file holds {kinds}", source=self._origin.name, backend="pyav")
