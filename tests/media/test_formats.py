@@ -121,6 +121,13 @@ def test_pipes_sockets_devices_and_dangling_links_are_told_at_once(tmp_path):
     server.close()
 
 
+def test_sound_of_an_unknown_coding_is_told(tmp_path):
+    path = record(tmp_path / "a.caf", clicks(0.5, (0.1,)), Tape(film=None))
+    data = path.read_bytes()
+    with pytest.raises(OpenError, match="does not know the coding of its sound stream"):
+        open_sound(data.replace(b"lpcm", b"zzzz"))
+
+
 def test_sound_is_not_read_from_a_folder(tmp_path):
     with pytest.raises(OpenError, match="folder"):
         open_sound(tmp_path)
