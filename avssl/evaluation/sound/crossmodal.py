@@ -92,7 +92,7 @@ class CrossModal(MethodEvaluator):
             every += [{"from": str(direction), "row": row} | one for row, one in means.items()]
         protocol = {
             "data": describe(self.data),
-            "recordings": len(heard.item.unique()),
+            "recordings": len(heard.recording.unique()),
             "pairs": len(heard),
             "right": "of the query's class, of another recording; own: the other half of the query's own clip",
             "gallery": "all other recordings; own: all",

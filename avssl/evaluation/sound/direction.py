@@ -58,10 +58,10 @@ def score_direction(
         direction: what is asked.
         ks: ranks.
     """
-    label, item = heard.label.numpy(), heard.item.numpy()
+    label, recording = heard.label.numpy(), heard.recording.numpy()
     found: dict[str, list[np.ndarray]] = {}
     for rows, order in orders(embeddings[direction.query], embeddings[direction.gallery]):
-        other = item[order] != item[rows][:, None]
+        other = recording[order] != recording[rows][:, None]
         kept = np.argsort(~other, axis=1, kind="stable")  # one's own recording goes to the end, and counts as wrong
         right = np.take_along_axis((label[order] == label[rows][:, None]) & other, kept, 1)
         counted = right.any(1)
@@ -80,9 +80,9 @@ def score_direction(
 
 def chance_of(heard: Heard, direction: Direction, ks: Sequence[int]) -> dict[str, float]:
     """Return what a random order of the gallery scores in the mean."""
-    label, item = heard.label.numpy(), heard.item.numpy()
-    total = np.array([((label == label[row]) & (item != item[row])).sum() for row in range(len(label))])
-    size = np.array([(item != item[row]).sum() for row in range(len(label))])
+    label, recording = heard.label.numpy(), heard.recording.numpy()
+    total = np.array([((label == label[row]) & (recording != recording[row])).sum() for row in range(len(label))])
+    size = np.array([(recording != recording[row]).sum() for row in range(len(label))])
     total, size = total[total > 0], size[total > 0]
     share = float((total / size).mean())
     gain = [ranking.discounts(min(DEPTH, most)).sum() for most in size]

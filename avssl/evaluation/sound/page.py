@@ -45,13 +45,13 @@ def asked(
     direction: Direction,
 ) -> list[dict[str, Any]]:
     """Return what the page shows of the queries of one direction."""
-    item, label = heard.item.numpy(), heard.label.numpy()
+    recording, label = heard.recording.numpy(), heard.label.numpy()
     shown = [{"item": cell(heard, int(row), direction.query, classes, rate), "lines": []} for row in rows]
     for name, space in spaces.items():
         for number, (_, order) in enumerate(orders(space[direction.query][rows], space[direction.gallery])):
             assert number == 0, "few queries are one piece"
             for query, row, found in zip(shown, rows, order, strict=True):
-                near = [int(one) for one in found if item[one] != item[row]][:FOUND]
+                near = [int(one) for one in found if recording[one] != recording[row]][:FOUND]
                 cells = [
                     cell(heard, one, direction.gallery, classes, rate) | {"right": bool(label[one] == label[row])}
                     for one in near

@@ -3,6 +3,7 @@
 import base64
 import io
 import wave
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -28,6 +29,7 @@ def heard(labels, items=None):
         sound=torch.randn(count, 1, 400) / 4,
         key=torch.zeros(count, 4, dtype=torch.int64),
         item=torch.tensor(items or list(range(count))),
+        recording=torch.tensor(items or list(range(count))),
         clip=torch.zeros(count, dtype=torch.int64),
         label=torch.tensor(labels),
         paths=[f"{row}.mp4" for row in range(count)],
@@ -126,3 +128,14 @@ def test_a_method_without_a_common_space_and_data_without_classes_are_refused():
 
     with pytest.raises(ValueError, match="recordings without a class"):
         CrossModal(Nameless(), workers=0)(made(AVE), fresh=lambda seed: made(AVE, seed))
+
+
+def test_another_item_of_the_same_recording_answers_no_query():
+    """Rows 0 and 1 are two pieces of one file, 2 is the only other of their class, and the farthest."""
+    rows = heard([0, 0, 0, 1], items=[0, 1, 2, 3])
+    rows = replace(rows, recording=torch.tensor([5, 5, 7, 9]))
+    sounds = np.array([[1, 0.9, 0, 0], [0.9, 1, 0, 0], [0, 0, 1, 0], [0.5, 0.5, 0, 1]])
+    vectors = {"picture": np.eye(4), "sound": sounds}
+    found = judge(vectors, rows, ACROSS, (1,))
+    assert found["R@1"] == pytest.approx(1 / 3)  # row 2 alone finds one of its class first
+    assert chance_of(rows, ACROSS, (1,))["R@1"] == pytest.approx((1 / 2 + 1 / 2 + 2 / 3) / 3)
