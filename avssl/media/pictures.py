@@ -39,7 +39,9 @@ def scan_pictures(origin: Origin, deadline: Deadline | None = None) -> Index:
         return _index(origin, looks, sizes, pts=np.arange(len(folder)), end=len(folder), base=Fraction(1, RATE))
     with opened(origin) as image:
         first = _describe(image)
-        if image.format in ANIMATED and getattr(image, "is_animated", False):
+        with named_errors(origin.name, ScanError):  # Pillow seeks through the file to tell
+            animated = image.format in ANIMATED and getattr(image, "is_animated", False)
+        if animated:
             shown = _milliseconds(image, origin.name, deadline or Deadline(None))
             pts = np.concatenate([[0], np.cumsum(shown)])
             looks, base = [first] * len(shown), Fraction(1, 1000)

@@ -225,6 +225,13 @@ def test_an_animation_that_takes_too_long_to_list_is_stopped(tmp_path):
         open_video(tmp_path / "a.gif", timeout=1e-9)
 
 
+def test_an_animation_that_pillow_trips_over_while_it_counts_is_one_line(tmp_path, monkeypatch):
+    corners().save(tmp_path / "a.gif", save_all=True, append_images=[corners().rotate(180)])
+    monkeypatch.setattr("PIL.GifImagePlugin.GifImageFile.is_animated", property(lambda _: [][0]))
+    with pytest.raises(MediaError, match=r"a\.gif: the picture cannot be read: list index out of range"):
+        open_video(tmp_path / "a.gif")
+
+
 def test_damage_of_every_byte_is_a_picture_or_one_line(tmp_path):
     """Seeded: one byte after another changed, cut, doubled; nothing but our own errors, whatever Pillow trips over."""
     chance, path, lines = np.random.default_rng(1), tmp_path / "a.png", []
