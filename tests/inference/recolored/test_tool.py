@@ -76,7 +76,13 @@ def painted(tmp_path_factory):
 
 
 def started(folder, *more):
-    command = [sys.executable, str(ROOT / "tools" / "colorization_test.py"), "--run", str(folder / "paint")]
+    command = [
+        sys.executable,
+        str(ROOT / "tools" / "colorization_test.py"),
+        "--run",
+        str(folder / "paint"),
+        "trust=paint_for_tests",
+    ]
     command += ["practice=1", "pairs=3", "seconds=0.1", "device=cpu", *more]
     process = subprocess.Popen(
         command,
@@ -122,7 +128,8 @@ def test_a_person_is_interrupted_and_goes_on_and_the_tool_prints_the_share_foole
 
     again = threading.Thread(
         target=colorization_test,
-        kwargs={"run": painted / "paint", "practice": 1, "pairs": 3, "seconds": 0.1, "device": "cpu", "people": 1,
+        kwargs={"run": painted / "paint", "trust": "paint_for_tests",
+                "practice": 1, "pairs": 3, "seconds": 0.1, "device": "cpu", "people": 1,
                 "port": int(address.split(":")[2].strip("/"))},
     )  # fmt: skip
     again.start()
@@ -140,7 +147,7 @@ def test_a_person_is_interrupted_and_goes_on_and_the_tool_prints_the_share_foole
 
 
 def test_results_are_printed_without_a_page_and_other_settings_are_another_test(painted, capsys):
-    settings = {"run": painted / "paint", "practice": 1, "serve": False, "device": "cpu"}
+    settings = {"run": painted / "paint", "trust": "paint_for_tests", "practice": 1, "serve": False, "device": "cpu"}
     torch.manual_seed(0)
     found = colorization_test(**settings, pairs=2)
     assert found["pairs"] == 0 and "No test pair has been judged yet." in capsys.readouterr().out
@@ -150,6 +157,6 @@ def test_results_are_printed_without_a_page_and_other_settings_are_another_test(
 
 def test_too_few_pictures_and_methods_without_colours_are_told(painted):
     with pytest.raises(ConfigError, match=r"got 5; 10 practice and 40 test pairs need 50"):
-        colorization_test(run=painted / "paint", serve=False, device="cpu")
+        colorization_test(run=painted / "paint", trust="paint_for_tests", serve=False, device="cpu")
     with pytest.raises(ConfigError, match=r"Rotation of .* gives no colours"):
         colorization_test(run=painted / "rotation", serve=False, device="cpu")
