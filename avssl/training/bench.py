@@ -73,7 +73,7 @@ def bench_training(
         For each case ``images_per_second``, ``waiting`` (share of the time, in [0, 1]), ``synthetic`` (images a
         second with the batch always there) and ``ratio``.
     """
-    fabric = launch(accelerator, 1, "auto", precision)
+    fabric = launch(accelerator, 1, "auto", precision, halves_of(precision, "auto", [optim]))
     table = Table(title=f"Training on {hardware(fabric)}, {precision}", title_justify="left")
     for name in ("case", "frames", "images/s", "waiting", "synthetic images/s", "ratio"):
         table.add_column(name, justify="left" if name in ("case", "frames") else "right")

@@ -230,7 +230,7 @@ def launch(
     devices: int | Literal["auto"],
     strategy: str | FSDPStrategy,
     precision: Precision,
-    halves: Halves | None,
+    halves: Halves | None = None,
 ) -> Fabric:
     """Start the processes and return what places modules, batches and gradients.
 
