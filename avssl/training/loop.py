@@ -237,7 +237,7 @@ def launch(
     Raises:
         TrainingError: if the machine, or the combination, cannot do it.
     """
-    plugins = ([Straight()] if isinstance(strategy, str) else []) + ([halves] if halves else [])
+    plugins: list[Any] = ([Straight()] if isinstance(strategy, str) else []) + ([halves] if halves else [])
     exact = None if halves else precision
     try:
         fabric = Fabric(accelerator=accelerator, devices=devices, strategy=strategy, precision=exact, plugins=plugins)
