@@ -22,6 +22,7 @@ from avssl.methods import Method
 from avssl.training.feed import Batch, Feed, images
 from avssl.training.loop import Accelerator, Precision, launch
 from avssl.training.optim import SGD
+from avssl.training.precision import halves_of
 from avssl.training.progress import Pace, screen
 from avssl.training.step import update
 from avssl.version import versions
@@ -77,7 +78,7 @@ def bench_training(
         For each case ``images_per_second``, ``waiting`` (share of the time, in [0, 1]), ``synthetic`` (images a
         second with the batch always there) and ``ratio``.
     """
-    fabric = launch(accelerator, 1, "auto", precision)
+    fabric = launch(accelerator, 1, "auto", precision, halves_of(precision, "auto", []))
     table = Table(title=f"Training on {hardware(fabric)}, {precision}", title_justify="left")
     for name in ("case", "frames", "images/s", "waiting", "synthetic images/s", "ratio"):
         table.add_column(name, justify="left" if name in ("case", "frames") else "right")

@@ -230,14 +230,14 @@ def launch(
     devices: int | Literal["auto"],
     strategy: str | FSDPStrategy,
     precision: Precision,
-    halves: Halves | None,
+    halves: Halves | None = None,
 ) -> Fabric:
     """Start the processes and return what places modules, batches and gradients.
 
     Raises:
         TrainingError: if the machine, or the combination, cannot do it.
     """
-    plugins = ([Straight()] if isinstance(strategy, str) else []) + ([halves] if halves else [])
+    plugins: list[Any] = ([Straight()] if isinstance(strategy, str) else []) + ([halves] if halves else [])
     exact = None if halves else precision
     try:
         fabric = Fabric(accelerator=accelerator, devices=devices, strategy=strategy, precision=exact, plugins=plugins)

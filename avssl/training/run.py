@@ -121,12 +121,12 @@ class Run:
     def save(self) -> None:
         """Write the last checkpoint, after the log that belongs to it; without room, the next save tries again."""
         self.journal.flush()
-        self.unsaved = self.write(checkpoint.LAST, self.keep)
+        self.unsaved = self.write(checkpoint.LAST, keep=self.keep)
 
-    def write(self, name: str, keep: int = 1) -> str:
+    def write(self, name: str, **keeping: int) -> str:
         """Write a checkpoint; where that fails say so, leave the former one, and return why."""
         try:
-            checkpoint.save(self.fabric, self.folder, self.state, name, keep)
+            checkpoint.save(self.fabric, self.folder, self.state, name, **keeping)
         except OSError as error:
             why = reason(error)
             file, stays = (
