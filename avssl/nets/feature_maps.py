@@ -194,9 +194,11 @@ def map_of(values: Tensor, layer: str) -> FeatureMap:
     """
     if values.ndim not in (4, 5):
         raise ValueError(f"layer {layer!r} gives vectors, which look at no place; choose one that gives a map")
-    grid = values.__dict__.pop("_grid", Unknown("functions that are not torch's"))
-    if isinstance(grid, Unknown):
+    grid = grid_of(values)
+    if not isinstance(grid, Grid):
+        after = "functions that are not torch's" if grid is None else grid.after
         raise ValueError(
-            f"where the cells of layer {layer!r} look cannot be known behind {grid.after}; choose a layer before it"
+            f"where the cells of layer {layer!r} look cannot be known behind {after}; choose a layer before it"
         )
+    del values._grid  # pyright: ignore[reportAttributeAccessIssue]
     return FeatureMap(values, grid.stride, grid.offset)

@@ -11,12 +11,15 @@ from avssl.nets.row_blocks import Reduce, Table
 SAMPLE = 64  # rows a cluster, at most, among which k-means++ looks
 
 
-def starting(table: Table, clusters: int, kind: str, seed: int, index: Tensor | None, reduce: Reduce) -> Tensor:
+def starting(
+    table: Table, clusters: int, total: int, kind: str, seed: int, index: Tensor | None, reduce: Reduce
+) -> Tensor:
     """Return rows to start from, ``(clusters, dim)``, the same in all processes.
 
     Args:
         table: rows of this process.
-        clusters: how many.
+        clusters: how many; no more than ``total``.
+        total: rows of all processes.
         kind: ``"random"``, or ``"k-means++"``: each next row is drawn among 64 a cluster, at most, with a chance that
             grows with its squared distance to the nearest row drawn before.
         seed: the only source of chance.
@@ -24,13 +27,10 @@ def starting(table: Table, clusters: int, kind: str, seed: int, index: Tensor | 
         reduce: sum over processes.
 
     Raises:
-        ValueError: if there are fewer rows than clusters, or numbers that cannot be.
+        ValueError: if there is no such start, or numbers of rows cannot be.
     """
     if kind not in ("random", "k-means++"):
         raise ValueError(f"start must be 'random', 'k-means++' or centres; got {kind!r}")
-    total = int(reduce(torch.tensor([table.count], device=table.device)))
-    if total < clusters:
-        raise ValueError(f"{total} rows cannot make {clusters} clusters; set clusters lower")
     chance = torch.Generator().manual_seed(seed)
     order = torch.randperm(total, generator=chance)
     if kind == "random":

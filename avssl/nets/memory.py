@@ -71,7 +71,7 @@ class Queue(nn.Module):
                 f"{tuple(items.shape)}"
             )
         size, count = len(self), len(rows)
-        skipped = max(0, count - size)
+        skipped = max(0, count - size)  # a place that is written twice at once may hold either
         places = (self.place + torch.arange(skipped, count, device=self.rows.device)) % size
         self.rows[places] = rows[skipped:].to(self.rows)
         self.items[places] = items[skipped:].to(self.items)

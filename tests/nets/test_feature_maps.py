@@ -12,27 +12,40 @@ from avssl.nets.encoders import Encoder
 from avssl.nets.feature_maps import Following, Grid, grid_of, start
 
 
+def unmade(kind, /, **settings):
+    """Return a network without numbers, which takes no time to make."""
+    with torch.device("meta"):
+        return kind(**settings).eval()
+
+
 def smoothed(encoder):
     """Return a network of the same geometry that weighs all that a cell sees alike about its centre.
 
     Weights are positive and constant, maxima are means, so a cell's gradient lies about the middle of what it sees.
     """
     for name, module in list(encoder.trunk.named_modules(remove_duplicate=False)):
-        if isinstance(module, nn.Conv2d | nn.Conv3d):
-            nn.init.constant_(module.weight, 1 / module.weight[0].numel())
-        elif isinstance(module, nn.MaxPool2d):
+        if isinstance(module, nn.MaxPool2d):
             mean = nn.AvgPool2d(module.kernel_size, module.stride, module.padding, module.ceil_mode)
             encoder.trunk.set_submodule(name, mean)
         elif isinstance(module, nn.LocalResponseNorm | nn.ReLU | nn.Linear):
             encoder.trunk.set_submodule(name, nn.Identity())
-    return encoder.double().eval()
+    for module in encoder.to_empty(device="cpu").modules():
+        if isinstance(module, nn.Conv2d | nn.Conv3d):
+            nn.init.constant_(module.weight, 1 / module.weight[0].numel())
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
+            module.reset_parameters()
+    nn.init.zeros_(encoder.mean)
+    nn.init.ones_(encoder.std)
+    return encoder
 
 
-def moved(encoder, layer, shape, cell, axis):
-    """Return how much each pixel (or frame) of an axis moves a cell."""
-    images = torch.rand(shape, dtype=torch.float64, requires_grad=True)
-    encoder.maps(images, layer).values[(0, slice(None), *cell)].sum().backward()
-    weights = images.grad[0].abs().sum(0 if len(shape) == 4 else 1)
+def moved(images, values, axis):
+    """Return how much each pixel (or frame) of an axis moves the cell in the middle of a map."""
+    cell = tuple(cells // 2 for cells in values.shape[2:])
+    (gradient,) = torch.autograd.grad(values[(0, slice(None), *cell)].sum(), images)
+    weights = gradient[0].double().abs().sum(0 if images.ndim == 4 else 1)
     return weights.sum([other for other in range(weights.ndim) if other != axis])
 
 
@@ -54,41 +67,39 @@ CASES = [  # pixels (and frames) along the axis that is looked at, which hold al
     ("kind", "settings", "layer", "size"), CASES, ids=lambda value: getattr(value, "__name__", None)
 )
 def test_a_cell_looks_at_the_middle_of_what_moves_it(kind, settings, layer, size):
-    encoder = smoothed(kind(**settings))
+    encoder = smoothed(unmade(kind, **settings))
     clips = isinstance(encoder, ClipEncoder)
+    narrow = 99 if kind in (CaffeNet, AlexNet) else 16
     for axis in range(3 if clips else 2):
-        sizes = [7 if clips else 99, 64, 64][: 3 if clips else 2] if kind in (CaffeNet, AlexNet) else [5, 32, 32]
-        sizes = sizes if clips else sizes[-2:]
+        sizes = [5, narrow, narrow] if clips else [narrow, narrow]
         sizes[axis] = 21 if clips and axis == 0 else size
-        shape = (1, sizes[0], 3, *sizes[1:]) if clips else (1, 3, *sizes)
-        with torch.no_grad():
-            found = encoder.maps(torch.rand(shape, dtype=torch.float64), layer)
-        cell = tuple(cells // 2 for cells in found.values.shape[2:])
-        along = moved(encoder, layer, shape, cell, axis)
+        images = torch.rand((1, sizes[0], 3, *sizes[1:]) if clips else (1, 3, *sizes), requires_grad=True)
+        found = encoder.maps(images, layer)
+        along = moved(images, found.values, axis)
         assert along[0] == along[-1] == 0 and len(along) == sizes[axis]  # the border cuts nothing
-        middle = float((along * torch.arange(len(along))).sum() / along.sum())
-        assert middle == pytest.approx(found.offset[axis] + found.stride[axis] * cell[axis], abs=1e-6)
-        assert middle == pytest.approx(float(found.pixels(axis)[cell[axis]]), abs=1e-6)
+        middle, cell = float((along * torch.arange(len(along))).sum() / along.sum()), found.values.shape[2 + axis] // 2
+        assert middle == pytest.approx(found.offset[axis] + found.stride[axis] * cell, abs=1e-2)
+        assert middle == pytest.approx(float(found.pixels(axis)[cell].detach()), abs=1e-2)
 
 
 @pytest.mark.parametrize(
     ("encoder", "layer", "stride", "offset"),
     [
         (SmallNet(), "conv3", 8, 0),
-        (ResNet(), "layer4", 32, 0),
-        (ResNet(stride=16), "layer4", 16, 0),
-        (ResNet(stride=8, dilated=True), "layer4", 8, 0),
-        (CaffeNet(), "conv1", 8, 9),  # (11 - 1) / 2, and one cell of 4 px more by the pooling
-        (CaffeNet(), "conv5", 16, 17),
-        (AlexNet(), "conv4", 16, 15),
-        (AlexNet(), "conv5", 32, 31),  # the pooling is its last part
+        (unmade(ResNet), "layer4", 32, 0),
+        (unmade(ResNet, stride=16), "layer4", 16, 0),
+        (unmade(ResNet, stride=8, dilated=True), "layer4", 8, 0),
+        (unmade(CaffeNet), "conv1", 8, 9),  # (11 - 1) / 2, and one cell of 4 px more by the pooling
+        (unmade(CaffeNet), "conv5", 16, 17),
+        (unmade(AlexNet), "conv4", 16, 15),
+        (unmade(AlexNet), "conv5", 32, 31),  # the pooling is its last part
         (SmallVision(), "conv4", 8, 2),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Encoder) else None,
 )
 def test_strides_and_offsets_by_hand(encoder, layer, stride, offset):
     with torch.no_grad():
-        found = encoder.eval().maps(torch.rand(1, 3, 128, 160), layer)
+        found = encoder.eval().maps(torch.rand(1, 3, 128, 160, device=encoder.mean.device), layer)
     assert (found.stride, found.offset) == ((stride, stride), (offset, offset))
 
 
@@ -101,7 +112,7 @@ def test_a_map_is_what_is_tapped_and_carries_nothing_else():
 
 
 def test_the_last_pooling_looks_at_the_middle():
-    found = ResNet().eval().maps(torch.rand(1, 3, 224, 224), "pool")
+    found = unmade(ResNet).maps(torch.rand(1, 3, 224, 224, device="meta"), "pool")
     assert found.values.shape[2:] == (1, 1) and found.offset == (96, 96)  # cells look at 0, 32 ... 192
 
 
@@ -144,16 +155,20 @@ def test_places_that_cannot_be_known_are_an_error_and_no_guess(change, named):
         encoder.maps(torch.rand(1, 3, 16, 16), "map")
 
 
-def test_branches_that_look_elsewhere_are_an_error():
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda images: F.max_pool2d(F.pad(images, (0, 1, 0, 1)), 2, 1),  # of the same size, half a pixel beside it
+        lambda images: F.avg_pool2d(images, (16, 1)),  # one row for all
+    ],
+)
+def test_branches_that_look_elsewhere_are_an_error(other):
     class Branches(nn.Module):
         def forward(self, images):
-            return (
-                F.conv2d(images, torch.ones(1, 3, 3, 3), padding=1)
-                + F.max_pool2d(F.pad(images, (0, 1, 0, 1)), 2, 1)[:, :1]
-            )
+            return F.conv2d(images, torch.ones(3, 3, 3, 3), padding=1) + other(images)
 
     encoder = Encoder(Branches(), 3, {"map": ""})
-    with pytest.raises(ValueError, match="cannot be known behind"):
+    with pytest.raises(ValueError, match=r"cannot be known behind _*add"):
         encoder.maps(torch.rand(1, 3, 16, 16), "map")
 
 
@@ -165,27 +180,26 @@ def test_vectors_and_unknown_layers_are_said_in_one_line():
 
 
 # --- strides of residual networks -----------------------------------------------------------------------------------
-@pytest.mark.parametrize("depth", [18, 50])
-@pytest.mark.parametrize("stride", [16, 8])
-def test_a_dilated_network_holds_the_cells_of_the_network_as_it_was(depth, stride):
+def test_a_dilated_network_holds_the_cells_of_the_network_as_it_was():
     torch.manual_seed(0)
-    plain, dense = ResNet(depth).eval(), ResNet(depth, stride=stride, dilated=True).eval()
-    dense.trunk.load_state_dict(plain.trunk.state_dict())
-    images = torch.rand(1, 3, 75, 64, dtype=torch.float64)
+    plain, images = ResNet(18).eval(), torch.rand(1, 3, 75, 32)
     with torch.no_grad():
-        expected, found = (encoder.double().maps(images, "layer4").values for encoder in (plain, dense))
-    torch.testing.assert_close(found[..., :: 32 // stride, :: 32 // stride], expected)
+        expected = plain.maps(images, "layer4").values
+        for stride in (16, 8):
+            dense = unmade(ResNet, depth=18, stride=stride, dilated=True)
+            dense.trunk.load_state_dict(plain.trunk.state_dict(), assign=True)
+            dense.mean, dense.std = plain.mean, plain.std
+            found = dense.maps(images, "layer4").values[..., :: 32 // stride, :: 32 // stride]
+            torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
 
 
 def test_a_dilated_network_is_torchvisions_where_that_has_it():
     torch.manual_seed(0)
     theirs = models.resnet50(weights=None, replace_stride_with_dilation=[False, True, True]).eval()
-    ours = ResNet(50, stride=8, dilated=True).eval()
-    ours.trunk.load_state_dict(
-        {name: value for name, value in theirs.state_dict().items() if not name.startswith("fc.")}
-    )
     theirs.fc = nn.Identity()
-    images = torch.rand(1, 3, 48, 48)
+    ours = unmade(ResNet, depth=50, stride=8, dilated=True)
+    ours.trunk.load_state_dict(theirs.state_dict(), assign=True)
+    images = torch.rand(1, 3, 33, 17)
     with torch.no_grad():
         assert torch.allclose(ours.trunk(images), theirs(images), rtol=1e-4, atol=1e-5)
 
@@ -202,8 +216,8 @@ def test_weights_of_torchvision_load_strictly_whatever_the_stride(settings, dept
 def test_a_reflected_border_shows_no_edge():
     encoder = ResNet(padding="reflect", stride=8).eval()
     with torch.no_grad():
-        values = encoder.maps(torch.full((1, 3, 64, 64), 0.3), "layer4").values
-        edged = ResNet(stride=8).eval().maps(torch.full((1, 3, 64, 64), 0.3), "layer4").values
+        values = encoder.maps(torch.full((1, 3, 48, 48), 0.3), "layer4").values
+        edged = ResNet().eval().maps(torch.full((1, 3, 48, 48), 0.3), "layer2").values
     assert values.flatten(2).std(2).max() < 1e-4 * values.abs().max() and edged.flatten(2).std(2).max() > 1e-3
 
 

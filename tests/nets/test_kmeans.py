@@ -160,6 +160,7 @@ def test_rows_far_from_zero_keep_their_labels():
     ("call", "message"),
     [
         (lambda: fit_kmeans(rows(3), 4), "3 rows cannot make 4 clusters; set clusters lower"),
+        (lambda: fit_kmeans(rows(3), 4, start=rows(4)), "3 rows cannot make 4 clusters; set clusters lower"),
         (lambda: fit_kmeans(rows(3), 0), "clusters >= 1"),
         (lambda: fit_kmeans(rows(3), 2, block=0), "block must be at least 1; got 0"),
         (lambda: fit_kmeans(rows(9), 2, start="kmeans"), "'random', 'k-means\\+\\+' or centres; got 'kmeans'"),
