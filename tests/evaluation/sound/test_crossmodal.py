@@ -136,6 +136,6 @@ def test_another_item_of_the_same_recording_answers_no_query():
     rows = replace(rows, recording=torch.tensor([5, 5, 7, 9]))
     sounds = np.array([[1, 0.9, 0, 0], [0.9, 1, 0, 0], [0, 0, 1, 0], [0.5, 0.5, 0, 1]])
     vectors = {"picture": np.eye(4), "sound": sounds}
-    found = judge(vectors, rows, ACROSS, (1,))
+    found = score_direction(vectors, rows, ACROSS, (1,))
     assert found["R@1"] == pytest.approx(1 / 3)  # row 2 alone finds one of its class first
     assert chance_of(rows, ACROSS, (1,))["R@1"] == pytest.approx((1 / 2 + 1 / 2 + 2 / 3) / 3)
