@@ -15,7 +15,7 @@ test:
 	$(PYTHON) -m pytest
 
 bench:
-	$(PYTHON) tools/bench_reading.py && $(PYTHON) tools/bench_training.py && $(PYTHON) tools/bench_pretext.py && $(PYTHON) tools/bench_evaluation.py
+	$(PYTHON) tools/bench_reading.py && $(PYTHON) tools/bench_training.py && $(PYTHON) tools/bench_pretext.py && $(PYTHON) tools/bench_views.py && $(PYTHON) tools/bench_evaluation.py
 
 docs:
 	.venv/bin/mkdocs build --strict

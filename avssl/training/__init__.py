@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from avssl.training.optim import LARS, SGD, AdamW, Optim
     from avssl.training.schedule import Constant, Cosine, OneCycle, Schedule, Step
     from avssl.training.transforms_cost import Task, bench_pretext
+    from avssl.training.views_cost import bench_views
 
 WHERE = {  # public name -> the module that holds it, imported when the name is first used
     "AdamW": "avssl.training.optim",
@@ -28,6 +29,7 @@ WHERE = {  # public name -> the module that holds it, imported when the name is 
     "TrainingError": "avssl.training.errors",
     "bench_pretext": "avssl.training.transforms_cost",
     "bench_training": "avssl.training.bench",
+    "bench_views": "avssl.training.views_cost",
     "load_encoder": "avssl.training.export",
     "train": "avssl.training.loop",
 }
@@ -48,6 +50,7 @@ __all__ = [
     "TrainingError",
     "bench_pretext",
     "bench_training",
+    "bench_views",
     "load_encoder",
     "train",
 ]
