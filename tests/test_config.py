@@ -298,7 +298,7 @@ def function_of(tool):
     return path.replace("__main__", f"{tool.parent.name}.{tool.stem}")
 
 
-BENCHMARKS = {"bench_training": "training", "bench_pretext": "transforms"}
+BENCHMARKS = {"bench_training": "training", "bench_pretext": "transforms", "bench_views": "views"}
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("configs/*.yaml")), ids=lambda path: path.stem)

@@ -44,7 +44,7 @@ class GaussianBlur(Transform):
     def __call__(self, frames: Tensor, draws: Draws, train: bool = True) -> Tensor:
         frames = unit(frames)
         height, width = frames.shape[-2:]
-        kernel = height // 10 // 2 * 2 + 1 if self.kernel is None else self.kernel
+        kernel = self.kernel_at(height)
         if kernel // 2 >= min(height, width):
             raise ValueError(
                 f"a blur over {kernel} pixels needs frames of more than {kernel // 2}; got {height} x {width}; "
@@ -58,5 +58,9 @@ class GaussianBlur(Transform):
         done = by_scope(frames, self.scope).clone()
         if len(rows):
             weights = (blur_weights(sigma, kernel, side) for side in (height, width))
-            done[rows] = resample(done[rows], *weights).clamp(0, 1)
+            done[rows] = resample(done[rows], *weights).clamp_(0, 1)
         return done.view(frames.shape)
+
+    def kernel_at(self, height: int) -> int:
+        """Return the pixels that the Gaussian reaches over in frames of a height."""
+        return height // 10 // 2 * 2 + 1 if self.kernel is None else self.kernel

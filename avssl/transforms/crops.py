@@ -80,7 +80,7 @@ def cut(frames: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
     top, left, height, width = boxes.flatten(0, 1).unbind(-1)
     rows = resize_weights(top, height, frames.shape[-2], size[0])
     columns = resize_weights(left, width, frames.shape[-1], size[1])
-    return resample(by_scope(unit(frames), scope), rows, columns).view(*frames.shape[:3], *size).clamp(0, 1)
+    return resample(by_scope(unit(frames), scope), rows, columns).view(*frames.shape[:3], *size).clamp_(0, 1)
 
 
 class RandomResizedCrop(Transform):

@@ -16,23 +16,23 @@ Range = float | tuple[float, float]
 def luma(frames: Tensor) -> Tensor:
     """Return the grey values of RGB ``(..., 3, H, W)``, ``(..., 1, H, W)``."""
     red, green, blue = frames.unbind(-3)
-    return (LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue)[..., None, :, :]
+    return (LUMA[0] * red).add_(green, alpha=LUMA[1]).add_(blue, alpha=LUMA[2])[..., None, :, :]
 
 
 def adjust_brightness(frames: Tensor, factor: Tensor) -> Tensor:
     """Multiply frames in [0, 1] ``(items, frames, 3, H, W)`` by factors ``(items, 1, 1, 1, 1)``."""
-    return (frames * factor).clamp(0, 1)
+    return (frames * factor).clamp_(0, 1)
 
 
 def adjust_contrast(frames: Tensor, factor: Tensor) -> Tensor:
     """Move frames away from their mean grey by factors ``(items, 1, 1, 1, 1)``; an item's frames have one mean."""
     mean = luma(frames).mean((1, 2, 3, 4), keepdim=True)
-    return (frames * factor + (1 - factor) * mean).clamp(0, 1)
+    return (frames * factor).add_((1 - factor) * mean).clamp_(0, 1)
 
 
 def adjust_saturation(frames: Tensor, factor: Tensor) -> Tensor:
     """Move pixels away from their own grey by factors ``(items, 1, 1, 1, 1)``."""
-    return (frames * factor + (1 - factor) * luma(frames)).clamp(0, 1)
+    return (frames * factor).add_((1 - factor) * luma(frames)).clamp_(0, 1)
 
 
 def adjust_hue(frames: Tensor, turn: Tensor) -> Tensor:
@@ -46,12 +46,12 @@ def adjust_hue(frames: Tensor, turn: Tensor) -> Tensor:
     most, least = frames.amax(-3), frames.amin(-3)
     chroma = most - least
     inverse = 1 / chroma.where(chroma > 0, 1)
-    hue = (red - green) * inverse + 4
-    hue = torch.where(most == green, (blue - red) * inverse + 2, hue)
-    hue = torch.where(most == red, (green - blue) * inverse, hue)
-    hue = (hue + 6 * turn[..., 0]).remainder(6)
-    shares = ((hue - 3).abs() - 1, 2 - (hue - 2).abs(), 2 - (hue - 4).abs())
-    return torch.stack([least + chroma * share.clamp(0, 1) for share in shares], -3)
+    hue = (red - green).mul_(inverse).add_(4)
+    hue = torch.where(most == green, (blue - red).mul_(inverse).add_(2), hue)
+    hue = torch.where(most == red, (green - blue).mul_(inverse), hue)
+    hue = hue.add_(6 * turn[..., 0]).remainder_(6)
+    shares = ((hue - 3).abs_() - 1, 2 - (hue - 2).abs_(), 2 - (hue - 4).abs_())
+    return torch.stack([torch.addcmul(least, chroma, share.clamp_(0, 1)) for share in shares], -3)
 
 
 class ColorJitter(Transform):

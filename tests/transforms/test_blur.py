@@ -72,7 +72,8 @@ def test_values_are_full_under_autocast(keys, noise):
 
 
 def test_bright_values_are_inverted_as_torchvision_does(keys, noise):
-    frames = torch.cat([noise(9), torch.full((1, 1, 3, 24, 32), 0.5)])
+    levels = torch.arange(256.0).repeat(9).view(1, 1, 3, 24, 32) / 255  # the thresholds themselves among them
+    frames = torch.cat([noise(9), levels])
     for threshold in (0.0, 0.5, 128 / 255, 1.0):
         solarized = Solarize(1.0, threshold)(frames, Draws(keys(10)))
         assert torch.equal(solarized, tv.solarize(frames, threshold))
