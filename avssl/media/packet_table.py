@@ -1,4 +1,4 @@
-"""The ledger of a sound stream: where each packet lies in the file and which samples it holds."""
+"""The packet table of a sound stream: where each packet lies in the file and which samples it holds."""
 
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -68,22 +68,22 @@ class PacketTable:
         return max(0, packet - RUN_UPS.get(self.codec, 0))
 
 
-def pack(ledger: PacketTable) -> bytes:
-    """Return a ledger as bytes."""
+def pack(table: PacketTable) -> bytes:
+    """Return a table as bytes."""
     header = {
-        "reason": ledger.reason,
-        "restarts": ledger.restarts,
-        "head": [str(ledger.head.anchor), *ledger.head[1:]],
-        "length": ledger.length,
-        "codec": ledger.codec,
-        "decoder": ledger.decoder,
-        "extradata": ledger.extradata.hex(),
+        "reason": table.reason,
+        "restarts": table.restarts,
+        "head": [str(table.head.anchor), *table.head[1:]],
+        "length": table.length,
+        "codec": table.codec,
+        "decoder": table.decoder,
+        "extradata": table.extradata.hex(),
     }
-    return bundle(header, {name: getattr(ledger, name) for name in _ARRAYS})
+    return bundle(header, {name: getattr(table, name) for name in _ARRAYS})
 
 
 def unpack(data: bytes) -> PacketTable | None:
-    """Return the ledger, or None if the bytes are not a whole one."""
+    """Return the table, or None if the bytes are not a whole one."""
     opened = unbundle(data, _ARRAYS)
     if opened is None:
         return None

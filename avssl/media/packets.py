@@ -18,11 +18,11 @@ from avssl.media.waveform import fold, mix, pour
 class Packets:
     """One sound stream as a row of samples, in the form of :class:`avssl.media.track.Track`.
 
-    Every packet gives one codec frame, whose place in the row the ledger knows; so nothing is measured by times here.
+    Every packet gives one codec frame, whose place in the row the table knows; so nothing is measured by times here.
 
     Args:
         origin: the recording.
-        ledger: its packets, as scanned.
+        table: its packets, as scanned.
         channels: 1 for the mean, 2 for stereo, None as recorded.
         zero: where the clock starts, in seconds of the container's time; None at the first sample.
         deadline: checked at every packet.
@@ -36,17 +36,17 @@ class Packets:
     def __init__(
         self,
         origin: Origin,
-        ledger: PacketTable,
+        table: PacketTable,
         *,
         channels: int | None = None,
         zero: Fraction | float | None = 0,
         deadline: Deadline | None = None,
     ):
-        self._ledger, self._fold, self._deadline = ledger, channels, deadline or Deadline(None)
-        head = ledger.head
+        self._table, self._fold, self._deadline = table, channels, deadline or Deadline(None)
+        head = table.head
         self.rate, self.channels = head.rate, channels or head.channels
         self.start = Fraction(0) if zero is None else head.anchor - Fraction(zero)
-        self._context = _decoder(ledger)
+        self._context = _decoder(table)
         self._next: int | None = None  # the packet that the decoder awaits; None where it is in the middle of nothing
         self._file = origin.open()
 
@@ -71,7 +71,7 @@ class Packets:
             Unfit: if the packets do not give what the scan promised: damage, or another file.
         """
         wave, known = np.zeros((self.channels, high - low), np.float32), np.zeros(high - low, bool)
-        first, last = max(low, 0), min(high, self._ledger.length)
+        first, last = max(low, 0), min(high, self._table.length)
         if first >= last:
             return wave, known
         part = self._decode(first, last)
@@ -80,19 +80,19 @@ class Packets:
 
     def _decode(self, low: int, high: int) -> np.ndarray:
         """Return samples that are all there, float32 ``(channels, high - low)``."""
-        places = self._ledger.places
+        places = self._table.places
         early = int(np.searchsorted(places, low, side="right")) - 1
         late = int(np.searchsorted(places, high, side="left"))  # the first packet that is not needed
-        start = self._ledger.run_up(early)
+        start = self._table.run_up(early)
         if self._next is None or not start <= self._next <= early:
             self._context.flush_buffers()
         else:
             start = self._next
         self._next = None  # until all went well
-        folding = self._fold == 2 and self._ledger.head.channels > 2  # by FFmpeg, frame by frame
-        out = np.empty((2 if folding else self._ledger.head.channels, high - low), np.float32)
+        folding = self._fold == 2 and self._table.head.channels > 2  # by FFmpeg, frame by frame
+        out = np.empty((2 if folding else self._table.head.channels, high - low), np.float32)
         numbers = range(start, late)
-        offsets, sizes = self._ledger.offsets[start:late].tolist(), self._ledger.sizes[start:late].tolist()
+        offsets, sizes = self._table.offsets[start:late].tolist(), self._table.sizes[start:late].tolist()
         bounds = places[start : late + 1].tolist()
         for number, offset, size, place, end in zip(numbers, offsets, sizes, bounds, bounds[1:], strict=False):
             self._deadline.check()
@@ -123,22 +123,22 @@ class Packets:
         """Return the one frame of a packet that was promised ``place`` to ``end``, and its first sample's place."""
         if len(frames) != 1:
             raise Unfit(f"a packet gave {len(frames)} codec frames")
-        frame, head = frames[0], self._ledger.head
+        frame, head = frames[0], self._table.head
         if frame.sample_rate != head.rate or frame.layout.name != head.layout:
             raise Unfit("the sound changes its rate or channels")
         if place < 0 and frame.samples >= end:  # decoders may trim what an encoder put before the first sample
             return frame, end - frame.samples
-        if place + frame.samples not in (end, self._ledger.length):
+        if place + frame.samples not in (end, self._table.length):
             raise Unfit(f"a codec frame holds {frame.samples} samples where {end - place} were promised")
         return frame, place
 
 
-def _decoder(ledger: PacketTable) -> Any:
+def _decoder(table: PacketTable) -> Any:
     """Return a decoder set up as the container would have."""
-    context: Any = av.CodecContext.create(ledger.decoder, "r")
-    if ledger.extradata:
-        context.extradata = bytes(len(ledger.extradata) + 128)  # decoders read past the end: let them find zeros there
-        context.extradata = ledger.extradata
-    context.sample_rate, context.layout = ledger.head.rate, ledger.head.layout
+    context: Any = av.CodecContext.create(table.decoder, "r")
+    if table.extradata:
+        context.extradata = bytes(len(table.extradata) + 128)  # decoders read past the end: let them find zeros there
+        context.extradata = table.extradata
+    context.sample_rate, context.layout = table.head.rate, table.head.layout
     context.thread_count = 1
     return context

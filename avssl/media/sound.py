@@ -13,7 +13,7 @@ from avssl.media.headers import is_cover
 from avssl.media.packet_table import Unfit
 from avssl.media.packets import Packets
 from avssl.media.scan import scan
-from avssl.media.sound_scan import ends_early, ledger_of
+from avssl.media.sound_scan import ends_early, packet_table_of
 from avssl.media.source import Origin, Source
 from avssl.media.track import OnError, Track, check_on_error
 from avssl.media.walk import opened, reading
@@ -97,11 +97,11 @@ def _cut(
     deadline: Deadline,
 ) -> Sound | None:
     """Return the windows cut straight out of the file; None where the container must be asked."""
-    ledger = ledger_of(origin, stream, deadline)
-    if ledger.reason:
+    table = packet_table_of(origin, stream, deadline)
+    if table.reason:
         return None
     try:
-        with Packets(origin, ledger, channels=channels, zero=zero, deadline=deadline) as packets:
+        with Packets(origin, table, channels=channels, zero=zero, deadline=deadline) as packets:
             return _heard(packets, windows, count, rate)
     except Unfit:
         return None  # damage, most likely: through the container it is told, or masked

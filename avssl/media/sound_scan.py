@@ -24,8 +24,8 @@ VERSION = 2  # raise it when the scan or the file changes: older files are then 
 PROOF = 8  # codec frames at the head that must come out the same either way
 
 
-def ledger_of(origin: Origin, stream: int, deadline: Deadline) -> PacketTable:
-    """Return the ledger of a stream, from the cache if it was scanned before; only recordings on disk have one."""
+def packet_table_of(origin: Origin, stream: int, deadline: Deadline) -> PacketTable:
+    """Return the table of a stream, from the cache if it was scanned before; only recordings on disk have one."""
     name = origin.fingerprint()
     if name is None:
         return PacketTable(reason="a recording that is not a file on disk is not scanned for its sound")
@@ -42,7 +42,7 @@ def ledger_of(origin: Origin, stream: int, deadline: Deadline) -> PacketTable:
 def ends_early(origin: Origin, stream: int, deadline: Deadline) -> bool:
     """Tell whether the clock of a stream of sound starts again, so that only what comes before can be placed."""
     if origin.fingerprint() is not None:
-        return ledger_of(origin, stream, deadline).restarts
+        return packet_table_of(origin, stream, deadline).restarts
     with opened(origin) as container:
         return restarts(container, container.streams[stream], origin, deadline)
 
@@ -153,13 +153,11 @@ def _pcm_bytes(codec: str) -> int:
     return int(found[1]) // 8
 
 
-def _proved(
-    origin: Origin, ledger: PacketTable, wave: np.ndarray, known: np.ndarray, deadline: Deadline
-) -> PacketTable:
-    """Return the ledger if the head comes out as it did through the container, and the tail comes out."""
-    with Packets(origin, ledger, zero=None, deadline=deadline) as packets:
+def _proved(origin: Origin, table: PacketTable, wave: np.ndarray, known: np.ndarray, deadline: Deadline) -> PacketTable:
+    """Return the table if the head comes out as it did through the container, and the tail comes out."""
+    with Packets(origin, table, zero=None, deadline=deadline) as packets:
         again, there = packets.read(0, wave.shape[1])
-        packets.read(ledger.length - 1, ledger.length)
+        packets.read(table.length - 1, table.length)
     if not (np.array_equal(wave, again) and np.array_equal(known, there)):
         raise Unfit("decoded without the container it sounds otherwise")
-    return ledger
+    return table

@@ -160,7 +160,7 @@ def test_a_read_that_fails_is_no_silence_and_no_finding_about_the_sound(sound, f
         with pytest.raises(ReadError, match="Input/output error"):
             open_sound(sound, on_error="truncate").sound([[0, 8]], 48000)
     with open_sound(sound, on_error="truncate") as recording:
-        assert not sound_scan.ledger_of(Origin(sound), 0, Deadline(None)).reason
+        assert not sound_scan.packet_table_of(Origin(sound), 0, Deadline(None)).reason
         whole = recording.sound([[0, 8]], 48000)
         assert whole.valid.all()
         with open_sound(sound.read_bytes(), on_error="truncate") as other:

@@ -13,7 +13,7 @@ from avssl.media import sound as sounds
 from avssl.media.base import Deadline
 from avssl.media.packet_table import NO_HEAD, PacketTable, Unfit, pack, unpack
 from avssl.media.packets import Packets
-from avssl.media.sound_scan import ledger_of, scan_sound
+from avssl.media.sound_scan import packet_table_of, scan_sound
 from avssl.media.source import Origin
 from avssl.media.track import Track, drift
 from tests.media.recording import Tape, chirp, record
@@ -77,15 +77,15 @@ def decibels(truth: np.ndarray, found: np.ndarray) -> float:
 @pytest.mark.parametrize("name", [*SAME, *NEAR])
 def test_any_piece_is_what_a_decode_from_the_start_gives_there(files, name):
     path = wanted(files, name)
-    ledger = scanned(path)
-    assert not ledger.reason
+    table = scanned(path)
+    assert not table.reason
     with Track(Origin(path), zero=None) as track:
-        truth, there = track.read(-500, ledger.length + 500)
-    assert there.sum() == ledger.length and there[500:-500].all()
+        truth, there = track.read(-500, table.length + 500)
+    assert there.sum() == table.length and there[500:-500].all()
     draws = np.random.default_rng(0)
-    starts = [-500, 0, 40, *draws.integers(0, ledger.length - 6000, 12).tolist(), ledger.length - 5500]
+    starts = [-500, 0, 40, *draws.integers(0, table.length - 6000, 12).tolist(), table.length - 5500]
     for low in starts:
-        with Packets(Origin(path), ledger, zero=None) as one:  # each by a start of its own
+        with Packets(Origin(path), table, zero=None) as one:  # each by a start of its own
             wave, known = one.read(low, low + 6000)
         np.testing.assert_array_equal(known, there[500 + low : low + 6500])
         expected = truth[:, 500 + low : low + 6500]
@@ -97,8 +97,8 @@ def test_any_piece_is_what_a_decode_from_the_start_gives_there(files, name):
 
 @pytest.mark.parametrize("name", ["pcm.mov", "mp3.mkv", "aac.mp4"])
 def test_reading_on_and_starting_anew_give_the_same(files, name):
-    ledger = scanned(files[name])
-    with Packets(Origin(files[name]), ledger, zero=None) as row:
+    table = scanned(files[name])
+    with Packets(Origin(files[name]), table, zero=None) as row:
         parts = [row.read(low, low + 3000) for low in range(30000, 60000, 3000)]
         back, _ = row.read(30000, 60000)
     together = np.concatenate([wave for wave, _ in parts], axis=1)
@@ -111,7 +111,7 @@ def test_videos_give_the_same_sound_from_packets_and_through_the_container(files
     windows = np.array([[-0.2, 0.3], [0.9, 1.4], [1.0, 1.5], [2.7, 3.2]])
     with open_video(wanted(files, name)) as video:
         found = video.sound(windows, 16000, channels)
-        monkeypatch.setattr(sounds, "ledger_of", lambda *_: PacketTable(reason="not now"))
+        monkeypatch.setattr(sounds, "packet_table_of", lambda *_: PacketTable(reason="not now"))
         truth = video.sound(windows, 16000, channels)
     np.testing.assert_array_equal(found.valid.numpy(), truth.valid.numpy())
     assert found.data.shape == truth.data.shape and decibels(truth.data.numpy(), found.data.numpy()) > 60
@@ -125,7 +125,7 @@ def test_eight_channels_are_folded_as_through_the_container(tmp_path, monkeypatc
     for channels in (1, 2, None):
         found = sound.sound([[0.1, 0.5]], RATE, channels).data
         with monkeypatch.context() as patch:
-            patch.setattr(sounds, "ledger_of", lambda *_: PacketTable(reason="not now"))
+            patch.setattr(sounds, "packet_table_of", lambda *_: PacketTable(reason="not now"))
             np.testing.assert_array_equal(found, sound.sound([[0.1, 0.5]], RATE, channels).data)
 
 
@@ -191,14 +191,14 @@ def test_a_missing_codec_frame_is_more_than_wavering():
 
 
 def test_damage_is_told_or_masked_as_through_the_container(files, tmp_path):
-    ledger = scanned(files["flac.mkv"])
+    table = scanned(files["flac.mkv"])
     data = bytearray(files["flac.mkv"].read_bytes())
-    middle = len(ledger.sizes) // 2
-    offset = int(ledger.offsets[middle])
+    middle = len(table.sizes) // 2
+    offset = int(table.offsets[middle])
     data[offset : offset + 40] = bytes(40)
     path = tmp_path / "broken.mkv"
     path.write_bytes(data)
-    low, high = ledger.places[middle : middle + 2] / RATE
+    low, high = table.places[middle : middle + 2] / RATE
     with open_video(path) as video:
         assert video.sound([[0.1, 0.4]], RATE).valid.all()
         with pytest.raises(DecodeError, match="truncate"):
@@ -210,29 +210,29 @@ def test_damage_is_told_or_masked_as_through_the_container(files, tmp_path):
 def test_packets_that_do_not_keep_the_promise_are_unfit(files, tmp_path):
     path = tmp_path / "short.mov"
     path.write_bytes(files["pcm.mov"].read_bytes())
-    ledger = scanned(path)
-    path.write_bytes(path.read_bytes()[: int(ledger.offsets[-3])])
-    with Packets(Origin(path), ledger, zero=None) as row, pytest.raises(Unfit, match="shorter than when"):
-        row.read(0, ledger.length)
+    table = scanned(path)
+    path.write_bytes(path.read_bytes()[: int(table.offsets[-3])])
+    with Packets(Origin(path), table, zero=None) as row, pytest.raises(Unfit, match="shorter than when"):
+        row.read(0, table.length)
 
 
 def test_a_scan_is_kept_and_a_changed_file_scanned_anew(files, tmp_path, monkeypatch):
     path = tmp_path / "film.mp4"
     path.write_bytes(files["aac.mp4"].read_bytes())
-    first = ledger_of(Origin(path), 1, Deadline(None))
+    first = packet_table_of(Origin(path), 1, Deadline(None))
     with monkeypatch.context() as patch:
         patch.setattr(sound_scan, "scan_sound", None)
-        again = ledger_of(Origin(path), 1, Deadline(None))
+        again = packet_table_of(Origin(path), 1, Deadline(None))
     assert (again.head, again.length, again.codec) == (first.head, first.length, "aac")
     np.testing.assert_array_equal(again.places, first.places)
     path.write_bytes(files["late.mp4"].read_bytes())
-    assert ledger_of(Origin(path), 1, Deadline(None)).head.anchor > first.head.anchor
+    assert packet_table_of(Origin(path), 1, Deadline(None)).head.anchor > first.head.anchor
     assert any(kept.suffix == ".sound" for kept in cache_folder("scans").rglob("*"))
 
 
 def test_bytes_have_no_ledger(files):
-    ledger = ledger_of(Origin(files["aac.mp4"].read_bytes()), 1, Deadline(None))
-    assert "not a file on disk" in ledger.reason and not len(ledger.sizes)
+    table = packet_table_of(Origin(files["aac.mp4"].read_bytes()), 1, Deadline(None))
+    assert "not a file on disk" in table.reason and not len(table.sizes)
 
 
 def test_a_scan_that_takes_too_long_is_stopped_and_not_kept(files):
@@ -242,12 +242,12 @@ def test_a_scan_that_takes_too_long_is_stopped_and_not_kept(files):
 
 @pytest.mark.parametrize("name", ["aac.mp4", "aac.ts"])
 def test_a_ledger_survives_being_packed_and_broken_bytes_are_none(files, name):
-    ledger = scanned(files[name])
-    data = pack(ledger)
+    table = scanned(files[name])
+    data = pack(table)
     again = unpack(data)
-    assert again is not None and again.extradata == ledger.extradata and again.reason == ledger.reason
+    assert again is not None and again.extradata == table.extradata and again.reason == table.reason
     for array in ("offsets", "sizes", "places"):
-        np.testing.assert_array_equal(getattr(again, array), getattr(ledger, array))
+        np.testing.assert_array_equal(getattr(again, array), getattr(table, array))
     assert unpack(data[:-1]) is None and unpack(b"") is None
 
 
