@@ -122,7 +122,7 @@ class Grid(Method):
         self.decide = nn.Linear(sound.dim, 1)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Return ``loss`` in nats, 0.693 for knowing nothing, and ``accuracy``, chance 0.5."""
+        """Return ``loss`` in nats, log 2 = 0.693 for a guess, and ``accuracy``, chance 0.5."""
         pairs = pairs_of(batch, (), self.training)
         most = (pairs.sound.shape[-1] - self.samples) // 2
         draws = Draws(pairs.key)

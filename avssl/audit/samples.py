@@ -20,7 +20,7 @@ from avssl.training.feed import Fabric, batches_of, is_empty
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Samples:
-    """What was seen and heard, a row a pair of picture and sound.
+    """What was seen and heard, one row per pair of picture and sound.
 
     Args:
         pictures: cues, ``(pairs, 5)``.

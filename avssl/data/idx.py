@@ -138,7 +138,7 @@ def places(total: int, split: Split, count: int | None, seed: int, folder: Path)
 
 
 def names_in(folder: Path) -> list[str]:
-    """Return the names of the classes that the folder lists in ``classes.txt``, one a line; an empty list without."""
+    """Return the class names in ``classes.txt``, one per line; an empty list without that file."""
     path = folder / "classes.txt"
     return [name for _, name in read_lines(path)] if path.is_file() else []
 

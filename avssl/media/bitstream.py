@@ -8,7 +8,7 @@ VP9 is the VP9 bitstream specification (6.2).
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-# Decoding may start at a key packet of these, and frames come out one a packet; others are decoded from the start.
+# Decoding may start at a key packet of these, and frames come out one per packet; others are decoded from the start.
 SEEKABLE = frozenset(
     ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mpeg2video", "mpeg1video", "h263", "flv1", "msmpeg4v2", "msmpeg4v3")
 ) | {"wmv1", "wmv2", "mjpeg", "prores", "dnxhd", "huffyuv", "ffvhuff", "ffv1", "rawvideo", "png"}

@@ -39,7 +39,7 @@ class _Reformatters(threading.local):
 
 
 def _takes_threads(reformatter) -> bool:
-    """Tell whether this PyAV lets us forbid swscale's own threads (from 16 on it starts one a core by default)."""
+    """Tell whether this PyAV lets us forbid swscale's own threads (from 16 on it starts one per core by default)."""
     return "threads" in (type(reformatter).reformat.__doc__ or "")
 
 

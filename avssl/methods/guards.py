@@ -28,7 +28,7 @@ class Guarded(Protocol):
 
     Attributes:
         guards: in the order of the paper; none where a method has none.
-        chance: accuracy of who knows nothing.
+        chance: accuracy of a guess.
     """
 
     guards: tuple[Guard, ...]

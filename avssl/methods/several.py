@@ -40,7 +40,7 @@ class SeveralTasks(Method):
         weights: how often each is drawn, as shares of their sum; None for all alike.
 
     Raises:
-        ValueError: if weights are not one a task and above zero, or encoders differ.
+        ValueError: if weights are not one per task and above zero, or encoders differ.
 
     Examples:
         >>> from avssl.methods import RelativePosition, Rotation

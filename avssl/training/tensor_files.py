@@ -44,7 +44,7 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Any]:
-    """Open a ``.safetensors`` file, and say in one line what is amiss with it."""
+    """Open a ``.safetensors`` file, and say in one line what is wrong with it."""
     if printable(path) != str(path):
         raise TrainingError(f"{path}: safetensors opens no file whose name is not UTF-8; rename it, or its folder")
     try:

@@ -18,7 +18,7 @@ SCALE = 2  # the sheet's pixels for one of the drawing
 
 
 def sheet(figures: int = 4, looks: int = 8, size: int = 72) -> Image.Image:
-    """Return held-out figures, one a row, at rising times; every other look with its skeleton."""
+    """Return held-out figures, one per row, at rising times; every other look with its skeleton."""
     pages = Image.new("RGB", (looks * size * SCALE, figures * size * SCALE))
     for row in range(figures):
         drawing = draw_figure((1, row), style=STYLES[row % len(STYLES)], size=size)

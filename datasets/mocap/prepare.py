@@ -21,7 +21,7 @@ from avssl.evaluation.keypoints.skeletons import FIGURE
 
 
 def sheet(looks: int = 8, names: tuple[str, ...] = ("cartwheel", "dance_b", "kick", "run")) -> Image.Image:
-    """Return some motions, one a row, with the joints that can be seen."""
+    """Return some motions, one per row, with the joints that can be seen."""
     rows = []
     for number, path in enumerate(motion_files()):
         motion = read_motion(path)
@@ -41,7 +41,7 @@ def main() -> int:
     usage = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     usage.add_argument("--root", type=Path, help="folder for videos and manifest.csv (default: in the cache)")
     usage.add_argument("--motions", type=Path, help="folder of motion files (default: those of the package pybullet)")
-    usage.add_argument("--workers", type=int, help="processes (default: one a core, at most 8)")
+    usage.add_argument("--workers", type=int, help="processes (default: one per core, at most 8)")
     usage.add_argument("--sheet", type=Path, metavar="PNG", help="write a contact sheet instead")
     options = usage.parse_args()
     try:

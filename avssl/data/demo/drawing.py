@@ -20,7 +20,7 @@ def draw_all(
         draw: writes its files whole or not at all.
         things: what to draw.
         what: the word for the bar.
-        workers: threads; None for one a core, at most 8.
+        workers: threads; None for one per core, at most 8.
         progress: show a bar.
     """
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()

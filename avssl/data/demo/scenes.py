@@ -53,7 +53,7 @@ def prepare(
         root: the folder; None for one in the cache.
         train: things to learn from.
         heldout: things to measure on.
-        workers: threads that draw; None for one a core, at most 8.
+        workers: threads that draw; None for one per core, at most 8.
         progress: show a bar while drawing.
     """
     usual = (train, heldout) == (700, 60)

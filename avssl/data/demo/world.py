@@ -43,7 +43,7 @@ def prepare(
         root: the folder; None for one in the cache.
         train: recordings to learn from.
         heldout: recordings to measure on, with other textures, bodies and motion.
-        workers: threads that draw; None for one a core, at most 8.
+        workers: threads that draw; None for one per core, at most 8.
         progress: show a bar while drawing.
 
     Raises:

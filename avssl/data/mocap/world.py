@@ -46,7 +46,7 @@ def prepare(
         motions: folder of motion files; None for those of the package pybullet.
         train: videos of each training motion.
         heldout: videos of each held-out motion.
-        workers: processes; None for one a core, at most 8.
+        workers: processes; None for one per core, at most 8.
         progress: show a bar.
 
     Raises:

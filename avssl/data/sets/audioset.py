@@ -32,7 +32,8 @@ def read(root: Path) -> Listing:
             milliseconds or seconds); a leading ``Y`` before the id is taken off.
 
     Returns:
-        A row a segment that is there: ``split`` ``eval``, ``train`` (the balanced one) or ``unbalanced``, ``labels`` by
+        One row per segment that is there: ``split`` ``eval``, ``train`` (the balanced one) or ``unbalanced``,
+        ``labels`` by
         their display names, the video as group, and where in the video the ``segment`` lies, in seconds. A file that is
         named by its id alone is taken for the segment, not for the whole video. Videos vanish from YouTube: missing
         ones are told, and no failure. Classes are in the order of their numbers.

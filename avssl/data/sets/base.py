@@ -60,7 +60,7 @@ class Listing:
             missing are left out and told in ``problems``.
         classes: names of the classes in the official order; empty without classes.
         counts: found beside published.
-        problems: what is amiss.
+        problems: what is wrong.
     """
 
     name: str

@@ -42,7 +42,7 @@ def list_clips(
     splits: Mapping[str, Sequence[str]],
     group_of: Callable[[str, str], str],
 ) -> tuple[list[Row], list[Problem]]:
-    """Return a row for each clip that is there, and what is amiss.
+    """Return a row for each clip that is there, and the problems.
 
     Args:
         root: what paths are relative to.

@@ -35,7 +35,7 @@ def read(root: Path) -> Listing:
             without a scene (a key to names was published beside the test archive) are told and left out.
 
     Returns:
-        A row a recording: ``train`` or ``test``, its scene as class, its own name as group.
+        One row per recording: ``train`` or ``test``, its scene as class, its own name as group.
 
     Raises:
         SetError: if there is no such folder, or no recording of a known scene in it.

@@ -22,8 +22,8 @@ def read(root: Path) -> Listing:
         root: the folder with ``audio/`` and ``meta/esc50.csv``.
 
     Returns:
-        A row a sound: its fold as split (``fold1`` to ``fold5``, and ``esc10`` for the ten classes of that name), its
-        category as class, its source recording as group. Folds keep sources apart; where they do not, it is told.
+        One row per sound: its fold as split (``fold1`` to ``fold5``, and ``esc10`` for the ten classes of that name),
+        its category as class, its source recording as group. Folds keep sources apart; where they do not, it is told.
         Classes are in the order of their numbers.
 
     Raises:

@@ -35,7 +35,7 @@ def read(root: Path) -> Listing:
         root: the folder with ``examples.mat`` and ``images/``, and for FLIC-plus ``tr_plus_indices.mat``.
 
     Returns:
-        A row a person. Splits: ``train`` and ``test`` by the flags; with FLIC-plus also ``plus`` (17,380) and
+        One row per person. Splits: ``train`` and ``test`` by the flags; with FLIC-plus also ``plus`` (17,380) and
         ``rest``, everything that is not in it, which Shuffle and Learn tested on. Columns of its own: ``frame``,
         and in FLIC-full ``bad`` (hidden, turned away, or mislabelled) and ``unchecked``. The group is the film.
 
@@ -83,7 +83,7 @@ def plus_of(root: Path, examples: int) -> set[int] | None:
 
 
 def person(example: Any, name: str, plus: bool | None) -> tuple[dict[str, Any] | None, str]:
-    """Return the row of an example, or None, and what is amiss with it."""
+    """Return the row of an example, or None, and what is wrong with it."""
     points = points_from_matlab(np.asarray(example.coords, np.float64).T[LABELLED])
     labelled = np.asarray(np.isfinite(points).all(-1))
     if not labelled.any():

@@ -28,7 +28,7 @@ def read(root: Path) -> Listing:
             ``audio/NAME.wav``.
 
     Returns:
-        A row a picture that is there with its sound: ``split`` is ``test``, ``sounding`` are boxes in shares of the
+        One row per picture that is there with its sound: ``split`` is ``test``, ``sounding`` are boxes in shares of the
         picture, and ``votes`` is 2: where one box alone lies, the truth is a half. Missing pictures and sounds
         are told, and no failure.
 
@@ -38,7 +38,7 @@ def read(root: Path) -> Listing:
     root = check_root(root, lambda folder: (folder / FOLDER).is_dir(), f"{FOLDER}/")
     files = [root / FOLDER / name for name in names_in(root / FOLDER, {".xml"}, depth=0)]
     if not files:
-        raise SetError(f"{root / FOLDER} holds no .xml; it should hold one a picture")
+        raise SetError(f"{root / FOLDER} holds no .xml; it should hold one per picture")
     rows, problems = [], []
     for path in files:
         place = path.relative_to(root).as_posix()

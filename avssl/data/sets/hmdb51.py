@@ -32,8 +32,8 @@ def read(root: Path, lists: Path | None = None) -> Listing:
             the root or beside it.
 
     Returns:
-        A row a clip, with its class, its source as group, and splits such as ``train1 test3``; none for clips that no
-        split uses. Classes are in the order of their names.
+        One row per clip, with its class, its source as group, and splits such as ``train1 test3``; none for clips
+        that no split uses. Classes are in the order of their names.
 
     Raises:
         SetError: if the lists or all class folders are missing.

@@ -26,8 +26,8 @@ def read(root: Path) -> Listing:
             validation pictures are not in the order of the wnids.
 
     Returns:
-        A row a picture, with its split and its wnid as class; ``words`` are the kit's, where it is there. Classes are
-        in the order of their wnids.
+        One row per picture, with its split and its wnid as class; ``words`` are the kit's, where it is there. Classes
+        are in the order of their wnids.
 
     Raises:
         SetError: if there is neither ``train`` nor ``val``, or a flat ``val`` without the kit.

@@ -33,7 +33,7 @@ def read(root: Path, keypoints: Path | None = None) -> Listing:
         keypoints: where `write_keypoints` writes; by default the folder ``keypoints`` of the root.
 
     Returns:
-        A row a clip, with its class, the film as group, and splits such as ``train1 test2 train3``.
+        One row per clip, with its class, the film as group, and splits such as ``train1 test2 train3``.
 
     Raises:
         SetError: if this is no JHMDB.
@@ -111,7 +111,7 @@ def write_keypoints(root: Path, folder: Path) -> list[Problem]:
     is bool ``(frames, 15)``: the joint lies in the picture.
 
     Returns:
-        What is amiss: clips with more or fewer frames than joints, and joints that cannot be read.
+        Problems: clips with more or fewer frames than joints, and joints that cannot be read.
     """
     problems = []
     for clip in clips_in(root / FRAMES):

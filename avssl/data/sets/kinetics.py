@@ -41,8 +41,8 @@ def read(root: Path, version: Version = "400", annotations: Path | None = None, 
         lists: a folder with lists of paths and labels, as SlowFast, VideoMAE or MMAction2 read them, to go by instead.
 
     Returns:
-        A row a video, with its split, its class where known, and the YouTube id as group; what the tables do not list
-        has no split. Classes are in the order of their names.
+        One row per video, with its split, its class where known, and the YouTube id as group; what the tables do not
+        list has no split. Classes are in the order of their names.
 
     Raises:
         SetError: if there are no videos, or a table is not in the official form.
@@ -89,7 +89,7 @@ class Tree:
         self.problems: list[Problem] = []
 
     def list_videos(self) -> tuple[list[dict[str, str]], list[Problem]]:
-        """Return a row for each video, and what is amiss."""
+        """Return a row for each video, and the problems."""
         for split, folder in self.folders.items():
             start = relative(folder, self.root)
             packed = [path for path in visible(folder) if is_packed(path)]

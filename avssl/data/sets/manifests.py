@@ -1,4 +1,4 @@
-"""Write what was found of a data set: the manifest, its classes, and what is amiss; each whole or not at all."""
+"""Write what was found of a data set: the manifest, its classes, and the problems; each whole or not at all."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path

@@ -29,7 +29,7 @@ def read(root: Path) -> Listing:
             ``validationSet.csv`` and ``moments_categories.txt``.
 
     Returns:
-        A row a video, with its split (``train`` or ``val``), its class (``playing music`` of the folder
+        One row per video, with its split (``train`` or ``val``), its class (``playing music`` of the folder
         ``playing+music``), its source as group, and ``yes`` and ``no``: how many workers agreed with the label. Classes
         are in the order of ``moments_categories.txt``.
 
@@ -59,7 +59,7 @@ def read(root: Path) -> Listing:
 def list_split(
     root: Path, split: str, folder: str, names: Sequence[str], listed: dict[str, Votes]
 ) -> tuple[list[dict[str, str]], list[Problem]]:
-    """Return a row for each video of a split that is there, and what is amiss."""
+    """Return a row for each video of a split that is there, and the problems."""
     if not (root / folder).is_dir():
         about = f"no such folder, so none of {len(listed):,} listed videos"
         return [], [Problem(kind="missing", path=f"{folder}/", about=about)]

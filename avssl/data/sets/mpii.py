@@ -33,7 +33,8 @@ def read(root: Path) -> Listing:
             validation people: ``detections.mat`` of Tompson et al., or one of the copies.
 
     Returns:
-        A row a person. Splits: ``trainval`` (everybody with joints), ``train``, ``val``, ``test``. Columns of its own:
+        One row per person. Splits: ``trainval`` (everybody with joints), ``train``, ``val``, ``test``. Columns of its
+        own:
         ``person`` (place among the people of the picture, from 0), ``head`` (two opposite corners of the head's box),
         ``activity``, ``category``. The group is the video.
 
@@ -70,7 +71,7 @@ def read(root: Path) -> Listing:
 
 
 def read_official(release: Any, root: Path) -> tuple[list[dict[str, Any]], list[Problem], set[str]]:
-    """Return the rows of the official structure, what is amiss, and the names of all its pictures."""
+    """Return the rows of the official structure, the problems, and the names of all its pictures."""
     annolist, train = matlab.structures(release.annolist), matlab.numbers(release.img_train)
     if len(train) != len(annolist):
         raise SetError(f"{OFFICIAL} has {len(annolist)} pictures and {len(train)} flags; was it copied whole?")

@@ -36,7 +36,7 @@ def find(root: Path, *names: str) -> Path | None:
 
 
 def read_copies(root: Path) -> tuple[list[dict[str, Any]], list[Problem], set[str]]:
-    """Return the rows of the copies, what is amiss, and the names of all their pictures; nothing without copies."""
+    """Return the rows of the copies, the problems, and the names of all their pictures; nothing without copies."""
     entries = list(entries_of(root))
     heads, problems = head_boxes(root, [person.points for _, words, person in entries if "val" in words])
     rows, headless = [], 0
@@ -125,7 +125,7 @@ def annotation(
 
 
 def head_boxes(root: Path, points: Sequence[np.ndarray]) -> tuple[Iterator[np.ndarray], list[Problem]]:
-    """Return the corners ``(4,)`` of the head of each validation person in order, or none, and what is amiss.
+    """Return the corners ``(4,)`` of the head of each validation person in order, or none, and the problems.
 
     The file names nobody: that it tells of the same people in the same order is checked by their joints.
     """

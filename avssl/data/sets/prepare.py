@@ -1,4 +1,4 @@
-"""The command of every ``datasets/<name>/prepare.py``: read, check, write a manifest, tell what is amiss.
+"""The command of every ``datasets/<name>/prepare.py``: read, check, write a manifest, report the problems.
 
 Nothing in the tree is changed. A run that was stopped, even by ``kill -9``, goes on when it is called again.
 """

@@ -27,7 +27,7 @@ def read(root: Path, lists: Path | None = None) -> Listing:
             root or beside it.
 
     Returns:
-        A row a clip, with its class, its group (class and ``g01`` to ``g25``), and splits such as
+        One row per clip, with its class, its group (class and ``g01`` to ``g25``), and splits such as
         ``train1 test2 train3``; none for clips that no list names. Classes are in the order of ``classInd.txt``.
 
     Raises:

@@ -22,8 +22,8 @@ def read(root: Path) -> Listing:
             to two deep.
 
     Returns:
-        A row a piece that is there, with its split (``train`` or ``test``), its class and the video as group. Videos
-        vanish from YouTube: missing ones are told, and no failure. Classes are in the order of their names.
+        One row per piece that is there, with its split (``train`` or ``test``), its class and the video as group.
+        Videos vanish from YouTube: missing ones are told, and no failure. Classes are in the order of their names.
 
     Raises:
         SetError: if the table is missing or is another one.

@@ -25,8 +25,8 @@ def read(root: Path) -> Listing:
             clip, which the boxes belong to) and ``audio/NAME.wav``.
 
     Returns:
-        A row a clip whose picture and sound are there: ``split`` is ``test``, ``sounding`` are boxes in shares of the
-        picture, the truth is their union (``votes`` is 1). Videos vanish from YouTube: missing
+        One row per clip whose picture and sound are there: ``split`` is ``test``, ``sounding`` are boxes in shares of
+        the picture, the truth is their union (``votes`` is 1). Videos vanish from YouTube: missing
         ones are told, and no failure.
 
     Raises:

@@ -77,7 +77,7 @@ def following(least: NDArray[np.int8], total: NDArray[np.int32], choice: Choice)
 
 @lru_cache(maxsize=2)
 def candidates(seed: int) -> NDArray[np.int8]:
-    """Return all permutations in an order that the seed names, ``(9, 362880)``: a row a place, for fast comparison."""
+    """Return all permutations in an order that the seed names, ``(9, 362880)``: one row per place."""
     known = np.array(list(permutations(range(TILES))), np.int8)
     order = Draws(torch.tensor([[seed]])).uniform(ALL)[0].numpy().argsort(kind="stable")
     return np.ascontiguousarray(known[order].T)

@@ -47,7 +47,7 @@ def prepare(
         val: recordings to choose on.
         heldout: recordings to measure on.
         duet: recordings of two instruments, in the full world.
-        workers: threads; None for one a core, at most 8.
+        workers: threads; None for one per core, at most 8.
         progress: show a bar.
     """
     if preset not in SIZES:
