@@ -45,6 +45,25 @@ def test_what_is_there_is_read_and_what_is_not_is_not(probe):
     assert (probe(train, labels, test, 0).argmax(1) == truth.one).mean() == pytest.approx(1 / 3, abs=0.1)
 
 
+def test_a_rare_class_weighs_as_much_as_all_others_in_its_machine():
+    from sklearn.svm import LinearSVC
+
+    rng = np.random.default_rng(0)
+    truth = (np.arange(60) < 6).astype(int)
+    features = rng.normal(size=(60, 3)) + truth[:, None]
+    lengths = np.linalg.norm(features, axis=1, keepdims=True)
+    machine = LinearSVC(C=1.0, class_weight={True: 5.0, False: 60 / 108}, tol=1e-3, random_state=0, max_iter=5000)
+    expected = machine.fit(features / lengths, truth == 1).decision_function(features / lengths)
+    found = SVM(costs=(1.0,))(features, Labels(truth, None, ("common", "rare")), features, 0)
+    np.testing.assert_allclose(found[:, 1], expected, atol=0.02)
+    assert (
+        np.abs(
+            expected - LinearSVC(C=1.0).fit(features / lengths, truth == 1).decision_function(features / lengths)
+        ).max()
+        > 0.2
+    )
+
+
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)
 def test_items_may_have_several_classes_and_doubtful_ones_do_not_count(probe):
     train, labels = blobs(90)
@@ -109,6 +128,7 @@ def test_draws_of_labels_are_nested_and_keep_every_class():
     labels = blobs(300)[1]
     few, more = (set(labelled(labels, shots, 1, 0).tolist()) for shots in ("1%", "10%"))
     assert few < more and len(few) == 3 and len(more) == 30
+    assert len(labelled(labels, "0.1%", 1, 0)) == 3  # less than half an item of each class
     assert len(labelled(labels, 5, 0, 0)) == 15 and len(labelled(labels, "all", 0, 0)) == 300
     assert not np.array_equal(labelled(labels, 5, 0, 0), labelled(labels, 5, 1, 0))
     shots = several(labels)
