@@ -9,6 +9,7 @@ import torch
 from avssl.config import ConfigError
 from avssl.evaluation.probes import SVM, KNearest, Labels, Linear, NonLinear
 from avssl.evaluation.probes.base import standardised
+from avssl.evaluation.probes.judging import Judge
 from avssl.evaluation.probes.linear import fit, loss_of, part
 from avssl.evaluation.probes.shots import labelled, number_of
 
@@ -43,6 +44,13 @@ def test_what_is_there_is_read_and_what_is_not_is_not(probe):
     assert (probe(train, labels, test, 0).argmax(1) == truth.one).mean() > 0.9
     (train, labels), (test, truth) = blobs(120, cue=False), blobs(300, seed=1, cue=False)
     assert (probe(train, labels, test, 0).argmax(1) == truth.one).mean() == pytest.approx(1 / 3, abs=0.1)
+
+
+def test_scores_stand_under_the_classes_that_training_has_and_others_come_last():
+    judge = Judge(Labels(np.array([0, 1, 2, 2]), None, NAMES), np.array([True, False, True]))
+    scores = np.array([[5.0, 1.0], [5.0, 1.0], [1.0, 5.0], [5.0, 1.0]])  # of a and c
+    assert judge.whole(scores).argmax(1).tolist() == [0, 0, 2, 0]
+    assert judge.each(scores)[:, 0].tolist() == [1, 0, 1, 0] and judge.per_class(scores).tolist() == [1, 0, 0.5]
 
 
 def test_a_rare_class_weighs_as_much_as_all_others_in_its_machine():
