@@ -14,7 +14,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from avssl import config
+from avssl import config, training
 from avssl.config.reading import lay, parse
 from avssl.config.signatures import parameters
 from avssl.config.source import resolve
@@ -157,14 +157,18 @@ def test_a_mistake_is_answered_as_the_page_says(words, said, monkeypatch, capsys
 
 # --- settings -------------------------------------------------------------------------------------------------------
 TRAIN = parameters(resolve("avssl.training.loop", "train"))
+PIECES = {key: known.hint for key, known in TRAIN.items()} | {
+    "test": parameters(resolve("avssl.evaluation", "Probes"))["test"].hint,
+    "sampler": parameters(resolve("avssl.data", "Videos"))["sampler"].hint,
+    "views": parameters(resolve("avssl.methods", "ShuffleAndLearn"))["views"].hint,
+}
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "yaml")], ids=name)
 def test_every_piece_of_settings_can_be_used(page):
     for block in blocks(page, "yaml"):
         for key, value in parse(block).items():
-            if key in TRAIN:
-                config.fit(value, TRAIN[key].hint, key)
+            config.fit(value, PIECES[key], key)
 
 
 def test_the_table_of_settings_names_every_one_with_its_default():
@@ -179,6 +183,8 @@ def test_the_table_of_optimisers_and_schedules_names_every_argument():
     page = (DOCS / "training.md").read_text(encoding="utf-8")
     _, _, table = page.partition("| name | arguments with defaults |")
     rows = re.findall(r"^\| `(\w+)` \| (.*?) \|$", table.partition("\n\n")[0], flags=re.MULTILINE)
+    kinds = {one for one, module in training.WHERE.items() if module.endswith((".optim", ".schedule"))}
+    assert {kind for kind, _ in rows} == kinds - {"Optim", "Schedule"}
     for kind, arguments in rows:
         known = parameters(resolve("avssl.training", kind))
         assert re.findall(r"`(\w+)`", arguments) == list(known), kind

@@ -35,6 +35,7 @@ def test_batch_statistics_are_averaged_and_counters_are_copied():
     norm(torch.randn(8, 2) + 5)
     average.update(norm, 1000)
     torch.testing.assert_close(average.values["running_mean"], norm.running_mean / 2)
+    torch.testing.assert_close(average.values["running_var"], (1 + norm.running_var) / 2)
     assert average.values["num_batches_tracked"] == norm.num_batches_tracked == 1
 
 

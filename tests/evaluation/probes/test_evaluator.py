@@ -1,5 +1,7 @@
 """Probing a run: every layer from one read, rows beside it, leaks and gaps refused."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -77,11 +79,19 @@ def test_several_labels_are_judged_by_average_precision(precision):
     assert scores.table[-1]["row"] == "chance"
 
 
-def test_what_was_fitted_is_kept(tmp_path):
+def test_what_was_fitted_is_kept_and_not_fitted_again(tmp_path, monkeypatch):
     probes = Probes(Colors(12), Colors(6, seed=1), probes=[Linear()], initialisations=1, clusters=0, quiet=True)
-    first = probes(SmallNet(width=4, dim=8).eval(), lambda seed: SmallNet(width=4, dim=8), tmp_path)
-    count = len(list(tmp_path.iterdir()))
-    assert count >= 4 and first.numbers["pixels/linear/all/output/accuracy"] == 1.0
+    encoder, initial = SmallNet(width=4, dim=8).eval(), SmallNet(width=4, dim=8)
+
+    def numbers():
+        return probes(encoder, lambda seed: deepcopy(initial), tmp_path).numbers
+
+    first = numbers()
+    monkeypatch.setattr(Linear, "__call__", lambda *_: pytest.fail("fitted again"))
+    assert numbers() == first and first["pixels/linear/all/output/accuracy"] == 1.0
+    probes.seed = 1
+    with pytest.raises(pytest.fail.Exception, match="fitted again"):
+        numbers()
 
 
 @pytest.mark.parametrize("probe", [Linear(penalties=(1e-2,)), KNearest(k=3), SVM(costs=(1.0,)), NonLinear(steps=60)])

@@ -10,6 +10,7 @@ from avssl.config import ConfigError
 from avssl.evaluation.probes import SVM, KNearest, Labels, Linear, NonLinear
 from avssl.evaluation.probes.base import standardised
 from avssl.evaluation.probes.linear import fit, loss_of, part
+from avssl.evaluation.probes.scoring import Scorer
 from avssl.evaluation.probes.shots import labelled, number_of
 
 PROBES = [
@@ -43,6 +44,32 @@ def test_what_is_there_is_read_and_what_is_not_is_not(probe):
     assert (probe(train, labels, test, 0).argmax(1) == truth.one).mean() > 0.9
     (train, labels), (test, truth) = blobs(120, cue=False), blobs(300, seed=1, cue=False)
     assert (probe(train, labels, test, 0).argmax(1) == truth.one).mean() == pytest.approx(1 / 3, abs=0.1)
+
+
+def test_scores_stand_under_the_classes_that_training_has_and_others_come_last():
+    judge = Scorer(Labels(np.array([0, 1, 2, 2]), None, NAMES), np.array([True, False, True]))
+    scores = np.array([[5.0, 1.0], [5.0, 1.0], [1.0, 5.0], [5.0, 1.0]])  # of a and c
+    assert judge.whole(scores).argmax(1).tolist() == [0, 0, 2, 0]
+    assert judge.each(scores)[:, 0].tolist() == [1, 0, 1, 0] and judge.per_class(scores).tolist() == [1, 0, 0.5]
+
+
+def test_a_rare_class_weighs_as_much_as_all_others_in_its_machine():
+    from sklearn.svm import LinearSVC
+
+    rng = np.random.default_rng(0)
+    truth = (np.arange(60) < 6).astype(int)
+    features = rng.normal(size=(60, 3)) + truth[:, None]
+    lengths = np.linalg.norm(features, axis=1, keepdims=True)
+    machine = LinearSVC(C=1.0, class_weight={True: 5.0, False: 60 / 108}, tol=1e-3, random_state=0, max_iter=5000)
+    expected = machine.fit(features / lengths, truth == 1).decision_function(features / lengths)
+    found = SVM(costs=(1.0,))(features, Labels(truth, None, ("common", "rare")), features, 0)
+    np.testing.assert_allclose(found[:, 1], expected, atol=0.02)
+    assert (
+        np.abs(
+            expected - LinearSVC(C=1.0).fit(features / lengths, truth == 1).decision_function(features / lengths)
+        ).max()
+        > 0.2
+    )
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)
@@ -109,6 +136,7 @@ def test_draws_of_labels_are_nested_and_keep_every_class():
     labels = blobs(300)[1]
     few, more = (set(labelled(labels, shots, 1, 0).tolist()) for shots in ("1%", "10%"))
     assert few < more and len(few) == 3 and len(more) == 30
+    assert len(labelled(labels, "0.1%", 1, 0)) == 3  # less than half an item of each class
     assert len(labelled(labels, 5, 0, 0)) == 15 and len(labelled(labels, "all", 0, 0)) == 300
     assert not np.array_equal(labelled(labels, 5, 0, 0), labelled(labels, 5, 1, 0))
     shots = several(labels)
