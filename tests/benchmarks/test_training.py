@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import pytest
 from training_fakes import Dots, toy
 
-from avssl.training import Case, bench_training
 from benchmarks import training as bench
 from benchmarks.training import Case, bench_training, timed
 
