@@ -45,6 +45,8 @@ class Encoder(Recorded, nn.Module):
         std: Sequence[float] = IMAGENET_STD,
     ):
         super().__init__()
+        if not isinstance(trunk, nn.Module):
+            raise ValueError(f"trunk: needs a network, a torch.nn.Module; got {type(trunk).__name__}")
         self.trunk, self.dim, self.layers = trunk, dim, tuple(layers)
         self._places = dict(layers)
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)

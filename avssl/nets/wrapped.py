@@ -142,6 +142,8 @@ def found(
     Raises:
         ValueError: if that cannot be done, or a layer is not there.
     """
+    if not isinstance(module, nn.Module):
+        raise ValueError(f"module: needs a network, a torch.nn.Module; got {type(module).__name__}")
     if layers is not None:
         places = dict(layers) if isinstance(layers, Mapping) else {name: name for name in layers}
         known = dict(module.named_modules())
