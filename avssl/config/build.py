@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib import import_module
 from typing import Any
 
@@ -12,6 +14,7 @@ from avssl.config.plainness import require_plain
 from avssl.config.source import StandIn, is_class, locate, resolve
 from avssl.config.trust import from_strangers
 
+_weightless: ContextVar[bool] = ContextVar("weightless", default=False)
 LIGHT = "avssl.sampling"  # needs NumPy only: what is built from it complains before torch is imported
 
 
@@ -74,6 +77,21 @@ def construct(planned: Call, arguments: dict[str, Any]) -> Any:
         raise ConfigError(f"{planned.where}: {error}") from error
 
 
+@contextmanager
+def without_weights() -> Iterator[None]:
+    """Let what is built fetch no weights from elsewhere: those of a run follow, or initial ones are wanted."""
+    token = _weightless.set(True)
+    try:
+        yield
+    finally:
+        _weightless.reset(token)
+
+
+def weights_follow() -> bool:
+    """Tell whether what is built now shall fetch no weights, see `without_weights`."""
+    return _weightless.get()
+
+
 def make(settings: Any, base: type | str, where: str = "") -> Any:
     """Make the object that settings name.
 
@@ -92,7 +110,7 @@ def make(settings: Any, base: type | str, where: str = "") -> Any:
 def rebuild(settings: Any, base: type | str, where: str = "") -> Any:
     """Make the object that settings out of a file of somebody else's name, as `make` does.
 
-    Classes of other packages than this project's are refused before they are looked for, unless one of `trusting` is
+    Nothing that is made fetches weights. Classes of other packages than this project's are refused before they are looked for, unless one of `trusting` is
     named. What the settings cannot make, though they fit, is told in one line too.
 
     Args:
@@ -110,7 +128,8 @@ def rebuild(settings: Any, base: type | str, where: str = "") -> Any:
     with from_strangers():
         planned = fit(settings, family_of(base, where), where)
     try:
-        return build(planned)
+        with without_weights():
+            return build(planned)
     except ConfigError:
         raise
     except (ArithmeticError, LookupError, MemoryError, RuntimeError, TypeError, ValueError) as error:

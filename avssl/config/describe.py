@@ -76,6 +76,8 @@ def describe(value: Any) -> Any:
     settings = {"name": public_name(type(value))}
     for name, parameter in parameters.items():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            if given is None or given.get(name):
+                settings[name] = UNRECORDED  # a config names each argument
             continue
         known = getattr(value, name, UNRECORDED) if given is None else given.get(name, parameter.default)
         settings[name] = describe(known)

@@ -11,10 +11,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from avssl.config import ConfigError
 from avssl.data import Dataset
 from avssl.features.layers import unit
-from avssl.features.rows import centre
+from avssl.features.rows import centre, frames_per_pass
 from avssl.features.runs import Fresh
 from avssl.features.weights import load_weights
 from avssl.nets import Encoder
+from avssl.nets.encoders import Takes
 from avssl.report.scores import HOG, PIXELS, RANDOM, TRAINED
 
 LEAST = 16  # pixels a side, for HOG
@@ -47,7 +48,8 @@ def compared_encoders(
 
     Args:
         encoder: the trained one.
-        pool: pictures, uint8 ``(pictures, 3, H, W)``, that give the random rows their batch statistics.
+        pool: pictures, uint8 ``(pictures, 3, H, W)``, or clips for an encoder of clips, that give the random rows their
+            batch statistics.
         fresh: builds random initialisations; None re-initialises copies.
         device: where encoders run.
         initialisations: how many random ones.
@@ -70,7 +72,8 @@ def baselines(pool: Tensor) -> dict[str, list[Encoder]]:
     """Return what needs no network: the picture itself, and HOG where pictures are large enough for it.
 
     Args:
-        pool: pictures as encoders will see them, ``(pictures, 3, H, W)``.
+        pool: pictures as encoders will see them, ``(pictures, 3, H, W)``, or clips, whose frames these look at one by
+            one.
     """
     from avssl.features.hog import Hog
 
@@ -81,8 +84,19 @@ def baselines(pool: Tensor) -> dict[str, list[Encoder]]:
     return rows
 
 
-def pool_of(data: Dataset, count: int = 512, crop: int | tuple[int, int] | None = None) -> Tensor:
-    """Return pictures of items spread evenly over a data set, uint8 ``(pictures, 3, H, W)``, at most ``count``.
+def pool_of(
+    data: Dataset, count: int = 512, crop: int | tuple[int, int] | None = None, takes: Takes = "pictures"
+) -> Tensor:
+    """Return pictures or clips of items spread evenly over a data set.
+
+    Args:
+        data: items with ``frames``.
+        count: pictures at most, or frames of all clips together (one clip at least).
+        crop: the middle of each picture.
+        takes: which of both an encoder takes.
+
+    Returns:
+        uint8 ``(pictures, 3, H, W)`` or ``(clips, frames, 3, H, W)``.
 
     Raises:
         ConfigError: if none can be read, or they differ in size.
@@ -93,14 +107,22 @@ def pool_of(data: Dataset, count: int = 512, crop: int | tuple[int, int] | None 
     for index in items:
         item = data[0, index]
         if "failure" not in item:
-            frames = item["frames"][item["valid"]]
+            valid = item["valid"]
+            frames = item["frames"][valid.any(1) if takes == "clips" else valid]
             chosen = frames[torch.linspace(0, len(frames) - 1, min(each, len(frames))).round().long()]
             found.append(chosen if crop is None else centre(chosen, crop)[0])
+    found = [frames for frames in found if len(frames)]
     sizes = {tuple(frames.shape[-2:]) for frames in found}
+    if len(sizes) == 1 and len(lengths := {frames.shape[1] for frames in found if frames.ndim == 5}) > 1:
+        raise ConfigError(f"the clips of the data differ in length ({sorted(lengths)[:3]} frames); sample equal ones")
     if len(sizes) != 1:
         told = f"differ in size ({sorted(sizes)[:3]}); set size: [height, width]" if sizes else "cannot be read"
         raise ConfigError(f"the pictures of the data {told}")
-    return torch.cat(found)[:count]
+    pool = torch.cat(found)
+    if takes == "pictures":
+        return pool[:count]
+    most = min(len(pool), frames_per_pass(count, pool))
+    return pool[torch.linspace(0, len(pool) - 1, most).round().long()]
 
 
 class Shrink(nn.Module):
@@ -147,9 +169,9 @@ def calibrated(encoder: Encoder, pool: Tensor, device: torch.device | str = "cpu
 
     Args:
         encoder: changed in place; left in evaluation mode.
-        pool: uint8 RGB ``(pictures, 3, H, W)``.
+        pool: uint8 RGB ``(pictures, 3, H, W)``, or clips ``(clips, frames, 3, H, W)`` for an encoder of clips.
         device: where the encoder runs.
-        batch: pictures a pass; the mean over passes counts.
+        batch: frames a pass; the mean over passes counts.
     """
     encoder = encoder.to(device).eval()
     norms = [module for module in encoder.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
@@ -160,7 +182,9 @@ def calibrated(encoder: Encoder, pool: Tensor, device: torch.device | str = "cpu
         norm.reset_running_stats()
         norm.momentum = None  # a plain mean over the passes
         norm.train()
-    passes = max(1, len(pool) // batch)  # no small last pass: it would weigh as much as a full one
+    passes = max(
+        1, len(pool) // frames_per_pass(batch, pool)
+    )  # no small last pass: it would weigh as much as a full one
     for images in pool.chunk(passes):
         encoder(unit(images.to(device)))
     for norm, momentum in zip(norms, momenta, strict=True):

@@ -18,9 +18,10 @@ from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.features.cache import FeatureCache, digest
 from avssl.features.layers import OUTPUT, check_layer, unit
-from avssl.features.rows import ItemRows, Recipe, batches, pooled, rows_of
+from avssl.features.rows import ItemRows, Recipe, batches, check_recipe, pooled, rows_of
 from avssl.features.sharing import Share, from_environment
 from avssl.nets import Encoder, SoundEncoder
+from avssl.nets.encoders import Takes
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +98,7 @@ def extract(
     stopped, and what is kept is not read again.
 
     Args:
-        asked: encoders by name, and the layers to take of each.
+        asked: encoders by name, of pictures and of clips as they come, and the layers to take of each.
         data: items with ``frames``.
         recipe: how items become vectors.
         kept: where pieces are kept.
@@ -110,11 +111,13 @@ def extract(
         share: the processes that share the work and the folder of ``kept``; None for those that torchrun started.
 
     Raises:
-        ConfigError: if a layer does not exist, nothing can be read, or features are not finite.
+        ConfigError: if a layer does not exist, an encoder takes something else, nothing can be read, or features are
+            not finite.
     """
     if not len(data):
         raise ConfigError(f"the {what or 'data'} set is empty")
     for one in asked.values():
+        check_recipe(one.encoder, recipe)
         for layer in one.layers:
             check_layer(one.encoder, layer)
     work = _Work(asked, data, recipe, kept, torch.device(device), batch, what)
@@ -199,12 +202,16 @@ class _Work:
             name: Asked(one.encoder, tuple(layer for layer in one.layers if arrays.get((name, layer)) is None))
             for name, one in self.asked.items()
         }
-        looks = [rows_of(item, index, self.recipe) for index, item in zip(piece, items, strict=True)]
+        kinds = {kind_of(one.encoder) for one in self.asked.values()}
+        looks: dict[Takes, list[ItemRows]] = {kind: [] for kind in kinds}
+        for index, item in zip(piece, items, strict=True):
+            for kind, several in looks.items():
+                several.append(rows_of(item, index, self.recipe, kind))
         found = {name: array for name, array in arrays.items() if array is not None}
         for name, one in missing.items():
             if one.layers:
-                found |= {(name, layer): array for layer, array in self._run(one, looks).items()}
-        about = _about(looks)
+                found |= {(name, layer): array for layer, array in self._run(one, looks[kind_of(one.encoder)]).items()}
+        about = _about(next(iter(looks.values())))  # rows are alike for all kinds
         if keys is not None:
             for name, array in found.items():
                 self.kept.put(keys[name], array)
@@ -233,6 +240,11 @@ class _Work:
             total = torch.zeros(count, flat.shape[1]).index_add_(0, place, flat)
             found[layer] = total.reshape(count, *each.shape[1:]).numpy()
         return found
+
+
+def kind_of(encoder: Encoder | SoundEncoder) -> Takes:
+    """Return whether an encoder is shown whole clips, or each picture (or window of sound) by itself."""
+    return "clips" if encoder.takes == "clips" else "pictures"
 
 
 def _firsts(looks: list[ItemRows]) -> list[int]:

@@ -8,6 +8,7 @@ from torch import Tensor
 from avssl.config import ConfigError
 from avssl.config.errors import suggest
 from avssl.features.cache import FeatureCache, digest
+from avssl.features.rows import frames_per_pass
 from avssl.nets import Encoder, SoundEncoder
 
 OUTPUT = "output"  # the name of what the encoder itself returns
@@ -42,11 +43,12 @@ class Extractor:
 
         Args:
             encoder: its batch statistics are used as they are; it is left in evaluation mode.
-            images: RGB, uint8 ``(pictures, 3, H, W)``.
+            images: RGB, uint8 ``(pictures, 3, H, W)``, or ``(clips, frames, 3, H, W)`` for an encoder of clips.
             layer: one of ``encoder.layers``, or ``"output"``.
 
         Returns:
-            float32 ``(pictures, dim)``, or ``(pictures, channels, height, width)`` for a layer of maps.
+            float32 ``(pictures, dim)``, or ``(pictures, channels, height, width)`` for a layer of maps, of clips with
+            frames before the height.
         """
         encoder = encoder.to(self.device).eval()
         weights = digest(encoder)
@@ -65,7 +67,7 @@ class Extractor:
     @torch.inference_mode()
     def _run(self, encoder: Encoder, images: Tensor, layer: str) -> np.ndarray:
         found = []
-        for batch in images.split(self.batch):
+        for batch in images.split(frames_per_pass(self.batch, images)):
             pictures = unit(batch.to(self.device))
             features = encoder(pictures) if layer == OUTPUT else encoder.taps(pictures, [layer])[layer]
             found.append(features.float().cpu().numpy())
@@ -95,14 +97,14 @@ def last_map(encoder: Encoder, images: Tensor) -> str:
 
     Args:
         encoder: any encoder.
-        images: a picture or more as it will see them, uint8 ``(pictures, 3, H, W)``.
+        images: a picture or more as it will see them, uint8 ``(pictures, 3, H, W)``; clips for an encoder of clips.
 
     Raises:
         ConfigError: if it has none.
     """
     with torch.inference_mode():
         taps = encoder.eval().taps(unit(images[:1].to(encoder.mean.device)), encoder.layers)
-    maps = [name for name in encoder.layers if taps[name].ndim == 4 and taps[name].shape[-2:].numel() > 1]
+    maps = [name for name in encoder.layers if taps[name].ndim > 2 and taps[name].shape[-2:].numel() > 1]
     if not maps:
         raise ConfigError(
             f"no layer of {type(encoder).__name__} is a map of more than one cell for pictures of "

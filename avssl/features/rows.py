@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from avssl.config import ConfigError
+from avssl.nets import Encoder, SoundEncoder
+from avssl.nets.encoders import Takes
 
 Unit = Literal["item", "clip", "frame"]
 
@@ -20,12 +22,13 @@ class Recipe:
 
     Args:
         unit: a vector for each ``"item"`` (mean over its clips), each ``"clip"`` (mean over its frames) or each
-            ``"frame"``; frames that are padding do not count.
+            ``"frame"``; frames that are padding do not count. An encoder of clips sees each clip whole, as the sampler
+            made it, and knows no frames; clips of nothing but padding do not count.
         stream: what is looked at: the items' ``"frames"``, or their windows of ``"sound"`` (a clip each).
         crop: the middle of each frame that is looked at, (height, width) or a side in pixels; None for all of it.
         patch: cut each frame into squares of ``(side, step)`` pixels, each a row of its own (with ``unit="frame"``).
         most: a layer of maps is averaged to the finest square grid that keeps at most so many numbers (the channels'
-            means at least); None keeps the map as it is. Comparing layers at about 9,000 numbers each is the protocol
+            means at least), maps of clips over time before; None keeps the map as it is. Comparing layers at about 9,000 numbers each is the protocol
             of Goyal et al. 2019 (arXiv 1905.01235, section 4).
     """
 
@@ -42,17 +45,34 @@ class Recipe:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ItemRows:
-    """The frames of an item: which row each adds to, with what weight, and what the rows are."""
+    """The frames or clips of an item: which row each adds to, with what weight, and what the rows are."""
 
-    frames: Tensor  # uint8 (frames, 3, H, W), or windows of sound, float32 (windows, channels, samples)
-    place: Tensor  # (frames,)
-    weights: Tensor  # (frames,)
+    frames: (
+        Tensor  # uint8 (frames, 3, H, W) or (clips, frames, 3, H, W), or sound, float32 (windows, channels, samples)
+    )
+    place: Tensor  # (frames,), (clips,) or (windows,)
+    weights: Tensor  # likewise
     rows: int
     about: list[dict[str, Any]]
     failure: dict[str, str] | None = None
 
 
-def rows_of(item: dict[str, Any], index: int, recipe: Recipe) -> ItemRows:
+def check_recipe(encoder: Encoder | SoundEncoder, recipe: Recipe) -> None:
+    """Say in one line if an encoder cannot look at data in this way.
+
+    Raises:
+        ConfigError: if it takes sound and pictures are looked at, or the other way round, or it takes clips and rows
+            are frames.
+    """
+    name, takes = type(encoder).__name__, encoder.takes
+    if (takes == "sound") != (recipe.stream == "sound"):
+        raise ConfigError(f"stream: {name} takes {takes}, and cannot look at {recipe.stream}; use another encoder")
+    if takes == "clips" and recipe.unit == "frame":
+        raise ConfigError(f"unit: {name} takes clips, so that a frame has no features of its own; use clip or item")
+
+
+def rows_of(item: dict[str, Any], index: int, recipe: Recipe, takes: Takes = "pictures") -> ItemRows:
+    """Return what an encoder of pictures or of clips is shown of an item; rows are the same for both."""
     if "failure" in item:
         nothing = torch.zeros(0, dtype=torch.int64)
         empty = torch.zeros(0, 3, 1, 1, dtype=torch.uint8)
@@ -81,6 +101,11 @@ def rows_of(item: dict[str, Any], index: int, recipe: Recipe) -> ItemRows:
             points = item["keypoints"][valid].numpy()[mine][0] - np.array(moved[::-1], np.float32)
             own |= {"keypoints": points.tolist(), "visible": item["visible"][valid].numpy()[mine][0].tolist()}
         about.append(common | own)
+    if takes == "clips":
+        chosen = frames[valid.any(1)]
+        place = torch.zeros(len(chosen), dtype=torch.int64) if recipe.unit == "item" else torch.arange(len(chosen))
+        weights = torch.full((len(chosen),), len(counts) / max(1, len(chosen)))
+        return ItemRows(frames=chosen, place=place, weights=weights, rows=len(counts), about=about)
     chosen = frames[valid]
     if recipe.patch is not None:
         chosen, about = patches_of(chosen, about, recipe.patch)
@@ -150,10 +175,10 @@ def centre(frames: Tensor, crop: int | tuple[int, int]) -> tuple[Tensor, tuple[i
 
 
 def pooled(features: Tensor, most: int | None) -> Tensor:
-    """Average maps to the finest square grid of at most ``most`` numbers; vectors stay.
+    """Average maps to the finest square grid of at most ``most`` numbers, those of clips over time first; vectors stay.
 
     Args:
-        features: ``(N, dim)`` or ``(N, channels, height, width)``.
+        features: ``(N, dim)``, ``(N, channels, height, width)`` or ``(N, channels, frames, height, width)``.
         most: numbers to keep at most, though never fewer than the channels; None keeps maps.
 
     Examples:
@@ -162,6 +187,7 @@ def pooled(features: Tensor, most: int | None) -> Tensor:
     """
     if features.ndim == 2 or most is None:
         return features
+    features = features.mean(2) if features.ndim == 5 else features
     channels, height, width = features.shape[1:]
     side = max(1, int((most / channels) ** 0.5))
     if side >= height and side >= width:
@@ -169,12 +195,18 @@ def pooled(features: Tensor, most: int | None) -> Tensor:
     return F.adaptive_avg_pool2d(features, (min(side, height), min(side, width)))
 
 
+def frames_per_pass(batch: int, images: Tensor) -> int:
+    """Return how many pictures, or clips, hold ``batch`` frames; at least one."""
+    return max(1, batch // max(1, images.shape[1])) if images.ndim == 5 else batch
+
+
 def batches(looks: list[ItemRows], batch: int) -> Iterator[Tensor]:
-    """Yield frames of one size, at most ``batch`` at a time, in order."""
+    """Yield frames or clips of one size, at most ``batch`` frames at a time (a clip at least), in order."""
     waiting: list[Tensor] = []
     for look in looks:
-        for frames in look.frames.split(batch):
-            full = sum(map(len, waiting)) + len(frames) > batch
+        most = frames_per_pass(batch, look.frames)
+        for frames in look.frames.split(most):
+            full = sum(map(len, waiting)) + len(frames) > most
             if waiting and (full or waiting[0].shape[1:] != frames.shape[1:]):
                 yield torch.cat(waiting)
                 waiting = []

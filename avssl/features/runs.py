@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from avssl.config import ConfigError, Trust, describe, make, rebuild, trusting
+from avssl.config.build import without_weights
 from avssl.methods import Method
 from avssl.nets import Encoder
 from avssl.training.checkpoint import LAST, peek
@@ -73,7 +74,7 @@ def seeded(build: Callable[[], Any], trust: Trust = ()) -> Callable[[int], Any]:
     """Return what builds an object with initial weights that a seed fixes."""
 
     def fresh(seed: int) -> Any:
-        with torch.random.fork_rng(devices=[]), trusting(trust):
+        with torch.random.fork_rng(devices=[]), trusting(trust), without_weights():
             torch.manual_seed(seed)
             return build()
 

@@ -7,7 +7,7 @@ from avssl.config import ConfigError, Trust
 from avssl.features.runs import Fresh, find_run, fresh_encoders, fresh_like
 from avssl.features.weights import is_export, load_weights
 from avssl.nets import Encoder
-from avssl.training.export import load_encoder
+from avssl.training.export import load_encoder, not_recorded
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -16,12 +16,12 @@ class Subject:
 
     Args:
         encoder: with its weights.
-        fresh: builds encoders of its architecture with initial weights.
+        fresh: builds encoders of its architecture with initial weights; None where nobody knows how.
         folder: where results go.
     """
 
     encoder: Encoder
-    fresh: Fresh
+    fresh: Fresh | None
     folder: Path
 
 
@@ -38,7 +38,8 @@ def find_subject(
     Args:
         run: folder of the run; None for the one that was written last.
         weights: judge these instead: a ``.safetensors`` or ``.pth`` with torchvision's keys, or an export of ours.
-        encoder: the architecture of ``weights``; None for that of the run, or the one that an export names.
+        encoder: the architecture of ``weights``, or of the run whose settings do not tell it; None for that of the run, or
+            the one that an export names.
         out: folder that the results of ``weights`` go to; None for ``<runs>/<name of the file>``.
         runs: where runs lie.
         trust: packages whose classes the run may name and so run, see `avssl.load_encoder`.
@@ -47,9 +48,12 @@ def find_subject(
         ConfigError: if there is no such run, it has no weights, or weights do not fit the encoder.
     """
     if weights is None:
-        if encoder is not None or out is not None:
-            raise ConfigError("encoder and out go with weights=FILE; a run knows its encoder and holds its own results")
+        if out is not None:
+            raise ConfigError("out goes with weights=FILE; a run holds its own results")
         folder = find_run(run, runs)
+        if encoder is not None:
+            fresh = None if not_recorded(encoder, "encoder") else fresh_like(encoder)
+            return Subject(encoder=load_encoder(folder, encoder=encoder), fresh=fresh, folder=folder)
         return Subject(encoder=load_encoder(folder, trust=trust), fresh=fresh_encoders(folder, trust), folder=folder)
     like = encoder
     if like is None and not is_export(weights):

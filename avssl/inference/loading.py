@@ -15,7 +15,6 @@ from avssl.media import Reader, open_video
 from avssl.methods import Method
 from avssl.methods.sound.base import JointEmbedder, Localizer, PairScorer
 from avssl.methods.sound.pairs import view_clips
-from avssl.nets.clips import ClipEncoder
 from avssl.sampling import Clips
 from avssl.sampling.stride import Stride
 from avssl.training.checkpoint import LAST, peek
@@ -74,7 +73,7 @@ def load_for(
     data = peek(folder / LAST)["settings"]["data"]
     sampler = data.get("sampler", {})
     try:
-        within = within_of(sampler, folder) if isinstance(method.encoder, ClipEncoder) else np.zeros(1)
+        within = within_of(sampler, folder) if method.encoder.takes == "clips" else np.zeros(1)
         seconds = seconds_of(sampler) or lasting(within, folder)
     except ConfigError:
         raise

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from avssl.nets.spectrogram import Spectrogram as Spectrogram
     from avssl.nets.spectrogram import SpectrogramSpec as SpectrogramSpec
     from avssl.nets.teacher import Teacher as Teacher
+    from avssl.nets.timm import TimmEncoder as TimmEncoder
     from avssl.nets.torchvision import VGG16 as VGG16
     from avssl.nets.torchvision import AlexNet as AlexNet
     from avssl.nets.torchvision import ResNet as ResNet
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from avssl.nets.towers import SoundTower as SoundTower
     from avssl.nets.towers import VisionTower as VisionTower
     from avssl.nets.whitening import Whitening as Whitening
+    from avssl.nets.wrapped import ModuleClipEncoder as ModuleClipEncoder
+    from avssl.nets.wrapped import ModuleEncoder as ModuleEncoder
+    from avssl.nets.wrapped import as_encoder as as_encoder
     from avssl.transforms.spectrogram_mask import SpectrogramMask as SpectrogramMask
 
 __getattr__, __dir__ = attach(__name__)

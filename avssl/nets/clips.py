@@ -1,8 +1,10 @@
 """The contract of encoders that look at several frames at once, and one way to look that fits every encoder."""
 
+from typing import ClassVar
+
 from torch import Tensor
 
-from avssl.nets.encoders import Encoder
+from avssl.nets.encoders import Encoder, Takes
 
 
 class ClipEncoder(Encoder):
@@ -12,6 +14,8 @@ class ClipEncoder(Encoder):
     or vectors.
     """
 
+    takes: ClassVar[Takes] = "clips"
+
     def forward(self, images: Tensor) -> Tensor:
         """Return the features of clips.
 
@@ -20,8 +24,11 @@ class ClipEncoder(Encoder):
 
         Returns:
             Features, ``(N, dim)``.
+
+        Raises:
+            ValueError: if these are pictures.
         """
-        return self.trunk(((images - self.mean) / self.std).transpose(1, 2))
+        return self.trunk(self.normalized(images).transpose(1, 2))
 
 
 def encode_clips(encoder: Encoder, pictures: Tensor) -> Tensor:
@@ -30,10 +37,10 @@ def encode_clips(encoder: Encoder, pictures: Tensor) -> Tensor:
     Examples:
         >>> import torch
         >>> from avssl.nets import SmallVision
-        >>> see(SmallVision(), torch.rand(2, 3, 3, 48, 48)).shape
+        >>> encode_clips(SmallVision(), torch.rand(2, 3, 3, 48, 48)).shape
         torch.Size([2, 64])
     """
-    if isinstance(encoder, ClipEncoder):
+    if encoder.takes == "clips":
         return encoder(pictures)
     count, frames = pictures.shape[:2]
     return encoder(pictures.flatten(0, 1)).unflatten(0, (count, frames)).mean(1)

@@ -1,6 +1,7 @@
 """The contract of sound encoders: waveforms in, one vector a window out; the front end is part of the encoder."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,10 +22,13 @@ class SoundEncoder(Recorded, nn.Module):
         spec: the windows of the spectrogram.
 
     Attributes:
+        takes: ``"sound"``.
         dim: length of the feature vectors.
         layers: names of the layers.
         front: waveforms ``(N, channels, samples)`` to spectrograms.
     """
+
+    takes: ClassVar[Literal["sound"]] = "sound"
 
     def __init__(self, trunk: nn.Module, dim: int, layers: Mapping[str, str], spec: SpectrogramSpec):
         super().__init__()

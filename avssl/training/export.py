@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import torch
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from avssl import config
-from avssl.config import Trust
-from avssl.nets import Encoder, SoundEncoder
+from avssl.config import ConfigError, Trust
+from avssl.config.build import family_of
+from avssl.nets import Encoder, SoundEncoder, as_encoder
 from avssl.text import printable
 from avssl.training.average import single
 from avssl.training.checkpoint import BEST, LAST, peek
@@ -71,7 +72,36 @@ def weights_of(checkpoint: Mapping[str, Any], part: Part, which: Which) -> dict[
     return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
 
 
-def load_encoder(run: str | Path, which: Which = "last", trust: Trust = (), encoder: Encoder | None = None) -> Encoder:
+def not_rebuilt(method: "Method") -> list[str]:
+    """Return a line for each encoder of a method that nothing can build again from its settings."""
+    lines = []
+    for part in FILES:
+        made = getattr(method, part, None)
+        if isinstance(made, Encoder | SoundEncoder) and (reason := not_recorded(made, part)):
+            load = "load_encoder" if part == "encoder" else "load_sound"
+            lines.append(
+                f"the {type(made).__name__} of this run cannot be built again from its settings ({reason}); keep the code "
+                f"that makes it, and load the run with avssl.{load}(run, encoder=...)"
+            )
+    return lines
+
+
+def not_recorded(encoder: Encoder | SoundEncoder, part: Part) -> str:
+    """Return why settings do not tell how to build an encoder again; nothing if they do."""
+    try:
+        planned = config.fit(config.describe(encoder), family_of(FAMILIES[part], part), part)
+    except ConfigError as error:
+        return str(error)
+    given = vars(encoder).get("_arguments", {})
+    for name, value in planned.arguments.items():
+        if isinstance(value, Mapping) and not isinstance(given.get(name, value), Mapping):
+            return f"{part}.{name}: a {type(given[name]).__name__} is made by code, not by settings"
+    return ""
+
+
+def load_encoder(
+    run: str | Path, which: Which = "last", trust: Trust = (), encoder: Encoder | nn.Module | None = None
+) -> Encoder:
     """Rebuild the encoder of pictures that a run has learned, strictly: every tensor must find its place.
 
     Args:
@@ -79,7 +109,8 @@ def load_encoder(run: str | Path, which: Which = "last", trust: Trust = (), enco
         which: ``"last"``: the newest (averaged weights where the run keeps them); ``"best"``: by the run's measure,
             likewise; ``"ema"``: averaged weights or an error; ``"live"``: the newest without averaging.
         trust: packages whose classes the run may name and so run, such as ``"my_nets"``; the project's own always may.
-        encoder: fill this one, whatever the run says of its settings; None builds the one that the run names.
+        encoder: fill this one, whatever the run says of its settings; a plain module is taken as `avssl.nets.as_encoder`
+            takes it. None builds the one that the run names.
 
     Returns:
         The encoder, in evaluation mode, on the CPU. How many tensors matched is printed.
@@ -88,7 +119,8 @@ def load_encoder(run: str | Path, which: Which = "last", trust: Trust = (), enco
         TrainingError: if there is no such file, or its tensors are not those of the encoder it names.
         ConfigError: if it names a class of a package that is not trusted.
     """
-    return load_part(run, "encoder", which, trust, encoder)
+    made = encoder if encoder is None or isinstance(encoder, Encoder) else as_encoder(encoder)
+    return load_part(run, "encoder", which, trust, made)
 
 
 def load_sound(
@@ -130,10 +162,24 @@ def load_part(
         if settings is None:
             raise TrainingError(f"{path}: {found['settings']['method']['name']} has no encoder of sounds")
     with torch.random.fork_rng(devices=[]), config.trusting(trust):  # the caller's chance is the caller's
-        encoder = config.rebuild(settings, FAMILIES[part], f"{path}: {part}") if made is None else made
+        encoder = rebuilt(settings, part, path) if made is None else made
     matched = fill(encoder, weights, path)
     print(printable(f"{path}: {matched} of {matched} tensors matched {type(encoder).__name__}"))
     return encoder.eval()
+
+
+def rebuilt(settings: Any, part: Part, path: Path) -> Any:
+    """Build the encoder that settings out of a file name.
+
+    Raises:
+        ConfigError: if they cannot; where settings do not tell enough, it says what to do.
+    """
+    try:
+        return config.rebuild(settings, FAMILIES[part], f"{path}: {part}")
+    except ConfigError as error:
+        if error.__cause__ is None and config.UNRECORDED not in json.dumps(settings, default=str):
+            raise
+        raise ConfigError(f"{error}; if code made this {part}, load it with encoder=") from error
 
 
 def load_method(run: str | Path, which: Which = "last", trust: Trust = (), method: "Method | None" = None) -> "Method":

@@ -19,6 +19,7 @@ from avssl.training.average import Average
 from avssl.training.checking import check_batches, check_numbers, check_settings
 from avssl.training.checkpoint import OnChange, Straight
 from avssl.training.errors import TrainingError, in_one_line
+from avssl.training.export import not_rebuilt
 from avssl.training.feed import Feed, batches_of, images, is_empty
 from avssl.training.items import items_of
 from avssl.training.measures import Measures
@@ -165,7 +166,7 @@ def train(
     drawn = batch_size * accumulate * fabric.world_size  # items a step, over all processes
 
     with run, StopSignals() as signals, ExitStack() as ends, speaking(fabric, precision):
-        for fact in method.facts():
+        for fact in (*method.facts(), *not_rebuilt(method)):
             run.progress.say(fact)
         if not run.resumed:
             run.judge(measure())

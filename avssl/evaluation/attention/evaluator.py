@@ -28,6 +28,7 @@ from avssl.features.rows import centre
 from avssl.features.runs import Fresh
 from avssl.methods.pretext.rotation import QUARTERS, turns
 from avssl.nets import Encoder
+from avssl.nets.encoders import require_takes
 from avssl.report.figures import picture_table
 from avssl.report.scores import Scores
 
@@ -127,6 +128,7 @@ class Attention(Evaluator):
     def __call__(
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
     ) -> Scores:
+        require_takes(encoder, "pictures", type(self).__name__)
         seen = self._read().in_all_turns() if self.turned else self._read()
         rows = compared_encoders(encoder, seen.images, fresh, device, self.initialisations, self.seed, self.extra)
         layers = self._layers(encoder, seen)

@@ -20,6 +20,7 @@ from avssl.features.cache import FeatureCache, digest
 from avssl.features.layers import check_layer
 from avssl.features.runs import Fresh
 from avssl.nets import Encoder
+from avssl.nets.encoders import require_takes
 from avssl.report.comparison import Trial
 from avssl.sampling import rng_for
 
@@ -61,8 +62,9 @@ class Plan:
         """Check what can be checked before anything is read.
 
         Raises:
-            ConfigError: if the encoder has no such layer, a picture is on both sides, or there are too few.
+            ConfigError: if the encoder takes clips or has no such layer, a picture is on both sides, or there are too few.
         """
+        require_takes(encoder, "pictures", "detection, segmentation or normals")
         for layer in self.layers or ():
             check_layer(encoder, layer)
         apart(self.train, self.test)

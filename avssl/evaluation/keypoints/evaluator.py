@@ -28,6 +28,7 @@ from avssl.features.cache import FeatureCache, digest
 from avssl.features.layers import Extractor, check_layer
 from avssl.features.runs import Fresh
 from avssl.nets import Encoder
+from avssl.nets.encoders import require_takes
 from avssl.report.scores import HOG, PIXELS, RANDOM, Scores
 from avssl.sampling import rng_for
 
@@ -70,6 +71,8 @@ class KeyPoints(Evaluator):
         seed: fixes draws, initialisations and fits.
         shown: how many test pictures are drawn.
         quiet: show no progress.
+
+    Encoders of clips have no key points of their own frames, and are refused.
 
     Raises:
         ValueError: for settings that cannot be used.
@@ -115,6 +118,7 @@ class KeyPoints(Evaluator):
     def __call__(
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
     ) -> Scores:
+        require_takes(encoder, "pictures", type(self).__name__)
         for head in self.heads:
             if isinstance(head, Ridge | HeatMaps) and head.layer is not None:
                 check_layer(encoder, head.layer)

@@ -32,9 +32,9 @@ from avssl.evaluation.probes.scoring import (
 from avssl.evaluation.probes.shots import labelled
 from avssl.features.alignment import align_rows
 from avssl.features.cache import FeatureCache, digest
-from avssl.features.extraction import Asked, Extracted, extract
+from avssl.features.extraction import Asked, Extracted, extract, kind_of
 from avssl.features.layers import OUTPUT, check_layer
-from avssl.features.rows import Recipe, Unit
+from avssl.features.rows import Recipe, Unit, check_recipe
 from avssl.features.runs import Fresh
 from avssl.metrics.bootstrap import Difference, paired_difference
 from avssl.metrics.classification import Precision
@@ -71,7 +71,7 @@ class Probes(Evaluator):
         shots: labelled training items: ``"all"``, a share such as ``"10%"``, or a number for each class.
         draws: how many times the labelled items are drawn where they are not all.
         clusters: seeds of k-means, whose agreement with the test's classes is told; 0 for none.
-        unit: what a row is: an item (mean over clips), a clip or a frame.
+        unit: what a row is: an item (mean over clips), a clip or, for encoders of pictures, a frame.
         stream: what is looked at: ``"frames"`` or ``"sound"``.
         crop: the middle of each frame that is looked at.
         most: numbers that a layer of maps is averaged to at most.
@@ -135,7 +135,8 @@ class Probes(Evaluator):
         layers = (*encoder.layers, OUTPUT) if self.layers == "all" else tuple(self.layers)
         for layer in layers:
             check_layer(encoder, layer)
-        pool = pool_of(self.sides[0], crop=self.recipe.crop)
+        check_recipe(encoder, self.recipe)
+        pool = pool_of(self.sides[0], crop=self.recipe.crop, takes=kind_of(encoder))
         rows = compared_encoders(encoder, pool, fresh, device, self.initialisations, self.seed, self.extra)
         asked = {
             f"{row} {number}": Asked(one, tuple(layer for layer in layers if layer in (OUTPUT, *one.layers)))

@@ -28,10 +28,13 @@ from avssl.features.alignment import align_rows
 from avssl.features.cache import FeatureCache, digest
 from avssl.features.extraction import Rows
 from avssl.features.layers import unit
+from avssl.features.rows import frames_per_pass
 from avssl.features.runs import Fresh
 from avssl.metrics.bootstrap import Difference, paired_difference
 from avssl.metrics.classification import Precision
 from avssl.nets import Encoder
+from avssl.nets.clips import encode_clips
+from avssl.nets.encoders import Takes, require_takes
 from avssl.report.scores import RANDOM, TRAINED, Scores
 from avssl.transforms import Draws, Transform
 
@@ -40,11 +43,11 @@ CHANCE = "chance"
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Looks:
-    """Frames of items.
+    """Frames of items, or their clips.
 
     Args:
-        images: uint8 ``(frames, 3, H, W)``.
-        item: which item each is of, ``(frames,)``.
+        images: uint8 ``(frames, 3, H, W)``, or ``(clips, frames, 3, H, W)``.
+        item: which item each is of, ``(frames,)`` or ``(clips,)``.
         rows: what the items are.
     """
 
@@ -56,18 +59,21 @@ class Looks:
 class FineTune(Evaluator):
     """Trains the encoder along with a linear layer, and judges the mean of its scores over a test item's frames.
 
+    Encoders of clips see the clips of the data's sampler whole, and scores are means over a test item's clips; a further
+    row of pictures then gives the mean of a clip's frames.
+
     Rows: ``random`` (initial weights, another initialisation for each draw), ``trained``, further runs or weights, and
     ``chance``.
 
     Args:
-        train: labelled data to learn from; each step draws an item and one of its frames.
+        train: labelled data to learn from; each step draws an item and one of its frames, or clips.
         test: labelled data to judge.
         views: transforms of the pictures: drawn in training, the look of evaluation on the test.
         shots: labelled training items: ``"all"``, a share such as ``"10%"``, or a number for each class.
         draws: how many times labels and initialisations are drawn.
         freeze: keep the encoder as it is and learn the linear layer alone.
         steps: of AdamW, one cycle of the learning rate.
-        batch: pictures a step.
+        batch: pictures, or clips, a step.
         rate: highest learning rate of the encoder.
         head_rate: highest learning rate of the linear layer.
         weight_decay: of AdamW.
@@ -113,13 +119,18 @@ class FineTune(Evaluator):
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
     ) -> Scores:
         train, test = align_looks(
-            look_at_all(self.train, "training", self.quiet), look_at_all(self.test, "test", self.quiet)
+            look_at_all(self.train, "training", self.quiet, encoder.takes),
+            look_at_all(self.test, "test", self.quiet, encoder.takes),
         )
         labels, truth = labels_of(train.rows, "training"), labels_of(test.rows, "test")
         check_split(train.rows, test.rows, labels, truth, self.allow_shared_groups)
-        pool = self._seen(train.images[:512], torch.zeros(min(512, len(train.images)), 3).long(), False)
+        pool = train.images[: frames_per_pass(512, train.images)]
+        pool = self._seen(pool, torch.zeros(len(pool), 3).long(), False)
         pool = (pool * 255).round().byte()
         rows = compared_encoders(encoder, pool, fresh, device, self.draws, self.seed, self.extra)
+        for row in self.extra:
+            if encoder.takes == "pictures":
+                require_takes(rows[row][0], "pictures", f"evaluator.extra.{row}, beside an encoder of pictures,")
         judge, kept = Scorer(truth, labels.shown, self.precision), FeatureCache(folder)
         asked = labels.among(labels.shown)  # what training never shows can not be learned
         jobs = [(row, shots, draw) for row in rows for shots in self.shots for draw in range(self.draws)]
@@ -173,7 +184,9 @@ class FineTune(Evaluator):
         gpus = [device] if device.type == "cuda" else []
         with torch.random.fork_rng(devices=gpus):
             torch.manual_seed(self.seed + draw)
-            network = nn.Sequential(deepcopy(start), nn.Linear(start.dim, truth.shape[1])).to(device)
+            network = nn.Sequential(
+                OfClips(start) if train.images.ndim == 5 else deepcopy(start), nn.Linear(start.dim, truth.shape[1])
+            ).to(device)
             nn.init.zeros_(network[1].weight)  # pyright: ignore[reportArgumentType]
             network[0].requires_grad_(not self.freeze)
             groups = [{"params": list(network[1].parameters()), "lr": self.head_rate}]
@@ -200,7 +213,7 @@ class FineTune(Evaluator):
         with torch.inference_mode():
             scores = [
                 network(self._seen(part, torch.zeros(len(part), 3).long(), False).to(device)).cpu()
-                for part in test.images.split(256)
+                for part in test.images.split(frames_per_pass(256, test.images))
             ]
         each, count = torch.cat(scores), int(test.item.max()) + 1
         place = torch.from_numpy(test.item)
@@ -208,12 +221,13 @@ class FineTune(Evaluator):
         return (total / torch.bincount(place, minlength=count)[:, None]).numpy()
 
     def _seen(self, images: Tensor, key: Tensor, train: bool) -> Tensor:
-        """Return pictures as the network sees them, float ``(N, 3, H, W)``."""
-        frames = unit(images)[:, None]
+        """Return pictures or clips as the network sees them, float ``(N, 3, H, W)`` or ``(N, frames, 3, H, W)``."""
+        clips = images.ndim == 5
+        frames = unit(images) if clips else unit(images)[:, None]
         draws = Draws(torch.cat([key, torch.ones_like(key[:, :1])], 1))  # not the stream that chose the items
         for view in self.views:
             frames = view(frames, draws, train=train)
-        return frames[:, 0]
+        return frames if clips else frames[:, 0]
 
     def _scores(
         self,
@@ -299,11 +313,12 @@ class FineTune(Evaluator):
             "encoder": type(encoder).__name__,
             "weights": digest(encoder),
             "classes": len(labels.classes),
-            "data": f"{len(train.rows)} training items, {len(test.rows)} test items, {len(test.images)} test frames",
+            "data": f"{len(train.rows)} training items, {len(test.rows)} test items, {len(test.images)} test "
+            + ("clips" if test.images.ndim == 5 else "frames"),
             "shots": self.shots,
             "draws": self.draws,
             "training": self._settings() | {"optimiser": "AdamW, one cycle", "judged": "last step"},
-            "test": "mean of the scores over an item's frames, no augmentation",
+            "test": f"mean of the scores over an item's {'clips' if test.images.ndim == 5 else 'frames'}, no augmentation",
             "random": f"{self.draws} initialisations",
             "shared groups": self.allow_shared_groups,
             "seed": self.seed,
@@ -317,11 +332,22 @@ def align_looks(train: Looks, test: Looks) -> tuple[Looks, Looks]:
     return replace(train, rows=ours), replace(test, rows=theirs)
 
 
-def look_at_all(data: Dataset, what: str, quiet: bool) -> Looks:
-    """Read every item of a labelled data set into memory.
+class OfClips(nn.Module):
+    """A copy of an encoder that looks at clips ``(N, frames, 3, H, W)``, whichever kind it is."""
+
+    def __init__(self, encoder: Encoder):
+        super().__init__()
+        self.encoder = deepcopy(encoder)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        return encode_clips(self.encoder, clips)
+
+
+def look_at_all(data: Dataset, what: str, quiet: bool, takes: Takes = "pictures") -> Looks:
+    """Read every item of a labelled data set into memory, by its frames or by its clips.
 
     Raises:
-        ConfigError: if none can be read, or frames differ in size.
+        ConfigError: if none can be read, or frames differ in size or clips in length.
     """
     images, item, about, failures = [], [], [], []
     for index in track(range(len(data)), f"reading {what} data", disable=quiet, transient=True):
@@ -329,7 +355,7 @@ def look_at_all(data: Dataset, what: str, quiet: bool) -> Looks:
         if "failure" in one:
             failures.append(one["failure"])
             continue
-        frames = one["frames"][one["valid"]]
+        frames = one["frames"][one["valid"].any(1) if takes == "clips" else one["valid"]]
         images.append(frames)
         item.append(np.full(len(frames), len(about)))
         about.append(one)
@@ -338,6 +364,8 @@ def look_at_all(data: Dataset, what: str, quiet: bool) -> Looks:
     sizes = {tuple(frames.shape[-2:]) for frames in images}
     if len(sizes) > 1:
         raise ConfigError(f"the {what} frames differ in size ({sorted(sizes)[:3]}); set size: [height, width]")
+    if len(lengths := {frames.shape[1] for frames in images if frames.ndim == 5}) > 1:
+        raise ConfigError(f"the {what} clips differ in length ({sorted(lengths)[:3]} frames); sample equal ones")
     count = len(about)
     several = np.stack([one["labels"].numpy() for one in about]) if "labels" in about[0] else None
     rows = Rows(

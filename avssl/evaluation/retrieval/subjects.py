@@ -9,8 +9,8 @@ from torch import Tensor
 from avssl.config import ConfigError
 from avssl.data import Dataset
 from avssl.evaluation.baselines import baselines, compared_encoders, pool_of
-from avssl.features.extraction import Asked
-from avssl.features.rows import Recipe
+from avssl.features.extraction import Asked, kind_of
+from avssl.features.rows import Recipe, check_recipe
 from avssl.features.runs import Fresh
 from avssl.nets import Encoder, LogMel
 
@@ -42,7 +42,8 @@ def compared(
         extra: further rows, from a name to a run or a file of weights.
     """
     sound = recipe.stream == "sound"
-    pool = sounds_of(gallery) if sound else pool_of(gallery, crop=recipe.crop)
+    check_recipe(encoder, recipe)
+    pool = sounds_of(gallery) if sound else pool_of(gallery, crop=recipe.crop, takes=kind_of(encoder))
     rows = compared_encoders(encoder, pool, fresh, device, initialisations, seed, extra)
     asked = {
         f"{row} {number}": Asked(one, (layer,)) for row, several in rows.items() for number, one in enumerate(several)
