@@ -36,9 +36,16 @@ def attach(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]
 
 
 def table(package: str) -> dict[str, tuple[str, str]]:
-    """Return each lazy name of a package with the module that holds it and its name there."""
+    """Return each lazy name of a package with the module that holds it and its name there.
+
+    Raises:
+        ImportError: if there is no such package, or its source text is not there.
+    """
     spec = getattr(sys.modules.get(package), "__spec__", None) or find_spec(package)
-    source: str = spec.loader.get_source(package)  # works out of archives too
+    get_source = getattr(spec and spec.loader, "get_source", None)  # loaders of files and of archives have it
+    source = get_source(package) if get_source else None
+    if source is None:
+        raise ImportError(f"the source text of {package} is not there; its public names are read from it", name=package)
     return {
         alias.asname or alias.name: (str(line.module), alias.name)
         for block in ast.parse(source).body

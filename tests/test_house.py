@@ -128,6 +128,17 @@ def test_a_tool_is_a_docstring_and_one_call():
         assert isinstance(last, ast.If) and len(last.body) == 1, name(path)
 
 
+def test_test_modules_do_not_import_each_other():
+    tests = sorted((ROOT / "tests").rglob("*.py"))
+    modules = {path.stem for path in tests if path.stem.startswith("test_")}
+    wrong = {
+        name(path): sorted(found)
+        for path in tests
+        if (found := {module for module in imports(path) if modules & set(module.split("."))})
+    }
+    assert not wrong, f"what tests share lies in a module beside them: {wrong}"
+
+
 def test_every_module_says_what_it_is_for():
     for path in MODULES:
         assert ast.get_docstring(ast.parse(path.read_text())), name(path)

@@ -17,6 +17,7 @@ from avssl.media import DecodeError, DecodeTimeout, OpenError, open_sound, open_
 from avssl.media import track as tracks
 from avssl.media.source import Origin
 from avssl.media.track import Track
+from tests.media.filming import film_grey
 from tests.media.recording import Tape, chirp, clicks, record
 
 LATE, NONE = Fraction(12, 25), Fraction(0)
@@ -315,9 +316,7 @@ def test_a_track_of_one_sample_is_one_valid_sample(tmp_path):
 
 
 def test_without_sound_the_error_says_what_there_is(tmp_path, tone):
-    from tests.media.test_motion import film
-
-    path = film(tmp_path / "silent.mp4", np.zeros((5, 48, 64)))
+    path = film_grey(tmp_path / "silent.mp4", np.zeros((5, 48, 64)))
     with open_video(path) as video, pytest.raises(OpenError, match=r"silent\.mp4.*no sound stream"):
         video.sound([[0.0, 1.0]], 16000)
     with pytest.raises(OpenError, match="no sound stream"):

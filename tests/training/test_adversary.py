@@ -5,10 +5,10 @@ import copy
 import pytest
 import torch
 from lightning_fabric import Fabric
-from test_processes import free_port, learned, one_of_two
-from test_resume import assert_same, contents
 from torch.nn import functional as F
 from training_fakes import Dots, LinearRivals, Rivals, rivals, run, toy
+from training_processes import free_port, one_of_two
+from training_results import assert_same, contents, learned
 
 from avssl.methods import ContextEncoder, Rotation, SeveralTasks
 from avssl.nets import SmallNet

@@ -1,32 +1,13 @@
 """Several processes: their gradients are one process's, they agree on what to skip, and none waits for ever."""
 
-import os
-import socket
-
 import pytest
 import torch
 from training_fakes import Dots, Linear, run
+from training_processes import COMMON, free_port, one_of_two
+from training_results import learned
 
-from avssl.training import SGD, TrainingError
+from avssl.training import TrainingError
 from avssl.training.journal import read
-
-
-def free_port():
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return server.getsockname()[1]
-
-
-def one_of_two(rank, port, out, bad, settings, method=Linear):
-    """Be one process of two, as torchrun starts them."""
-    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
-    os.environ |= {"GROUP_RANK": "0", "ROLE_RANK": str(rank), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    os.environ |= {"TORCHELASTIC_RUN_ID": "test", "GLOO_SOCKET_IFNAME": "lo"}
-    torch.manual_seed(rank)  # only the first process's start counts
-    run(out, method=method(), data=Dots(12, bad=bad), devices=2, strategy="ddp", **(COMMON | settings))
-
-
-COMMON = {"optim": SGD(lr=0.1, momentum=0.9), "schedule": None, "ema": None, "steps": 4, "batch_size": 2}
 
 
 def together(start, out, bad=(), **settings):
@@ -40,10 +21,6 @@ def together(start, out, bad=(), **settings):
 def alone(out, **settings):
     torch.manual_seed(0)
     run(out, method=Linear(), data=Dots(12), **(COMMON | settings))
-
-
-def learned(out):
-    return torch.load(out / "last.ckpt", weights_only=True)["method"]
 
 
 @pytest.mark.parametrize("settings", [{}, {"batch_size": 1, "accumulate": 2}], ids=["plain", "accumulated"])

@@ -1,15 +1,14 @@
 """Several tasks in the one loop: exact resume, the same order for any number of workers, and processes that agree."""
 
-import os
 from collections import Counter
 
 import pytest
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
-from test_processes import free_port
-from test_resume import assert_same, contents
 from training_fakes import SETTINGS, Dots
+from training_processes import become, free_port
+from training_results import assert_same, contents
 
 from avssl.methods import RelativePosition, Rotation, SeveralTasks
 from avssl.nets import SmallNet
@@ -94,10 +93,8 @@ def test_the_method_of_a_run_comes_back_with_one_trunk(uncut):
 
 
 def one_of_two(rank, port, out):
-    """Be one process of two, as torchrun starts them."""
-    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
-    os.environ |= {"GROUP_RANK": "0", "ROLE_RANK": str(rank), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    os.environ |= {"TORCHELASTIC_RUN_ID": "test", "GLOO_SOCKET_IFNAME": "lo"}
+    """Train in one process of two."""
+    become(rank, port)
     run(out, devices=2, batch_size=2)
 
 

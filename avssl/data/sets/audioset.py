@@ -104,7 +104,7 @@ def segments(path: Path) -> Iterator[tuple[str, float, float, list[str]]]:
         try:
             video, start, end, ids = row[0], float(row[1]), float(row[2]), row[3].split(",")
         except (IndexError, ValueError):
-            start = end = math.nan
+            video, start, end, ids = "", math.nan, math.nan, []
         if not 0 <= start <= end < math.inf:
             told = "needs id, start and end in seconds, and classes"
             raise SetError(f"{path}, segment {number}: {told}; got {str(row)[:100]}")

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from avssl.config import ConfigError
-from avssl.evaluation import Detection, Detector
+from avssl.evaluation import Detector
 from avssl.evaluation.dense import detection
 from avssl.evaluation.dense.detection import objects_of
 from avssl.evaluation.dense.detection_fit import guesses, target
@@ -16,16 +16,10 @@ from avssl.metrics.boxes import average_precision, mean_average_precision
 from avssl.nets import AlexNet, CaffeNet, ResNet, SmallNet
 from avssl.report.comparison import Trial
 from avssl.training.optim import AdamW
-from tests.evaluation.dense.scenery import SIDE, Squares
+from tests.evaluation.dense.evaluators import TINY, evaluator
+from tests.evaluation.dense.scenery import Squares
 
 AP = "ap@0.5/area"
-TINY = {"short": [SIDE], "anchors": [8], "width": 32, "cells": 3, "proposals": 20, "samples": 16}
-SMALL = Detector(**TINY, layers=["conv2"])
-
-
-def evaluator(**settings):
-    known = {"detector": SMALL, "fitting": Fitting(steps=1, batch=2), "seeds": 1, "shown": 2, "quiet": True}
-    return Detection(**({"train": Squares(), "test": Squares(6, seed=1)} | known | settings))
 
 
 def test_squares_are_found_after_some_steps_and_by_guessing_they_are_not():

@@ -5,8 +5,7 @@ import torch
 
 from avssl.evaluation.dense.fitting import Fitting
 from avssl.nets import SmallNet
-from tests.evaluation.dense.test_detection import evaluator
-from tests.evaluation.dense.test_pixels import segmentation, surfaces
+from tests.evaluation.dense.evaluators import evaluator, segmentation, surfaces
 
 pytestmark = [
     pytest.mark.gpu,

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from avssl.config import ConfigError
-from avssl.evaluation import Normals, Segmentation
 from avssl.evaluation.dense import pixelwise
 from avssl.evaluation.dense.fitting import Fitting
 from avssl.evaluation.dense.normals import BIN, Directions, measured
@@ -13,21 +12,8 @@ from avssl.evaluation.dense.pixels import ColorsAndPlace, PixelNet
 from avssl.evaluation.dense.segmentation import Regions
 from avssl.metrics import normals
 from avssl.nets import SmallNet
-from avssl.training.optim import AdamW
+from tests.evaluation.dense.evaluators import NAMES, QUICK, segmentation, surfaces
 from tests.evaluation.dense.scenery import SIDE, Colors, Grey, Squares
-
-NAMES = ["ground", "red", "green"]
-QUICK = Fitting(steps=40, batch=4, optim=AdamW(lr=0.1))
-
-
-def segmentation(**settings):
-    known = {"classes": NAMES, "fitting": QUICK, "seeds": 1, "shown": 2, "quiet": True}
-    return Segmentation(**({"train": Squares(), "test": Squares(6, seed=1)} | known | settings))
-
-
-def surfaces(**settings):
-    known = {"fitting": QUICK, "seeds": 1, "shown": 2, "quiet": True}
-    return Normals(**({"train": Squares(), "test": Squares(6, seed=1)} | known | settings))
 
 
 def test_an_encoder_that_tells_the_classes_paints_them_all():

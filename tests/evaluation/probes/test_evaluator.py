@@ -10,19 +10,8 @@ from avssl.config import ConfigError
 from avssl.evaluation import Probes
 from avssl.evaluation.probes import SVM, KNearest, Linear, NonLinear
 from avssl.nets import SmallNet
-from tests.evaluation.retrieval.test_evaluator import Colors
-
-
-class Tagged(Colors):
-    """Colours, where an item may show several."""
-
-    def __getitem__(self, key):
-        index = key[1] if isinstance(key, tuple) else key
-        item = super().__getitem__(key)
-        labels = torch.zeros(3)
-        labels[index % 3] = 1
-        labels[(index + 1) % 3] = torch.nan if index % 4 == 0 else 0
-        return item | {"labels": labels, "label": -1}
+from tests.evaluation.probes.worlds import Tagged
+from tests.evaluation.retrieval.worlds import Colors
 
 
 def probed(train, test, **settings):

@@ -8,8 +8,8 @@ from avssl.evaluation import FineTune
 from avssl.features.cache import digest
 from avssl.nets import SmallNet
 from avssl.transforms import Crop, GainOffset
-from tests.evaluation.probes.test_evaluator import Tagged
-from tests.evaluation.retrieval.test_evaluator import Colors
+from tests.evaluation.probes.worlds import Tagged
+from tests.evaluation.retrieval.worlds import Colors
 
 
 def tuned(train, test, **settings):
