@@ -30,7 +30,7 @@ def encode_clips(encoder: Encoder, pictures: Tensor) -> Tensor:
     Examples:
         >>> import torch
         >>> from avssl.nets import SmallVision
-        >>> see(SmallVision(), torch.rand(2, 3, 3, 48, 48)).shape
+        >>> encode_clips(SmallVision(), torch.rand(2, 3, 3, 48, 48)).shape
         torch.Size([2, 64])
     """
     if isinstance(encoder, ClipEncoder):

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avssl.distributed import all_gather
+from avssl.methods.banks import contrast_entries, noise_entries, own_noise, register_owners
 from avssl.methods.base import Batch, Method
 from avssl.methods.inputs import owners_of, pictures_of, view_pictures
 from avssl.methods.pretext.rotation import QUARTERS, turns
-from avssl.methods.sound.bank import move, noise_entries, own_noise, places, told_apart, without_owners
-from avssl.nets import Encoder
+from avssl.nets import Bank, Encoder
+from avssl.nets.older_names import load_older_names
 from avssl.transforms import Draws, Transform
 
 
@@ -60,7 +61,6 @@ class RotationDecoupling(Method):
 
     remembers = True
 
-    bank: Tensor
     owners: Tensor
     constant: Tensor
     steps: Tensor
@@ -92,15 +92,14 @@ class RotationDecoupling(Method):
             raise ValueError(f"needs momentum in [0, 1); got {momentum}")
         self.encoder, self.views = encoder, tuple(views)
         self.gamma, self.start, self.alike, self.apart = gamma, start, alike, apart
-        self.temperature, self.noise, self.momentum = temperature, noise, momentum
+        self.temperature, self.noise = temperature, noise
         half = encoder.dim // 2
         self.head = nn.Linear(half, QUARTERS)
         self.judge = nn.Linear(half, QUARTERS)
         self.project = nn.Linear(half, dim)
-        chance = torch.Generator().manual_seed(0)
-        self.register_buffer("bank", F.normalize(torch.randn(pictures, dim, generator=chance), dim=1))
-        self.register_buffer("owners", torch.full((pictures,), -1))  # the recording of each entry; -1: not seen yet
-        self.register_load_state_dict_pre_hook(without_owners)
+        self.bank = Bank(pictures, dim, momentum, things="pictures")
+        load_older_names(self, {"bank": "bank.rows"})
+        register_owners(self, pictures)
         self.register_buffer("constant", torch.zeros(()))  # of the bank's distribution; 0 until it is known
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
@@ -135,7 +134,7 @@ class RotationDecoupling(Method):
         owners = owners_of(batch)
         found |= {"weight": weights.view(-1, QUARTERS)[:, 1:].mean(), "recall": recall(copies, owners)}
         if self.training:
-            found["apart"] = self.told(means, key, owners)
+            found["apart"] = self.contrast(means, key, owners)
             loss = loss + self.apart * found["apart"] + F.cross_entropy(judged, truth)
         return {"loss": loss} | found
 
@@ -144,25 +143,26 @@ class RotationDecoupling(Method):
         turned, unturned = self.encoder(pictures).chunk(2, 1)
         return turned, unturned
 
-    def told(self, means: Tensor, key: Tensor, owners: Tensor | None = None) -> Tensor:
+    def contrast(self, means: Tensor, key: Tensor, owners: Tensor | None = None) -> Tensor:
         """Return the loss of telling pictures ``(N, dim / 2)`` from others of the bank, which takes them up.
 
         Entries of the own recording, such as another piece of the same film, are nothing to be told from.
         """
-        index = places(key, len(self.bank), "pictures")
+        index = self.bank.check(key[:, 2])
         owners = index if owners is None else owners
-        own = F.normalize(self.project(means), dim=1)
+        rows = F.normalize(self.project(means), dim=1)
         if self.noise is None:
-            similar = own.float() @ self.bank.clone().T  # of the bank as it was: it moves before gradients do
+            similar = rows.float() @ self.bank.rows.clone().T  # of the bank as it was: it moves before gradients do
             everything = torch.arange(len(self.bank), device=key.device).expand(len(key), -1)
-            mine = own_noise(self.owners, index, owners, everything, True) & (everything != index[:, None])
-            similar = similar.masked_fill(mine, float("-inf"))
+            own = own_noise(self.owners, index, owners, everything, True) & (everything != index[:, None])
+            similar = similar.masked_fill(own, float("-inf"))
             each = all_gather(F.cross_entropy(similar / self.temperature, index, reduction="none"))
         else:
             entries = torch.cat([index[:, None], noise_entries(key, index[:, None], self.noise, len(self.bank))], 1)
-            mine = own_noise(self.owners, index, owners, entries, True)
-            each = told_apart(own, self.bank, entries, self.temperature, self.constant, self.training, left_out=mine)
-        move(self.bank, all_gather(index), all_gather(own.detach()), self.momentum)
+            own = own_noise(self.owners, index, owners, entries, True)
+            setting = self.temperature, self.constant, self.training
+            each = contrast_entries(rows, self.bank, entries, *setting, own=own)
+        self.bank.update(all_gather(index), all_gather(rows.detach()))
         return each.mean()
 
     def after_step(self, step: int) -> None:

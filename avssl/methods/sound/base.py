@@ -21,7 +21,7 @@ class PairScorer(Protocol):
     sound: SoundEncoder
     views: Sequence[Transform]
 
-    def judge(self, pictures: Tensor, sound: Tensor) -> Tensor:
+    def score_pairs(self, pictures: Tensor, sound: Tensor) -> Tensor:
         """Return a score a row, ``(N,)``, greater where picture and sound fit; above 0 where they belong together."""
         ...
 

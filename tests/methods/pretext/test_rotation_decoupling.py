@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from avssl.methods import RotationDecoupling
+from avssl.methods.banks import noise_entries
 from avssl.methods.pretext.rotation import turns
 from avssl.methods.pretext.rotation_decoupling import recall, turn_weights
-from avssl.methods.sound.bank import noise_entries
 from avssl.nets import SmallNet
 from avssl.transforms import Draws
 
@@ -112,7 +112,7 @@ def test_the_loss_is_that_of_a_slow_writing(weighted):
         if isinstance(part, torch.nn.modules.batchnorm._BatchNorm):
             part.eval()  # statistics would otherwise tie pictures together
     pictures = lit_from_above(3, np.random.default_rng(0))
-    batch, bank = batch_of(pictures, first=5), method.bank.clone()
+    batch, bank = batch_of(pictures, first=5), method.bank.rows.clone()
     key = torch.cat([batch["key"], torch.zeros(3, 1, dtype=torch.int64)], 1)
     noise = noise_entries(key, batch["key"][:, 2:], 16, 20)
     turned, judged, alike, apart, stored = [], [], [], [], []
@@ -137,21 +137,21 @@ def test_the_loss_is_that_of_a_slow_writing(weighted):
     expected = np.mean(turned) + 0.5 * np.mean(alike) + 2 * np.mean(apart) + np.mean(judged)
     assert found["loss"].item() == pytest.approx(expected, rel=1e-5)
     moved = torch.nn.functional.normalize(0.5 * bank[5:8] + 0.5 * torch.stack(stored), dim=1)
-    assert torch.allclose(method.bank[5:8], moved, atol=1e-6)
-    assert torch.equal(method.bank[8:], bank[8:])
+    assert torch.allclose(method.bank.rows[5:8], moved, atol=1e-6)
+    assert torch.equal(method.bank.rows[8:], bank[8:])
 
 
 def test_without_noise_pictures_are_told_from_the_whole_bank():
     method = small(pictures=20, noise=None)
     means, key = torch.rand(3, 8), torch.tensor([[0, 0, 4, 0], [0, 0, 5, 0], [0, 0, 19, 0]])
-    bank, own = method.bank.clone(), torch.nn.functional.normalize(method.project(means), dim=1).detach()
+    bank, own = method.bank.rows.clone(), torch.nn.functional.normalize(method.project(means), dim=1).detach()
     chances = (own @ bank.T / 0.07).softmax(1)
     costs = [-chances[row, place].log().item() for row, place in enumerate((4, 5, 19))]
-    loss = method.told(means, key)
+    loss = method.contrast(means, key)
     loss.backward()
     assert loss.item() == pytest.approx(np.mean(costs), rel=1e-5)
-    method.bank.zero_()
-    assert method.told(means, key).item() == pytest.approx(math.log(20))
+    method.bank.rows.zero_()
+    assert method.contrast(means, key).item() == pytest.approx(math.log(20))
 
 
 def test_heads_that_cannot_decide_cost_log_four_and_what_is_judged_teaches_no_feature():

@@ -17,7 +17,7 @@ def made(kind, seed=0, **settings):
     torch.manual_seed(seed)
     method = kind(SmallVision(widths=(4, 4, 8, 8)), SmallSound(widths=(4, 4, 8, 8), spec=SPEC), **settings)
     with torch.no_grad():
-        method.eval().judge(torch.rand(2, 1, 3, 32, 32), torch.randn(2, 1, 1600))  # fills what is lazy
+        method.eval().score_pairs(torch.rand(2, 1, 3, 32, 32), torch.randn(2, 1, 1600))  # fills what is lazy
     return method.train()
 
 
@@ -53,7 +53,7 @@ def test_the_loss_of_a_batch_equals_a_slow_writing(kind, negatives):
     with torch.no_grad():
         for picture in range(6):
             for sound, truth in ((picture, 1), *((one[picture], 0) for one in partner)):
-                logit = method.judge(data["frames"][picture].float()[None, 0] / 255, data["sound"][sound]).item()
+                logit = method.score_pairs(data["frames"][picture].float()[None, 0] / 255, data["sound"][sound]).item()
                 total -= math.log(1 / (1 + math.exp(-logit if truth else logit))) / (12 if truth else 12 * count)
         assert method(data)["loss"].item() == pytest.approx(total, rel=1e-4)
 
