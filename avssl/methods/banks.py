@@ -52,7 +52,7 @@ def noise_entries(key: Tensor, excluded: Tensor, noise: int, entries: int) -> Te
     """Return entries of a bank for each row, drawn by its key, with equal chance for all that are not excluded.
 
     Args:
-        key: names each row, int64 ``(N, parts)``.
+        key: identifies each row, int64 ``(N, parts)``.
         excluded: entries that must not come, different ones in each row, ``(N, some)``.
         noise: how many to draw.
         entries: of the bank.
@@ -82,7 +82,7 @@ def own_noise(owners: Tensor, index: Tensor, recording: Tensor, entries: Tensor,
         owners: recording of each entry, -1 for those not seen yet, ``(bank,)``; takes up this batch's in place.
         index: entry of each row, ``(N,)``.
         recording: of each row, ``(N,)``.
-        entries: that rows are told from, ``(N, some)``.
+        entries: that rows are contrasted with, ``(N, some)``.
         known: whether to take them up; False where entries are not those of this data, as in evaluation.
     """
     if known:

@@ -88,8 +88,12 @@ def slow_halfway(similar, positive, counts, present):
 
 @pytest.mark.parametrize(
     ("seed", "loss", "right", "level"),
-    [(0, 1.98795199, 4 / 14, 0.160002589), (1, 2.42168975, 3 / 14, -0.0825618804), (2, 2.20508695, 3 / 14, -0.0390148573)],
-)  # fmt: skip
+    [
+        (0, 1.98795199, 4 / 14, 0.160002589),
+        (1, 2.42168975, 3 / 14, -0.0825618804),
+        (2, 2.20508695, 3 / 14, -0.0390148573),
+    ],
+)
 def test_the_symmetric_contrast_has_the_numbers_of_earlier_versions(seed, loss, right, level):
     logits, positive, counts = rows(8, 8, seed, torch.float32), mask(8, 0.1, seed), mask(8, 0.6, seed + 9)
     positive &= counts

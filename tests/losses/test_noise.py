@@ -38,10 +38,20 @@ def test_where_nothing_is_known_it_costs_the_closed_form(noise):
 @pytest.mark.parametrize(
     ("true", "first", "second", "masked"),
     [
-        (1, [0.469924241, 9.88555813, 12.9738665], [3.22219872, 13.4146109, 12.9598713], [0.416982293, 9.88174152, 12.9275904]),
-        (2, [1.59238017, 6.37375259, 8.36450005], [4.51184845, 7.10270309, 16.0088234], [1.59237969, 6.36898422, 8.36450005]),
+        (
+            1,
+            [0.469924241, 9.88555813, 12.9738665],
+            [3.22219872, 13.4146109, 12.9598713],
+            [0.416982293, 9.88174152, 12.9275904],
+        ),
+        (
+            2,
+            [1.59238017, 6.37375259, 8.36450005],
+            [4.51184845, 7.10270309, 16.0088234],
+            [1.59237969, 6.36898422, 8.36450005],
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_contrast_with_a_bank_has_the_numbers_of_earlier_versions(true, first, second, masked):
     rows, bank, places = made()
     found, log_constant = contrast_with_bank(rows, bank, places, 0.07, true=true)

@@ -13,7 +13,7 @@ from avssl.methods.pretext.jigsaw_plus_plus import foreign_tiles
 from avssl.methods.pretext.rotation_decoupling import recall
 from avssl.methods.recordings import in_company, recordings_of
 from avssl.methods.sound.nce import relations
-from avssl.methods.sound.pairs import measure_pairs, pairs_of, partners, tell_apart, turns
+from avssl.methods.sound.pairs import measure_pairs, pairs_of, partners, turns, verify_pairs
 from avssl.methods.sound.shifts import moments_of, negatives_of
 from avssl.transforms import Draws
 
@@ -67,7 +67,7 @@ def test_pairs_left_with_their_own_sound_count_neither_as_true_nor_as_false():
         seen.append((pictures, sounds))
         return torch.where(pairs.recording[pictures.long()] == pairs.recording[sounds.long()], 5.0, -5.0)
 
-    found = tell_apart(decide, rows, rows, pairs)
+    found = verify_pairs(decide, rows, rows, pairs)
     assert found["accuracy"] == 1 and found["loss"] < 0.01
     scores = measure_pairs(
         lambda pictures, sound: torch.ones(len(sound)), [batch_of([(0, 0), (1, 0), (2, 0), (0, 1)])], ()

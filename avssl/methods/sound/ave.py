@@ -10,18 +10,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avssl.methods.base import Batch
-from avssl.methods.sound.pairs import check_negatives, tell_apart
+from avssl.methods.sound.pairs import check_negatives, verify_pairs
 from avssl.methods.sound.two_streams import JointStreams, embedding
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
 from avssl.transforms import Transform
 
 
 class AVE(JointStreams):
-    """Two streams that end in normalised embeddings; their Euclidean distance alone tells whether they belong together.
+    """Two streams that end in normalised embeddings; their Euclidean distance alone decides.
 
     The layer that turns a distance into a decision has one weight and one bias (the paper's 1-to-2 layer and softmax
-    is the same function). In the paper nothing but its initial value says that near means together; here the weight
-    is kept negative, so that the sign cannot flip in training.
+    is the same function). In the paper nothing but its initial value makes near mean together; here the weight stays
+    negative, so that the sign cannot flip in training.
 
     Args:
         encoder: pictures to vectors; the paper's is ``VisionTower(stride=2)``.
@@ -60,7 +60,7 @@ class AVE(JointStreams):
         """Return ``loss`` in nats and ``accuracy``, chance 0.5; see `avssl.methods.sound.pairs.pairs_of`."""
         pairs = self.pairs_of(batch)
         pictures, sounds = self.embed(pairs)
-        return tell_apart(self.decide, pictures, sounds, pairs, self.negatives)
+        return verify_pairs(self.decide, pictures, sounds, pairs, self.negatives)
 
     def decide(self, pictures: Tensor, sounds: Tensor) -> Tensor:
         """Return logits of embeddings, ``(N,)``, row by row."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avssl.methods.base import Batch
-from avssl.methods.sound.pairs import check_negatives, tell_apart
+from avssl.methods.sound.pairs import check_negatives, verify_pairs
 from avssl.methods.sound.two_streams import TwoStreams, embedding
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
 from avssl.transforms import Transform
@@ -81,7 +81,7 @@ class AVOL(TwoStreams):
         """Return ``loss`` in nats and ``accuracy``, chance 0.5; see `avssl.methods.sound.pairs.pairs_of`."""
         pairs = self.pairs_of(batch)
         cells, sounds = self.embed_cells(pairs.pictures), self.embed_sounds(*self.jittered(pairs))
-        return tell_apart(self.decide, cells, sounds, pairs, self.negatives)
+        return verify_pairs(self.decide, cells, sounds, pairs, self.negatives)
 
     def after_step(self, step: int) -> None:
         """Sharpen the soft maximum."""

@@ -1,4 +1,4 @@
-"""AVTS: tell whether sound and picture are in step, with false pairs that grow harder.
+"""AVTS: decide whether sound and picture are in step, with false pairs that grow harder.
 
 Korbar, Tran and Torresani, "Cooperative Learning of Audio and Video Models from Self-Supervised Synchronization",
 NeurIPS 2018. https://arxiv.org/abs/1807.00230
@@ -30,8 +30,8 @@ class AVTS(JointStreams):
     the paper, which mixes 25 % hard ones in half way.
 
     With ``moments`` both encoders keep time apart (``moments`` of `avssl.nets.SmallClips` and `avssl.nets.SmallSound`)
-    and so do the embeddings: one layer makes a vector of each moment. On the demo band hard pairs are told so, and
-    are not by embeddings of the whole clip at the same budget.
+    and so do the embeddings: one layer makes a vector of each moment. On the demo band this solves hard pairs;
+    embeddings of the whole clip do not at the same budget.
 
     Departures from the paper: every kind counts by its share in each batch, in place of drawing kinds; vectors are
     normalised, so that they retrieve; they may keep time; the binary loss decides by the distance, as AVE-Net does,

@@ -28,7 +28,7 @@ class CMA(JointStreams):
     """AVID's contrast across modalities, and within each modality a contrast with recordings that agree in both.
 
     Two recordings agree as much as the lesser of their pictures' and their sounds' similarity in the bank. The ``top``
-    ones of each are its positives within a modality, and are never noise. They are looked for before epoch ``start``
+    ones of each are its positives within a modality, and are never noise. They are computed before epoch ``start``
     and every ``refresh`` epochs from there; until then this is AVID.
 
     Departures: one run goes from AVID to CMA (the paper starts from a finished AVID run); every positive counts in each
@@ -46,15 +46,15 @@ class CMA(JointStreams):
         masks: strips of spectrograms hidden in training; None hides nothing.
         dim: length of the embeddings (section 3.3: 128).
         hidden: width of the layer before.
-        across: whether pictures and sounds are told from those of the bank (AVID) or of the batch.
+        across: whether pictures and sounds are contrasted with those of the bank (AVID) or of the batch.
         temperature: similarities are divided by it (0.07).
-        noise: entries of the bank that each embedding is told from, across modalities (1,024).
+        noise: entries of the bank that each embedding is contrasted with, across modalities (1,024).
         within_noise: likewise within a modality (the authors' configs: 64).
         within: weight of the contrast within modalities (the authors' configs: 1).
         top: recordings that are taken to agree with each (32).
         momentum: share of a bank's entry that is kept when it is seen (0.5).
         start: epochs of AVID alone, at least 1.
-        refresh: epochs after which agreement is looked for anew.
+        refresh: epochs after which agreement is computed anew.
 
     Raises:
         ValueError: if numbers cannot be.
@@ -107,11 +107,11 @@ class CMA(JointStreams):
         self.bank = PairBank(recordings, dim, momentum)
         self.register_buffer("level", torch.tensor(0.0))  # a cosine half way between true pairs and false ones
         self.register_buffer("constant", torch.zeros(2, 2))  # (across, within) x bank; 0 until it is known
-        self.register_buffer("agreeing", torch.full((recordings, top), -1))  # -1: not looked for yet
+        self.register_buffer("agreeing", torch.full((recordings, top), -1))  # -1: not known yet
         self.register_buffer("epochs", torch.zeros((), dtype=torch.int64))  # begun
 
     def before_epoch(self, extract: Callable[[], Iterable[Batch]]) -> None:
-        """Look for agreement where it is due; the bank knows all recordings, so the data need not be read."""
+        """Compute agreement where it is due; the bank knows all recordings, so the data need not be read."""
         passed = int(self.epochs)
         if passed >= self.start and (passed - self.start) % self.refresh == 0:
             self.agreeing.copy_(agreement(self.bank.pictures.rows, self.bank.sounds.rows, self.top))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from avssl.methods.base import Batch
-from avssl.methods.sound.pairs import check_negatives, tell_apart
+from avssl.methods.sound.pairs import check_negatives, verify_pairs
 from avssl.methods.sound.two_streams import TwoStreams
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
 from avssl.transforms import Transform
@@ -51,7 +51,7 @@ class L3(TwoStreams):
         """Return ``loss`` in nats and ``accuracy``, chance 0.5; see `avssl.methods.sound.pairs.pairs_of`."""
         pairs = self.pairs_of(batch)
         pictures, sounds = self.encode(pairs)
-        return tell_apart(self.fuse, pictures, sounds, pairs, self.negatives)
+        return verify_pairs(self.fuse, pictures, sounds, pairs, self.negatives)
 
     def fuse(self, pictures: Tensor, sounds: Tensor) -> Tensor:
         """Return logits of features, ``(N,)``, row by row."""

@@ -31,12 +31,12 @@ class CrossModalNCE(JointStreams):
 
     ``negatives="batch"``: symmetric InfoNCE over the batches of all processes. What other windows of the same recording
     are is GDT's choice of a transformation (section 3.2): ``shift="ignored"`` leaves them out, ``"variant"`` makes them
-    negatives (the embedding has to say when), ``"invariant"`` makes them positives. With ``reversal``, each pair is
-    seen and heard backwards too, and pairs of one direction and the other are negatives or positives likewise.
+    negatives (the embedding has to depend on when), ``"invariant"`` makes them positives. With ``reversal``, each pair
+    is also played backwards, and pairs of one direction and the other are negatives or positives likewise.
 
     ``negatives="bank"``: AVID's. A bank keeps a running vector of each modality of each recording; each embedding is
-    told from ``noise`` entries of the other modality's bank by noise-contrastive estimation, whose normalising constant
-    is estimated on the first batch and kept. The bank is part of checkpoints.
+    contrasted with ``noise`` entries of the other modality's bank (noise-contrastive estimation), whose normalising
+    constant is estimated on the first batch and kept. The bank is part of checkpoints.
 
     Departures: the pictures may be single frames (AVID and GDT: clips; any `avssl.nets.clips.ClipEncoder` does that);
     several windows of a recording in a batch share its entry of the bank, which takes their mean.
@@ -54,7 +54,7 @@ class CrossModalNCE(JointStreams):
         shift: what other windows of the same recording are, within the batch.
         reversal: whether pairs are played backwards too, and what the two directions are to each other.
         recordings: how many the data has, for the bank.
-        noise: entries of the bank that each embedding is told from (AVID, section 3.3: 1,024).
+        noise: entries of the bank that each embedding is contrasted with (AVID, section 3.3: 1,024).
         momentum: share of a bank's entry that is kept when it is seen (AVID: 0.5).
 
     Raises:
@@ -175,10 +175,10 @@ def relations(
     """
     recording = key[:, 2] if recording is None else recording
     item = key[:, 2, None] == key[None, :, 2]
-    look = item & (key[:, 1, None] == key[None, :, 1])
+    same_epoch = item & (key[:, 1, None] == key[None, :, 1])
     window = item & (key[:, None] == key[None]).all(2)
     direction = backwards[:, None] == backwards[None]
     positive = item & (window | (shift == "invariant")) & (direction | (reversal == "invariant"))
     other = ~item & (recording[:, None] != recording[None])
-    windows = {"ignored": window, "variant": look, "invariant": item}[shift]
+    windows = {"ignored": window, "variant": same_epoch, "invariant": item}[shift]
     return positive, other | windows

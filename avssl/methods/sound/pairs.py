@@ -27,7 +27,7 @@ class Pairs:
     Args:
         pictures: float in [0, 1], ``(pairs, frames, 3, H, W)``, after the views.
         sound: float ``(pairs, channels, samples)``.
-        key: names each pair, int64 ``(pairs, parts)``.
+        key: identifies each pair, int64 ``(pairs, parts)``.
         video: which item of the batch each is from, ``(pairs,)``.
         heard: False where the sound is silent or missing, ``(pairs,)``: such a pair counts nowhere.
         label: classes where the data has them, for measuring alone, ``(pairs,)``; None without.
@@ -54,7 +54,7 @@ def pairs_of(batch: Batch, views: Sequence[Transform], train: bool, rate: int | 
         batch: ``frames`` uint8 ``(videos, clips, frames, 3, H, W)``, ``sound`` float ``(videos, clips, channels,
             samples)``, ``key`` ``(videos, parts)``; optionally ``silent`` ``(videos, clips)`` and ``label``.
         views: transforms of the pictures, drawn for each clip.
-        train: whether views are drawn, or the look of evaluation.
+        train: whether views are drawn; otherwise they are those of evaluation.
         rate: samples a second that the sound encoder is made for; None does not ask.
 
     Raises:
@@ -98,8 +98,8 @@ def partners(key: Tensor, recording: Tensor, places: int = 1) -> Tensor:
     not count.
 
     Args:
-        key: names each pair; the only source of chance. Pairs of one item (its index, the third part) are of one
-            recording whatever ``recording`` says.
+        key: identifies each pair; the only source of chance. Pairs of one item (its index, the third part) are of one
+            recording whatever ``recording`` holds.
         recording: the recording of each pair, any numbers.
         places: how far along the ring, up to `turns`; each gives other partners.
 
@@ -164,14 +164,14 @@ def jittered(
     return sound, lambda spectrograms: masks(spectrograms, chance)
 
 
-def tell_apart(
+def verify_pairs(
     decide: Callable[[Tensor, Tensor], Tensor], pictures: Tensor, sounds: Tensor, pairs: Pairs, negatives: int = 1
 ) -> dict[str, Tensor]:
-    """Return the loss and the accuracy of telling true pairs from pairs with the sounds of other recordings.
+    """Return ``loss`` and ``accuracy`` of true pairs against pairs with the sounds of other recordings.
 
     Args:
         decide: logits of what was made of pictures and of sounds, row by row.
-        pictures: a row a pair.
+        pictures: one row per pair.
         sounds: likewise.
         pairs: they were made of.
         negatives: how many other sounds each picture gets, at most one of each other recording. Together they weigh as
@@ -198,21 +198,21 @@ def measure_pairs(
     views: Sequence[Transform],
     rate: int | None = None,
 ) -> dict[str, float]:
-    """Return how well pairs are told over a data set.
+    """Return how well true and false pairs are told apart over a data set.
+
+    A batch of one recording alone, such as a lone last item, is measured together with its neighbour.
 
     Args:
         score: logits of pictures and sounds, row by row.
         batches: as for training.
-        views: the look of evaluation is taken.
+        views: those of evaluation are applied.
         rate: samples a second that the sound encoder is made for.
-
-    A batch of one recording alone, such as a lone last item, is measured together with its neighbour.
 
     Returns:
         ``loss`` in nats; ``accuracy`` and ``auc`` against sounds of other recordings, chance 0.5; where the data has
         classes ``accuracy_other_class`` against sounds of another class, and ``ceiling``, the accuracy that knowing
-        the class perfectly would give: negatives of the same class cannot be told; ``silent``, the share left out.
-        Where some are left out because there is no sound of another recording for them, ``alone`` is their share.
+        the class perfectly would give: negatives of the same class cannot be told apart; ``silent``, the share left
+        out. Where some are left out because there is no sound of another recording for them, ``alone`` is their share.
     """
     from sklearn.metrics import roc_auc_score  # slow to import; needed only here
 
@@ -235,9 +235,9 @@ def measure_pairs(
         del scores["alone"]
     if not len(true) or not len(false):
         return scores | {"loss": float("nan"), "accuracy": float("nan"), "auc": float("nan")}
-    found_scores = pair_verification(rows["true"], rows["false"], heard, played)
+    verified = pair_verification(rows["true"], rows["false"], heard, played)
     truth = torch.cat([torch.ones_like(true), torch.zeros_like(false)])
-    scores |= {name: value.item() for name, value in found_scores.items()}
+    scores |= {name: value.item() for name, value in verified.items()}
     scores["auc"] = float(roc_auc_score(truth.numpy(), torch.cat([true, false]).numpy()))
     other = rows["false"][played & ~rows["same"]]
     if len(other):

@@ -1,4 +1,4 @@
-"""SeLaVi: pictures and sounds learn to name the same labels, which optimal transport draws from what both say.
+"""SeLaVi: pictures and sounds learn to predict the same labels, which optimal transport draws from both predictions.
 
 Asano, Patrick, Rupprecht and Vedaldi, "Labelling unlabelled videos from scratch with multi-modal self-supervision",
 NeurIPS 2020. https://arxiv.org/abs/2006.13662
@@ -21,14 +21,14 @@ from avssl.transforms import Draws, Transform
 class SeLaVi(TwoStreams):
     """Several clusterings, each with a layer on both encoders; a label is what both modalities together find likely.
 
-    Before the first epoch and every ``refresh`` epochs all data are looked at. The log-probabilities of pictures and of
+    Before the first epoch and every ``refresh`` epochs all data are read. The log-probabilities of pictures and of
     sounds are added (section 3.2: the modalities are transformations to which labels are invariant) and transport
     spreads recordings over clusters whose sizes are drawn about even (section 3.3). At first, while both are random,
     the clusters of each sound layer are put in the order that agrees best with the pictures' (section 3.3, alignment).
 
     Departures: all clusterings see the same pairs (section 3.4 gives some of them pairs of unlike pieces); a
-    recording's probabilities are those of its features' mean over windows; the layers that name labels are linear.
-    Every process of a training looks at all of the data.
+    recording's probabilities are those of its features' mean over windows; the layers that predict labels are linear.
+    Every process of a training reads all of the data.
 
     Args:
         encoder: pictures or clips to vectors.
@@ -80,7 +80,7 @@ class SeLaVi(TwoStreams):
         self.register_buffer("epochs", torch.zeros((), dtype=torch.int64))  # begun
 
     def before_epoch(self, extract: Callable[[], Iterable[Batch]]) -> None:
-        """Look at all data and draw labels, where that is due."""
+        """Draw labels of all data, where that is due."""
         passed = int(self.epochs)
         if passed % self.refresh == 0:
             with looking(self, first=passed == 0):
@@ -128,7 +128,7 @@ class SeLaVi(TwoStreams):
         return logits.float().unflatten(1, (self.heads, self.clusters)).transpose(0, 1)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Return ``loss`` in nats (log of the number of clusters when undecided), and ``accuracy`` of both namings."""
+        """Return ``loss`` in nats (log of the number of clusters when undecided) and ``accuracy``, means of both."""
         pairs = self.pairs_of(batch)
         truth = self.known[:, pairs.key[:, 2]].masked_fill(~pairs.heard, -1)
         losses, right = [], []
@@ -140,7 +140,7 @@ class SeLaVi(TwoStreams):
         return {"loss": torch.stack(losses).mean(), "accuracy": torch.stack(right).mean()}
 
     def score_pairs(self, pictures: Tensor, sound: Tensor) -> Tensor:
-        """Return how much likelier than by chance both modalities name one label, in nats, a mean over heads."""
+        """Return how much likelier than by chance both modalities predict one label, in nats, a mean over heads."""
         seen, heard = (
             self.by_head(layer(rows)) for layer, rows in self.streams(self.encode_pictures(pictures), self.sound(sound))
         )

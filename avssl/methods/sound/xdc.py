@@ -22,16 +22,16 @@ SOURCES = {"other": (1, 0), "own": (0, 1), "joint": (2, 2)}  # whose clusters pi
 
 
 class XDC(TwoStreams):
-    """Each modality's features are clustered, and each encoder learns to name the clusters of the other modality.
+    """Each modality's features are clustered, and each encoder learns to predict the clusters of the other one.
 
     Clusters are found by k-means of whitened features before the first epoch, when encoders are random, and every
-    ``refresh`` epochs; the layers that name them begin anew then. Section 3 compares four ways, of which three are
+    ``refresh`` epochs; the layers that predict them begin anew then. Section 3 compares four ways, of which three are
     here: ``labels="other"`` is XDC, ``"own"`` SDC (DeepCluster in each modality alone, the control), ``"joint"`` CDC
     (features side by side make one set of clusters).
 
     Departures: clusters weigh the same in the loss, in place of drawing recordings evenly from clusters (the same in
     expectation); features of several windows of a recording are averaged before they are clustered; MDC, two layers
-    on each encoder, is left out. Every process of a training looks at all of the data.
+    on each encoder, is left out. Every process of a training reads all of the data.
 
     Args:
         encoder: pictures or clips to vectors.
@@ -41,7 +41,7 @@ class XDC(TwoStreams):
         views: transforms of the pictures, in order.
         gain: of the sound's jitter.
         masks: strips of spectrograms hidden in training; None hides nothing.
-        labels: whose clusters each encoder learns to name.
+        labels: whose clusters each encoder learns to predict.
         refresh: epochs after which clusters are found anew (the paper: when a deep-clustering iteration has converged).
         components: principal components that are clustered, at most (DeepCluster: 256).
 
@@ -80,7 +80,7 @@ class XDC(TwoStreams):
         self.register_buffer("epochs", torch.zeros((), dtype=torch.int64))  # begun
 
     def before_epoch(self, extract: Callable[[], Iterable[Batch]]) -> None:
-        """Look at all data and find clusters, where that is due."""
+        """Find clusters of all data, where that is due."""
         passed = int(self.epochs)
         if passed % self.refresh == 0:
             with looking(self, first=passed == 0):
@@ -94,7 +94,7 @@ class XDC(TwoStreams):
         self.epochs += 1
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Return ``loss`` in nats (log of the number of clusters when undecided), and ``accuracy`` of both namings."""
+        """Return ``loss`` in nats (log of the number of clusters when undecided) and ``accuracy``, means of both."""
         pairs = self.pairs_of(batch)
         pictures, sounds = self.encode(pairs)
         logits = self.pictures_to(pictures), self.sounds_to(sounds)

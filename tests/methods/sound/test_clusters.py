@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 from buzzing import SPEC, world
+from sklearn.cluster import KMeans
 from torch.nn import functional as F
 
 from avssl.losses import transport
@@ -90,6 +91,17 @@ def test_features_are_whitened_and_clusters_found():
     assert torch.allclose(white.T @ white / len(white), torch.eye(2), atol=1e-3)
     assert torch.equal(clusters.assign(rows), labels)
     assert torch.equal(clusters.fit(rows, seed=0), labels)
+
+
+def test_clusters_are_those_of_scikit_learn_as_in_earlier_versions():
+    chance = torch.Generator().manual_seed(0)
+    rows = torch.randn(12, 8, generator=chance)[torch.arange(600) % 12] + torch.randn(600, 8, generator=chance)
+    centred = (rows - rows.mean(0)).double()
+    values, vectors = torch.linalg.eigh(centred.T @ centred / len(rows))
+    white = F.normalize((centred @ (vectors / values.sqrt())[:, -6:].flip(1)).float(), dim=1)
+    for seed in range(3):
+        theirs = KMeans(10, random_state=seed).fit(white.numpy())
+        assert Clusters(8, 10, components=6).fit(rows, seed).tolist() == theirs.labels_.tolist()
 
 
 def test_fewer_recordings_than_clusters_are_an_error():
