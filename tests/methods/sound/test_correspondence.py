@@ -5,8 +5,10 @@ import math
 import pytest
 import torch
 from buzzing import SPEC, world
+from every import SOUNDING, make
 
 from avssl.methods import AVE, AVOL, L3, CrossModalNCE
+from avssl.methods.sound.base import JointEmbedder, Localizer, PairScorer
 from avssl.nets import SmallSound, SmallVision, SpectrogramMask
 from avssl.transforms import Flip
 
@@ -145,3 +147,12 @@ def test_masks_hide_strips_in_training_alone_and_depend_on_keys(kind):
         method = made(kind, masks=masks)
         losses.append((method.train()(data)["loss"].item(), made(kind, masks=masks).eval()(data)["loss"].item()))
     assert losses[1] == losses[2] and losses[0][0] != losses[1][0] and losses[0][1] == losses[1][1]
+
+
+def test_methods_answer_what_their_streams_can():
+    pairs, space, places = (
+        {name for name in SOUNDING if isinstance(make(name), kind)} for kind in (PairScorer, JointEmbedder, Localizer)
+    )
+    assert pairs == set(SOUNDING)
+    assert space == {"AVE", "AVTS", "CMA", "CrossModalNCE", "bank"}
+    assert places == {"AVOL"}
