@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from avssl.losses import pair_verification
 from avssl.methods import Method
 from avssl.methods.base import Batch
 from avssl.methods.recordings import recordings_of
-from avssl.methods.sound.pairs import pairs_of, verification
+from avssl.methods.sound.pairs import pairs_of
 from avssl.nets import SoundEncoder
 from avssl.transforms import Draws
 
@@ -122,7 +123,7 @@ class Grid(Method):
         self.decide = nn.Linear(sound.dim, 1)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Return ``loss`` in nats, log 2 = 0.693 for a guess, and ``accuracy``, chance 0.5."""
+        """Return ``loss`` in nats, 0.693 by chance, and ``accuracy``, chance 0.5."""
         pairs = pairs_of(batch, (), self.training)
         most = (pairs.sound.shape[-1] - self.samples) // 2
         draws = Draws(pairs.key)
@@ -133,4 +134,4 @@ class Grid(Method):
             [one[..., start : start + self.samples] for one, start in zip(pairs.sound, starts.tolist(), strict=True)]
         )
         true, false = self.decide(self.sound(torch.cat([there, away]))).squeeze(1).chunk(2)
-        return verification(true, false, pairs.heard, pairs.heard)
+        return pair_verification(true, false, pairs.heard, pairs.heard)

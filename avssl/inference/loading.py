@@ -184,7 +184,7 @@ def score_pairs(taught: Loaded, frames: Tensor, sound: Tensor, batch: int = 64) 
     """Return the scores of frames ``(N, 1, 3, H, W)`` with windows of sound, row by row."""
     assert isinstance(taught.method, PairScorer)
     parts = [
-        taught.method.judge(apply_evaluation_views(frames[one], taught), sound[one].to(taught.device))
+        taught.method.score_pairs(apply_evaluation_views(frames[one], taught), sound[one].to(taught.device))
         for one in (slice(start, start + batch) for start in range(0, len(frames), batch))
     ]
     return torch.cat(parts).float().cpu().numpy()

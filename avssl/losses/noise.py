@@ -30,7 +30,9 @@ def estimate_log_constant(logits: Tensor, entries: int) -> Tensor:
     return wide(logits).detach().flatten().logsumexp(0) + math.log(entries / logits.numel())
 
 
-def noise_contrast(logits: Tensor, log_constant: Tensor, entries: int, true: int = 1) -> Tensor:
+def noise_contrast(
+    logits: Tensor, log_constant: Tensor, entries: int, true: int = 1, counts: Tensor | None = None
+) -> Tensor:
     """Return how hard true entries are told from noise that is uniform over the memory.
 
     An entry of probability p is taken for true with ``p / (p + noise / entries)``. In logs, so that no temperature
@@ -41,6 +43,7 @@ def noise_contrast(logits: Tensor, log_constant: Tensor, entries: int, true: int
         log_constant: log of what makes their exponentials a distribution (`estimate_log_constant`), one number.
         entries: of the memory.
         true: how many entries are true.
+        counts: which noise counts, bool ``(N, noise)``; all without it. What does not count adds 0.
 
     Returns:
         Nats, from 0 up, ``(N,)``: the mean over true entries plus the sum over noise. Where all probabilities are
@@ -54,7 +57,12 @@ def noise_contrast(logits: Tensor, log_constant: Tensor, entries: int, true: int
     if true < 1 or noise < 1:
         raise ValueError(f"needs at least one true entry and one of noise; got {true} of {logits.shape[1]}")
     odds = wide(logits) - log_constant - math.log(noise / entries)  # log of p / (noise / entries)
-    return F.softplus(-odds[:, :true]).mean(1) + F.softplus(odds[:, true:]).sum(1)
+    false = odds[:, true:]
+    if counts is not None:
+        if counts.shape != false.shape:
+            raise ValueError(f"counts needs the shape of the noise, {tuple(false.shape)}; got {tuple(counts.shape)}")
+        false = false.masked_fill(~counts, float("-inf"))
+    return F.softplus(-odds[:, :true]).mean(1) + F.softplus(false).sum(1)
 
 
 def contrast_with_bank(
@@ -64,6 +72,7 @@ def contrast_with_bank(
     temperature: float,
     log_constant: Tensor | None = None,
     true: int = 1,
+    counts: Tensor | None = None,
     gather: Callable[[Tensor], Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return the noise contrast of rows with entries of a bank, and the log of the constant it used.
@@ -75,6 +84,7 @@ def contrast_with_bank(
         temperature: similarities are divided by it.
         log_constant: from an earlier batch; None estimates it from this one.
         true: how many places are true.
+        counts: which noise counts, bool ``(N, noise)``; all without it. The estimate takes all.
         gather: returns rows of all processes, for the estimate; None for one process.
 
     Returns:
@@ -84,4 +94,4 @@ def contrast_with_bank(
         logits = torch.einsum("nd,nkd->nk", wide(rows), wide(bank[places])) / temperature
     if log_constant is None:
         log_constant = estimate_log_constant(logits.detach() if gather is None else gather(logits.detach()), len(bank))
-    return noise_contrast(logits, log_constant, len(bank), true), log_constant
+    return noise_contrast(logits, log_constant, len(bank), true, counts), log_constant

@@ -43,6 +43,7 @@ def fit_kmeans(
     start: Literal["random", "k-means++"] | Tensor = "random",
     seed: int = 0,
     spherical: bool = False,
+    tolerance: float = 0.0,
     block: int = 8192,
     index: Tensor | None = None,
     reduce: Reduce | None = None,
@@ -63,6 +64,7 @@ def fit_kmeans(
             that are drawn by chance; or centres, ``(clusters, dim)``.
         seed: of the start.
         spherical: rows and centres are of length 1.
+        tolerance: stop once the squared moves of all centres, summed, are no more than this; 0: once they stand still.
         block: rows compared with all centres at a time.
         index: the number of each row among those of all processes, int64 ``(N,)``; needed with ``reduce``, since the
             start is drawn by these numbers.
@@ -77,8 +79,10 @@ def fit_kmeans(
         >>> found.centres.sort(0).values.flatten().tolist(), found.objective[-1]
         ([0.5, 10.5], 1.0)
     """
-    if clusters < 1 or rounds < 0:
-        raise ValueError(f"needs clusters >= 1 and rounds >= 0; got {clusters} and {rounds}")
+    if clusters < 1 or rounds < 0 or not tolerance >= 0:
+        raise ValueError(
+            f"needs clusters >= 1, rounds >= 0 and tolerance >= 0; got {clusters}, {rounds} and {tolerance}"
+        )
     if reduce is not None and index is None:
         raise ValueError("with several processes k-means needs index: the number of each row among those of all")
     table, reduce = Table(rows, block, device, spherical), reduce or alone
@@ -96,9 +100,10 @@ def fit_kmeans(
         objective.append(value)
         moved = torch.where(sizes[:, None] > 0, sums / sizes.clamp(min=1)[:, None], centres.to(sums)).to(centres)
         moved = unit(split_empty(moved, sizes), spherical)
-        still = reduce((moved != centres).any().to(torch.int64))  # summed, so that all processes stop in one round
+        far = (moved - centres).to(exact(centres.device)).square().sum() > tolerance
+        moving = reduce(far.to(torch.int64))  # summed, so that all processes stop in one round
         centres = moved
-        if not still:
+        if not moving:
             break
     _, sizes, value, labels = one_pass(table, centres, reduce)
     return KMeans(centres, labels, sizes, [*objective, value])

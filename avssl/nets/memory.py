@@ -100,7 +100,7 @@ class Bank(nn.Module):
         items: how many the data has.
         dim: length of the vectors.
         momentum: share of a vector that is kept when its item is seen (section 3.1: 0.5), in [0, 1).
-        seed: of the random vectors.
+        seed: of the random vectors; or a generator, from which they are drawn next.
         things: what the items are called, and the setting that says how many, in messages.
 
     Raises:
@@ -115,14 +115,21 @@ class Bank(nn.Module):
 
     rows: Tensor
 
-    def __init__(self, items: int, dim: int, momentum: float = 0.5, seed: int = 0, things: str = "items"):
+    def __init__(
+        self,
+        items: int,
+        dim: int,
+        momentum: float = 0.5,
+        seed: int | torch.Generator = 0,
+        things: str = "items",
+    ):
         super().__init__()
         if items <= 1 or dim < 1 or not 0 <= momentum < 1:
             raise ValueError(
                 f"a bank needs {things} > 1, dim >= 1 and momentum in [0, 1); got {items}, {dim} and {momentum}"
             )
         self.momentum, self.things = momentum, things
-        chance = torch.Generator().manual_seed(seed)
+        chance = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
         self.register_buffer("rows", F.normalize(torch.randn(items, dim, generator=chance), dim=1))
 
     def __len__(self) -> int:

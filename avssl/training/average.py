@@ -21,7 +21,7 @@ class Average:
     """
 
     def __init__(self, module: nn.Module, decay: float):
-        self.decay = decay
+        self.decay, self.module = decay, module
         self.values = {name: single(value.detach()).clone() for name, value in module.state_dict().items()}
 
     @torch.no_grad()
@@ -50,7 +50,12 @@ class Average:
         return self.values
 
     def load_state_dict(self, values: dict[str, Tensor]) -> None:
-        """Take up the values of a checkpoint."""
+        """Take up the values of a checkpoint; the module translates the names of an earlier version."""
+        if values.keys() != self.values.keys():
+            own = {name: value.clone() for name, value in self.module.state_dict().items()}
+            self.module.load_state_dict(values)
+            values = {name: value.clone() for name, value in self.module.state_dict().items()}
+            fill(self.module, own)
         for name, value in self.values.items():
             value.copy_(values[name])
 

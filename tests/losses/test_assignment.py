@@ -7,9 +7,6 @@ import torch
 from scipy.optimize import linear_sum_assignment
 
 from avssl.losses import drawn_sizes, sinkhorn, transport
-from avssl.methods.sound.transport import shares
-from avssl.methods.sound.transport import transport as old_transport
-from avssl.transforms import Draws
 
 
 def scores(count=12, clusters=4, seed=0, dtype=torch.float64):
@@ -69,12 +66,25 @@ def test_a_cluster_of_no_size_gets_nothing():
         assert plan.sum(0)[0].item() == pytest.approx(plan.sum().item() / 2, rel=0.1)
 
 
-def test_transport_has_the_numbers_it_had():
-    for seed, sharpness in ((0, 3.0), (1, 20.0), (2, 200.0)):
-        likely, sizes = scores(30, 5, seed).log_softmax(1), torch.tensor([0.1, 0.1, 0.2, 0.25, 0.35])
-        assert torch.equal(transport(likely, sizes, sharpness), old_transport(likely, sizes, sharpness))
-        found = transport(likely.float(), sizes, sharpness, 500, 1e-6)
-        assert torch.equal(found, old_transport(likely.float(), sizes, sharpness, 500, 1e-6))
+@pytest.mark.parametrize(
+    ("seed", "sharpness", "weighted", "labels"),
+    [
+        (0, 3.0, -0.028993422361469207, [3, 4, 1, 0, 4, 4, 3, 3, 3, 2, 3, 0, 2, 4, 2]),
+        (1, 20.0, 0.16271980378609058, [4, 2, 4, 4, 0, 4, 1, 3, 1, 2, 3, 4, 3, 4, 4]),
+        (2, 200.0, -0.1816433908033841, [2, 4, 0, 3, 2, 3, 3, 4, 0, 3, 2, 1, 4, 2, 3]),
+    ],
+)
+def test_transport_has_the_numbers_of_earlier_versions(seed, sharpness, weighted, labels):
+    likely, sizes = scores(30, 5, seed).log_softmax(1), torch.tensor([0.1, 0.1, 0.2, 0.25, 0.35])
+    plan = transport(likely, sizes, sharpness)
+    assert plan.argmax(1).tolist()[:15] == labels
+    assert (plan * torch.arange(150.0).double().view(30, 5).cos()).sum().item() == pytest.approx(weighted, rel=1e-12)
+
+
+def test_transport_equals_a_slow_writing():
+    likely, sizes = scores(8, 3).log_softmax(1), [0.2, 0.3, 0.5]
+    slow = slow_sinkhorn(likely, 1 / 4, 500, sizes) / 8
+    torch.testing.assert_close(transport(likely, torch.tensor(sizes), 4.0, 500, 1e-9), slow, rtol=1e-6, atol=1e-9)
 
 
 def test_rows_weigh_what_they_are_given():
@@ -88,10 +98,11 @@ def test_rows_weigh_what_they_are_given():
     assert torch.allclose(single, torch.stack([double[0], double[1] + double[2]]), atol=1e-8)
 
 
-def test_drawn_sizes_are_those_of_selavi():
-    key = torch.tensor([[3]])
-    normal = torch.special.ndtri(Draws(key).uniform(40, low=1e-6)[0].double())
-    assert torch.equal(drawn_sizes(normal, 0.1), shares(40, 0.1, key))
+def test_drawn_sizes_spread_about_even_and_none_is_tiny():
+    normal = [1.5, -0.5, 0.0, -30.0]
+    slow = [max(1 + 0.1 * value, 0.1) for value in normal]
+    assert drawn_sizes(torch.tensor(normal), 0.1).tolist() == pytest.approx([size / sum(slow) for size in slow])
+    assert drawn_sizes(torch.tensor(normal), 0.0).tolist() == [0.25] * 4
 
 
 def test_codes_carry_no_gradient():

@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from avssl.losses import accuracy, contrast, halfway, info_nce, nt_xent, similarities, symmetric_contrast
-from avssl.methods.sound.nce import halfway as old_halfway
-from avssl.methods.sound.nce import within_batch
 
 
 def rows(count, dim=5, seed=0, dtype=torch.float64):
@@ -79,21 +77,42 @@ def test_what_does_not_count_gets_no_gradient_and_no_chance_to_be_nearest():
     assert accuracy(logits, positive, counts).item() == pytest.approx(slow / 4)
 
 
-def test_the_contrast_within_a_batch_has_the_numbers_it_had():
-    for seed in range(3):
-        logits, positive, counts = rows(8, 8, seed, torch.float32), mask(8, 0.1, seed), mask(8, 0.6, seed + 9)
-        positive &= counts
-        heard = torch.arange(8) != 2
-        for found, before in zip(
-            symmetric_contrast(logits, positive, counts, heard),
-            within_batch(logits, positive, counts, heard),
-            strict=True,
-        ):
-            torch.testing.assert_close(found, before, rtol=0, atol=1e-6)
-        level = torch.tensor(0.3)
-        assert halfway(logits, positive, counts, heard, level) == old_halfway(logits, positive, counts, heard, level)
-    nothing = symmetric_contrast(logits, positive, counts, torch.zeros(8, dtype=torch.bool))
-    assert [value.item() for value in nothing] == [0, 0]
+def slow_halfway(similar, positive, counts, present):
+    true, false = [], []
+    for row in range(len(similar)):
+        for column in range(len(similar)):
+            if counts[row, column] and present[row] and present[column]:
+                (true if positive[row, column] else false).append(similar[row, column].item())
+    return (sum(true) / len(true) + sum(false) / len(false)) / 2
+
+
+@pytest.mark.parametrize(
+    ("seed", "loss", "right", "level"),
+    [
+        (0, 1.98795199, 4 / 14, 0.160002589),
+        (1, 2.42168975, 3 / 14, -0.0825618804),
+        (2, 2.20508695, 3 / 14, -0.0390148573),
+    ],
+)
+def test_the_symmetric_contrast_has_the_numbers_of_earlier_versions(seed, loss, right, level):
+    logits, positive, counts = rows(8, 8, seed, torch.float32), mask(8, 0.1, seed), mask(8, 0.6, seed + 9)
+    positive &= counts
+    present = torch.arange(8) != 2
+    found = symmetric_contrast(logits, positive, counts, present)
+    assert [value.item() for value in found] == pytest.approx([loss, right], abs=1e-6)
+    left = [table[present][:, present] for table in (logits, positive, counts)]
+    slow = [slow_contrast(*ways) for ways in (left, [table.T for table in left])]
+    assert found[0].item() == pytest.approx(sum(slow) / 2, abs=1e-6)
+    found = halfway(logits, positive, counts, present, torch.tensor(0.3)).item()
+    assert found == pytest.approx(level, abs=1e-7)
+    assert found == pytest.approx(slow_halfway(logits, positive, counts, present), abs=1e-6)
+
+
+def test_where_no_item_is_present_a_symmetric_contrast_is_zero_and_the_level_stays():
+    logits, every = rows(4, 4), torch.ones(4, 4, dtype=torch.bool)
+    none, level = torch.zeros(4, dtype=torch.bool), torch.tensor(0.3)
+    assert [value.item() for value in symmetric_contrast(logits, every, every, none)] == [0, 0]
+    assert halfway(logits, every, every, none, level) is level
 
 
 @pytest.mark.parametrize("temperature", [0.07, 0.5])

@@ -17,7 +17,6 @@ from avssl.losses import (
     variance,
     vicreg,
 )
-from avssl.methods.sound.pairs import verification
 
 
 def rows(count=6, dim=4, seed=0):
@@ -38,9 +37,9 @@ def test_verification_equals_a_slow_writing_and_the_numbers_it_had():
     assert found["loss"].item() == pytest.approx((mean(yes) + mean(no)) / 2)
     right = [value > 0 for value in true[heard].tolist()], [value <= 0 for value in false[played].tolist()]
     assert found["accuracy"].item() == pytest.approx((mean(right[0]) + mean(right[1])) / 2)
-    before = verification(true.float(), false.float(), heard, played)
+    before = {"loss": 0.692325234413147, "accuracy": 0.5}  # of an earlier version
     for name, value in pair_verification(true.float(), false.float(), heard, played).items():
-        assert torch.equal(value, before[name]), name
+        assert value.item() == pytest.approx(before[name], rel=1e-7), name
 
 
 def test_an_undecided_head_costs_log_2_and_what_does_not_count_does_nothing():

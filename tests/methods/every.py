@@ -59,7 +59,7 @@ def make(name, seed=0):
     method = MAKE[name]()
     if name == "AVOL":
         with torch.no_grad():
-            method.eval().judge(torch.rand(2, 1, 3, SIDE, SIDE), torch.randn(2, 1, 800))
+            method.eval().score_pairs(torch.rand(2, 1, 3, SIDE, SIDE), torch.randn(2, 1, 800))
     return method.train()
 
 

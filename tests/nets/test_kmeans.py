@@ -12,7 +12,6 @@ from torch import distributed
 from torch.nn import functional as F
 from two_processes import in_two_processes
 
-from avssl.methods.sound.clusters import Clusters
 from avssl.nets import Whitening, fit_kmeans, nearest
 from avssl.nets.kmeans import split_empty
 
@@ -42,6 +41,16 @@ def test_labels_centres_and_objective_are_scikit_learns_from_the_same_start(roun
     if rounds == 30:
         torch.testing.assert_close(found.centres, torch.from_numpy(theirs.cluster_centers_))
         assert len(found.objective) < 31  # centres stood still before
+
+
+def test_a_tolerance_stops_where_scikit_learn_stops():
+    data = torch.randn(2000, 4, generator=torch.Generator().manual_seed(0))
+    tolerance = 1e-2 * float(data.var(0, correction=0).mean())
+    found = fit_kmeans(data, 8, 300, start=data[:8], tolerance=tolerance)
+    theirs = TheirKMeans(8, init=data[:8].numpy(), n_init=1, tol=1e-2).fit(data.numpy())
+    assert len(found.objective) == theirs.n_iter_ + 1 < len(fit_kmeans(data, 8, 300, start=data[:8]).objective)
+    assert found.labels.tolist() == theirs.labels_.tolist()
+    torch.testing.assert_close(found.centres, torch.from_numpy(theirs.cluster_centers_))
 
 
 def test_the_objective_is_that_of_a_slow_writing_and_never_rises():
@@ -162,6 +171,7 @@ def test_rows_far_from_zero_keep_their_labels():
         (lambda: fit_kmeans(rows(3), 4), "3 rows cannot make 4 clusters; set clusters lower"),
         (lambda: fit_kmeans(rows(3), 4, start=rows(4)), "3 rows cannot make 4 clusters; set clusters lower"),
         (lambda: fit_kmeans(rows(3), 0), "clusters >= 1"),
+        (lambda: fit_kmeans(rows(3), 2, tolerance=-1), "tolerance >= 0; got 2, 25 and -1"),
         (lambda: fit_kmeans(rows(3), 2, block=0), "block must be at least 1; got 0"),
         (lambda: fit_kmeans(rows(9), 2, start="kmeans"), "'random', 'k-means\\+\\+' or centres; got 'kmeans'"),
         (lambda: fit_kmeans(rows(9), 2, start=rows(3)), r"centres \(2, 5\); got \(3, 5\)"),
@@ -193,16 +203,6 @@ def test_whitening_is_scikit_learns():
     torch.testing.assert_close(found(data), expected * signs, rtol=1e-3, atol=1e-3)
     assert (found.axes.gather(0, found.axes.abs().argmax(0, keepdim=True)) > 0).all()
     torch.testing.assert_close(found.axes.T @ found.axes, torch.eye(3), rtol=0, atol=1e-5)
-
-
-def test_whitened_rows_are_those_of_the_clusters_of_sound_but_for_signs():
-    data = rows(100, 6)
-    data[:, 2] = 1.0  # a dead feature
-    clusters = Clusters(6, 4, components=6)
-    clusters.fit(data, seed=0)
-    white = Whitening(6, 6).fit(data)
-    found, before = F.normalize(white(data), dim=1), clusters.prepared(data)
-    torch.testing.assert_close(found.abs(), before.abs(), rtol=1e-3, atol=1e-3)
 
 
 def test_whitening_serves_other_data_and_comes_back_from_a_state():

@@ -8,8 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from avssl.methods.sound.bank import Bank as OldBank
-from avssl.methods.sound.bank import move
 from avssl.nets import Bank, Queue
 
 
@@ -52,18 +50,25 @@ def test_what_the_queue_takes_has_no_gradient_and_contents_are_copies():
     assert not queue.rows.requires_grad and queue.rows.dtype == torch.float32 and queue.rows.abs().sum() > 0
 
 
-def test_the_bank_has_the_numbers_it_had():
-    old, new = OldBank(9, 4, 0.3), Bank(9, 4, 0.3)
-    assert torch.equal(new.rows, old.pictures)
+def test_the_bank_has_the_numbers_of_earlier_versions():
+    bank = Bank(9, 4, 0.3)
+    assert bank.rows[0].tolist() == pytest.approx([-0.667300999, -0.683019996, -0.148521423, -0.257166028], rel=1e-6)
     for seed in range(3):
         chance = torch.Generator().manual_seed(seed)
-        index, rows = torch.randint(9, (7,), generator=chance), torch.randn(7, 4, generator=chance)
-        move(old.pictures, index, rows, 0.3)
-        new.update(index, rows)
-        assert torch.equal(new.rows, old.pictures)
-    before = new.rows.clone()
-    new.update(torch.zeros(0, dtype=torch.int64), torch.zeros(0, 4))
-    assert torch.equal(new.rows, before)
+        bank.update(torch.randint(9, (7,), generator=chance), torch.randn(7, 4, generator=chance))
+    sums = bank.rows.sum(0).tolist()
+    assert sums == pytest.approx([-2.448690176, -0.862204432, -1.346897483, 0.046083599], abs=1e-6)
+    before = bank.rows.clone()
+    bank.update(torch.zeros(0, dtype=torch.int64), torch.zeros(0, 4))
+    assert torch.equal(bank.rows, before)
+
+
+def test_banks_of_one_generator_start_with_different_vectors():
+    chance = torch.Generator().manual_seed(0)
+    first, second = Bank(9, 4, seed=chance), Bank(9, 4, seed=chance)
+    assert torch.equal(first.rows, Bank(9, 4, seed=0).rows) and not torch.equal(first.rows, second.rows)
+    start = [-0.283987463, -0.483005643, 0.66984421, -0.487201482]  # that of the bank of sounds, in earlier versions
+    assert second.rows[0].tolist() == pytest.approx(start, rel=1e-6)
 
 
 def test_the_bank_moves_to_the_mean_of_an_items_rows_and_to_length_one():

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from avssl.nets.older_names import load_older_names
 from avssl.training.average import Average
 
 
@@ -62,3 +63,13 @@ def test_the_weights_come_back_even_if_measuring_fails():
     with pytest.raises(RuntimeError, match="measure"), average.applied(module):
         raise RuntimeError("measure")
     assert torch.equal(module.weight, live)
+
+
+def test_an_average_under_earlier_names_is_taken_up_by_those_that_the_module_knows():
+    head, before = nn.Sequential(nn.Linear(2, 2)), nn.Sequential(nn.Linear(2, 2))
+    load_older_names(head, {"fc.weight": "0.weight", "fc.bias": "0.bias"})
+    average, live = Average(head, 0.9), {name: value.clone() for name, value in head.state_dict().items()}
+    average.load_state_dict({f"fc.{name[2:]}": value for name, value in before.state_dict().items()})
+    for name, value in before.state_dict().items():
+        assert torch.equal(average.values[name], value)
+        assert torch.equal(head.state_dict()[name], live[name])  # the module itself stays as it was

@@ -165,11 +165,11 @@ def score_pairs(
     frames = heard.frames if frames is None else frames
     sound = heard.sound if sound is None else sound
 
-    def judge(pictures: Tensor, sounds: Tensor, key: Tensor) -> Tensor:
-        return method.judge(view_clips(pictures, key, method.views), sounds)
+    def score(pictures: Tensor, sounds: Tensor, key: Tensor) -> Tensor:
+        return method.score_pairs(view_clips(pictures, key, method.views), sounds)
 
-    true = over(judge, frames, sound, heard.key, device=device)
-    false = [over(judge, frames, sound[one], heard.key, device=device) for one in partner]
+    true = over(score, frames, sound, heard.key, device=device)
+    false = [over(score, frames, sound[one], heard.key, device=device) for one in partner]
     return true.numpy(), torch.stack(false).numpy()
 
 

@@ -30,7 +30,7 @@ def calibrated(method: Method, frames: Tensor, sound: Tensor, device: str = "cpu
     pictures = view_clips(frames[rows].to(device).float() / 255, key, method.views)
     windows = sound[rows].to(device)
     if isinstance(method, PairScorer):
-        method.judge(pictures, windows)
+        method.score_pairs(pictures, windows)
     else:
         method.embed_pictures(pictures)
         method.embed_sounds(windows)

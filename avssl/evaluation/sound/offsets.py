@@ -197,7 +197,7 @@ class Offsets(MethodEvaluator):
 def score_offsets(method: PairScorer, pictures: Tensor, sound: Tensor) -> Tensor:
     """Return the scores of pictures in [0, 1] as evaluation sees them."""
     key = torch.zeros(len(pictures), 1, dtype=torch.int64, device=pictures.device)
-    return method.judge(view_clips(pictures, key, method.views), sound)
+    return method.score_pairs(view_clips(pictures, key, method.views), sound)
 
 
 def rows_of(batch: Batch, rate: int) -> Iterator[tuple[str, bool, Tensor, Tensor, Tensor]]:

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avssl.distributed import all_gather
+from avssl.methods.banks import contrast_entries, noise_entries, own_noise, register_owners
 from avssl.methods.base import Batch, Method
 from avssl.methods.inputs import owners_of, pictures_of, view_pictures
 from avssl.methods.pretext.rotation import QUARTERS, turns
-from avssl.methods.sound.bank import move, noise_entries, own_noise, places, told_apart, without_owners
-from avssl.nets import Encoder
+from avssl.nets import Bank, Encoder
+from avssl.nets.older_names import load_older_names
 from avssl.transforms import Draws, Transform
 
 
@@ -28,8 +29,8 @@ class RotationDecoupling(Method):
     of them.
 
     Departures: one run in place of two. The paper takes the chance that a copy is upright from a network that was
-    trained before; here a linear layer of its own on the first half judges it, which learns without weights and sends
-    no gradient back. What it judges is the density of upright pictures over that of turned ones, at most 1: the
+    trained before; here a linear layer of its own on the first half estimates it, which learns without weights and
+    sends no gradient back. It estimates the density of upright pictures over that of turned ones, at most 1: the
     greatest chance that positive-unlabelled learning allows. Frames of a video share an entry of the bank. Held-out
     pictures have no entry: in evaluation ``loss`` leaves that part out.
 
@@ -43,8 +44,8 @@ class RotationDecoupling(Method):
         apart: weight of telling pictures apart (the authors' code: 1).
         dim: length of the vectors in the bank (the authors' code: 128).
         temperature: similarities are divided by it (the authors' code: 0.07).
-        noise: entries that each picture is told from by noise-contrastive estimation (the authors' code: 4,096); None
-            for the softmax over the whole bank, which that approximates: better where the bank is small.
+        noise: entries that noise-contrastive estimation draws for each picture (the authors' code: 4,096); None for the
+            softmax over the whole bank, which that approximates: better where the bank is small.
         momentum: share of an entry that is kept when its picture is seen (the authors' code: 0.5).
 
     Raises:
@@ -60,7 +61,6 @@ class RotationDecoupling(Method):
 
     remembers = True
 
-    bank: Tensor
     owners: Tensor
     constant: Tensor
     steps: Tensor
@@ -92,20 +92,21 @@ class RotationDecoupling(Method):
             raise ValueError(f"needs momentum in [0, 1); got {momentum}")
         self.encoder, self.views = encoder, tuple(views)
         self.gamma, self.start, self.alike, self.apart = gamma, start, alike, apart
-        self.temperature, self.noise, self.momentum = temperature, noise, momentum
+        self.temperature, self.noise = temperature, noise
         half = encoder.dim // 2
         self.head = nn.Linear(half, QUARTERS)
-        self.judge = nn.Linear(half, QUARTERS)
+        self.estimator = nn.Linear(half, QUARTERS)
         self.project = nn.Linear(half, dim)
-        chance = torch.Generator().manual_seed(0)
-        self.register_buffer("bank", F.normalize(torch.randn(pictures, dim, generator=chance), dim=1))
-        self.register_buffer("owners", torch.full((pictures,), -1))  # the recording of each entry; -1: not seen yet
-        self.register_load_state_dict_pre_hook(without_owners)
+        self.bank = Bank(pictures, dim, momentum, things="pictures")
+        load_older_names(
+            self, {"bank": "bank.rows"} | {f"judge.{part}": f"estimator.{part}" for part in ("weight", "bias")}
+        )
+        register_owners(self, pictures)
         self.register_buffer("constant", torch.zeros(()))  # of the bank's distribution; 0 until it is known
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Judge every picture in all four turns, and tell it from others.
+        """Predict the turn of every picture in all four turns, and contrast it with others.
 
         Args:
             batch: pictures, as `avssl.methods.inputs.pictures_of` takes them.
@@ -113,7 +114,7 @@ class RotationDecoupling(Method):
         Returns:
             ``loss``; its parts ``rotation`` (cross-entropy in nats, weighted in training: log 4 = 1.386 undecided),
             ``alike`` (mean square) and, in training, ``apart`` (nats); ``accuracy`` of turns, chance 0.25; ``weight``,
-            the mean weight of turned copies as they are judged now; ``recall``, the share of copies whose nearest in
+            the mean weight of turned copies as they are estimated now; ``recall``, the share of copies whose nearest in
             the batch by the second half is of the same picture, chance 3 / (copies - 1).
 
         Raises:
@@ -122,47 +123,48 @@ class RotationDecoupling(Method):
         pictures, key = pictures_of(batch)
         turned, unturned = self.halves(turns(view_pictures(pictures, Draws(key), self.views, self.training)))
         truth = torch.arange(QUARTERS, device=turned.device).repeat(len(pictures))
-        scores, judged = self.head(turned).float(), self.judge(turned.detach()).float()
-        weights = turn_weights(judged.detach(), self.gamma)
-        each = F.cross_entropy(scores, truth, reduction="none")
+        logits, estimated = self.head(turned).float(), self.estimator(turned.detach()).float()
+        weights = turn_weights(estimated.detach(), self.gamma)
+        each = F.cross_entropy(logits, truth, reduction="none")
         weighted = self.training and int(self.steps) >= self.start
         rotation = (each * weights if weighted else each).mean()
         copies = unturned.float().unflatten(0, (-1, QUARTERS))
         means = copies.mean(1)
         alike = (copies - means[:, None]).square().mean()
         loss = rotation + self.alike * alike
-        found = {"rotation": rotation, "alike": alike, "accuracy": (scores.argmax(1) == truth).float().mean()}
+        found = {"rotation": rotation, "alike": alike, "accuracy": (logits.argmax(1) == truth).float().mean()}
         owners = owners_of(batch)
         found |= {"weight": weights.view(-1, QUARTERS)[:, 1:].mean(), "recall": recall(copies, owners)}
         if self.training:
-            found["apart"] = self.told(means, key, owners)
-            loss = loss + self.apart * found["apart"] + F.cross_entropy(judged, truth)
+            found["apart"] = self.contrast(means, key, owners)
+            loss = loss + self.apart * found["apart"] + F.cross_entropy(estimated, truth)
         return {"loss": loss} | found
 
     def halves(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what tells the turn and what does not, of pictures ``(N, 3, H, W)``, each ``(N, encoder.dim / 2)``."""
+        """Return both halves of the features of pictures ``(N, 3, H, W)``, each ``(N, encoder.dim / 2)``."""
         turned, unturned = self.encoder(pictures).chunk(2, 1)
         return turned, unturned
 
-    def told(self, means: Tensor, key: Tensor, owners: Tensor | None = None) -> Tensor:
-        """Return the loss of telling pictures ``(N, dim / 2)`` from others of the bank, which takes them up.
+    def contrast(self, means: Tensor, key: Tensor, owners: Tensor | None = None) -> Tensor:
+        """Return the contrast of means ``(N, dim / 2)`` with the bank, which takes them up, in nats.
 
-        Entries of the own recording, such as another piece of the same film, are nothing to be told from.
+        Entries of the own recording, such as another piece of the same film, do not count.
         """
-        index = places(key, len(self.bank), "pictures")
+        index = self.bank.check(key[:, 2])
         owners = index if owners is None else owners
-        own = F.normalize(self.project(means), dim=1)
+        rows = F.normalize(self.project(means), dim=1)
         if self.noise is None:
-            similar = own.float() @ self.bank.clone().T  # of the bank as it was: it moves before gradients do
+            similar = rows.float() @ self.bank.rows.clone().T  # of the bank as it was: it moves before gradients do
             everything = torch.arange(len(self.bank), device=key.device).expand(len(key), -1)
-            mine = own_noise(self.owners, index, owners, everything, True) & (everything != index[:, None])
-            similar = similar.masked_fill(mine, float("-inf"))
+            own = own_noise(self.owners, index, owners, everything, True) & (everything != index[:, None])
+            similar = similar.masked_fill(own, float("-inf"))
             each = all_gather(F.cross_entropy(similar / self.temperature, index, reduction="none"))
         else:
             entries = torch.cat([index[:, None], noise_entries(key, index[:, None], self.noise, len(self.bank))], 1)
-            mine = own_noise(self.owners, index, owners, entries, True)
-            each = told_apart(own, self.bank, entries, self.temperature, self.constant, self.training, left_out=mine)
-        move(self.bank, all_gather(index), all_gather(own.detach()), self.momentum)
+            own = own_noise(self.owners, index, owners, entries, True)
+            setting = self.temperature, self.constant, self.training
+            each = contrast_entries(rows, self.bank, entries, *setting, own=own)
+        self.bank.update(all_gather(index), all_gather(rows.detach()))
         return each.mean()
 
     def after_step(self, step: int) -> None:

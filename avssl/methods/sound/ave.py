@@ -3,25 +3,25 @@
 Arandjelovic and Zisserman, "Objects that Sound", ECCV 2018, section 3. https://arxiv.org/abs/1712.06651
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avssl.methods.base import Batch, Method
-from avssl.methods.sound.pairs import check_negatives, jittered, measure_pairs, pairs_of, tell_apart
+from avssl.methods.base import Batch
+from avssl.methods.sound.pairs import check_negatives, verify_pairs
+from avssl.methods.sound.two_streams import JointStreams, embedding
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
-from avssl.nets.clips import encode_clips
 from avssl.transforms import Transform
 
 
-class AVE(Method):
-    """Two streams that end in normalised embeddings; their Euclidean distance alone tells whether they belong together.
+class AVE(JointStreams):
+    """Two streams that end in normalised embeddings; their Euclidean distance alone decides.
 
     The layer that turns a distance into a decision has one weight and one bias (the paper's 1-to-2 layer and softmax
-    is the same function). In the paper nothing but its initial value says that near means together; here the weight
-    is kept negative, so that the sign cannot flip in training.
+    is the same function). In the paper nothing but its initial value makes near mean together; here the weight stays
+    negative, so that the sign cannot flip in training.
 
     Args:
         encoder: pictures to vectors; the paper's is ``VisionTower(stride=2)``.
@@ -49,46 +49,20 @@ class AVE(Method):
         margin: float = 1.0,
         slope: float = 3.0,
     ):
-        super().__init__()
-        self.encoder, self.sound, self.gain = encoder, sound, gain
-        self.masks = masks
-        self.views: Sequence[Transform] = tuple(views)
+        super().__init__(encoder, sound, views, gain, masks)
         self.negatives = check_negatives(negatives)
-        self.pictures_to = embedding(encoder.dim, dim)
-        self.sounds_to = embedding(sound.dim, dim)
+        self.pictures_to = embedding(encoder.dim, dim, dim)  # figure 2: fc1 with rectification, fc2
+        self.sounds_to = embedding(sound.dim, dim, dim)
         self.weight = nn.Parameter(torch.tensor(slope).expm1().log())  # softplus of it is the slope
         self.bias = nn.Parameter(torch.tensor(slope * margin))
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return ``loss`` in nats and ``accuracy``, chance 0.5; see `avssl.methods.sound.pairs.pairs_of`."""
-        pairs = pairs_of(batch, self.views, self.training, self.sound.spec.rate)
-        pictures = self.embed_pictures(pairs.pictures)
-        sound, alter = jittered(pairs, self.gain, self.masks) if self.training else (pairs.sound, None)
-        sounds = self.embed_sounds(sound, alter)
-        return tell_apart(self.decide, pictures, sounds, pairs, self.negatives)
-
-    def embed_pictures(self, pictures: Tensor) -> Tensor:
-        """Return unit vectors ``(N, dim)`` of pictures ``(N, frames, 3, H, W)``."""
-        return F.normalize(self.pictures_to(encode_clips(self.encoder, pictures)), dim=1)
-
-    def embed_sounds(self, sound: Tensor, alter: Callable[[Tensor], Tensor] | None = None) -> Tensor:
-        """Return unit vectors ``(N, dim)`` of windows of sound ``(N, channels, samples)``."""
-        return F.normalize(self.sounds_to(self.sound(sound, alter)), dim=1)
+        pairs = self.pairs_of(batch)
+        pictures, sounds = self.embed(pairs)
+        return verify_pairs(self.decide, pictures, sounds, pairs, self.negatives)
 
     def decide(self, pictures: Tensor, sounds: Tensor) -> Tensor:
         """Return logits of embeddings, ``(N,)``, row by row."""
         distance = (pictures - sounds).square().sum(1).clamp(min=1e-8).sqrt()
         return self.bias - F.softplus(self.weight) * distance
-
-    def judge(self, pictures: Tensor, sound: Tensor) -> Tensor:
-        """Return logits: above 0 where picture ``(N, frames, 3, H, W)`` and sound belong together."""
-        return self.decide(self.embed_pictures(pictures), self.embed_sounds(sound))
-
-    def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
-        """Return the scores of `avssl.methods.sound.pairs.measure_pairs`."""
-        return measure_pairs(self.judge, batches, self.views, self.sound.spec.rate)
-
-
-def embedding(inputs: int, dim: int) -> nn.Sequential:
-    """Return the two layers that end a stream (figure 2: fc1 with rectification, fc2)."""
-    return nn.Sequential(nn.Linear(inputs, dim), nn.ReLU(), nn.Linear(dim, dim))

@@ -4,23 +4,23 @@ Arandjelovic and Zisserman, "Objects that Sound", ECCV 2018, section 4. https://
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avssl.methods.base import Batch, Method
-from avssl.methods.sound.ave import embedding
-from avssl.methods.sound.pairs import check_negatives, jittered, measure_pairs, pairs_of, tell_apart
+from avssl.methods.base import Batch
+from avssl.methods.sound.pairs import check_negatives, verify_pairs
+from avssl.methods.sound.two_streams import TwoStreams, embedding
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
 from avssl.transforms import Transform
 
 Pool = Literal["max", "logsumexp"]
 
 
-class AVOL(Method):
+class AVOL(TwoStreams):
     """The picture keeps its map; every cell is compared with the sound, and the best cell decides.
 
     With ``pool="max"`` and ``normalise=False`` this is the paper's (section 4.1): scalar products of cells and sound,
@@ -62,31 +62,26 @@ class AVOL(Method):
         sharp: tuple[float, float] = (8.0, 16.0),
         anneal: int = 1000,
     ):
-        super().__init__()
+        super().__init__(encoder, sound, views, gain, masks)
         if layer is not None and layer not in encoder.layers:
             raise ValueError(f"{type(encoder).__name__} has no layer {layer!r}; it has {', '.join(encoder.layers)}")
         if pool not in ("max", "logsumexp") or min(sharp) <= 0 or anneal < 1:
             raise ValueError(f"needs pool max or logsumexp, sharp > 0, anneal >= 1; got {pool}, {sharp}, {anneal}")
-        self.encoder, self.sound, self.gain = encoder, sound, gain
-        self.masks = masks
-        self.views: Sequence[Transform] = tuple(views)
         self.negatives = check_negatives(negatives)
         self.layer = layer or encoder.layers[-1]
         self.pool: Pool = pool
         self.normalise, self.sharp, self.anneal = normalise, tuple(sharp), anneal
         self.cells_to = nn.Sequential(nn.LazyConv2d(dim, 1), nn.ReLU(), nn.Conv2d(dim, dim, 1))
-        self.sounds_to = embedding(sound.dim, dim)
+        self.sounds_to = embedding(sound.dim, dim, dim)
         self.scale = nn.Parameter(torch.tensor(10.0 if normalise else dim**-0.5))
         self.shift = nn.Parameter(torch.tensor(-1.0))
         self.register_buffer("sharpness", torch.tensor(float(sharp[0])))
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return ``loss`` in nats and ``accuracy``, chance 0.5; see `avssl.methods.sound.pairs.pairs_of`."""
-        pairs = pairs_of(batch, self.views, self.training, self.sound.spec.rate)
-        cells = self.embed_cells(pairs.pictures)
-        sound, alter = jittered(pairs, self.gain, self.masks) if self.training else (pairs.sound, None)
-        sounds = self.embed_sounds(sound, alter)
-        return tell_apart(self.decide, cells, sounds, pairs, self.negatives)
+        pairs = self.pairs_of(batch)
+        cells, sounds = self.embed_cells(pairs.pictures), self.embed_sounds(*self.jittered(pairs))
+        return verify_pairs(self.decide, cells, sounds, pairs, self.negatives)
 
     def after_step(self, step: int) -> None:
         """Sharpen the soft maximum."""
@@ -117,14 +112,10 @@ class AVOL(Method):
         soft = (torch.logsumexp(match * self.sharpness, 1) - math.log(match.shape[1])) / self.sharpness
         return self.scale * soft + self.shift
 
-    def judge(self, pictures: Tensor, sound: Tensor) -> Tensor:
+    def score_pairs(self, pictures: Tensor, sound: Tensor) -> Tensor:
         """Return logits: above 0 where picture ``(N, frames, 3, H, W)`` and sound belong together."""
         return self.decide(self.embed_cells(pictures), self.embed_sounds(sound))
 
     def locate(self, pictures: Tensor, sound: Tensor) -> Tensor:
         """Return maps of where the sound comes from, ``(N, rows, columns)``: logits of cells, the mean over frames."""
         return self.compare(self.embed_cells(pictures), self.embed_sounds(sound)).mean(1)
-
-    def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
-        """Return the scores of `avssl.methods.sound.pairs.measure_pairs`."""
-        return measure_pairs(self.judge, batches, self.views, self.sound.spec.rate)

@@ -1,28 +1,27 @@
-"""AVTS: tell whether sound and picture are in step, with false pairs that grow harder.
+"""AVTS: decide whether sound and picture are in step, with false pairs that grow harder.
 
 Korbar, Tran and Torresani, "Cooperative Learning of Audio and Video Models from Self-Supervised Synchronization",
 NeurIPS 2018. https://arxiv.org/abs/1807.00230
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avssl.methods.base import Batch, Method
+from avssl.methods.base import Batch
 from avssl.methods.recordings import in_company
-from avssl.methods.sound.ave import embedding
-from avssl.methods.sound.pairs import jittered, pairs_of
+from avssl.methods.sound.pairs import pairs_of
 from avssl.methods.sound.per_moment import PerMoment
-from avssl.methods.sound.shifts import KINDS, Told, halves, moments_of, negatives_of
+from avssl.methods.sound.shifts import KINDS, KindScores, halves, moments_of, negatives_of
+from avssl.methods.sound.two_streams import JointStreams, embedding
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
-from avssl.nets.clips import encode_clips
 from avssl.transforms import Transform
 
 
-class AVTS(Method):
+class AVTS(JointStreams):
     """Two streams that end in unit vectors: near where clip and sound are of one moment, a margin apart elsewhere.
 
     False pairs are sounds of other recordings (easy), of another moment of the same recording (hard), and of an
@@ -31,12 +30,12 @@ class AVTS(Method):
     the paper, which mixes 25 % hard ones in half way.
 
     With ``moments`` both encoders keep time apart (``moments`` of `avssl.nets.SmallClips` and `avssl.nets.SmallSound`)
-    and so do the embeddings: one layer makes a vector of each moment. On the demo band hard pairs are told so, and
-    are not by embeddings of the whole clip at the same budget.
+    and so do the embeddings: one layer makes a vector of each moment. On the demo band this solves hard pairs;
+    embeddings of the whole clip do not at the same budget.
 
     Departures from the paper: every kind counts by its share in each batch, in place of drawing kinds; vectors are
-    normalised, so that they retrieve; they may keep time; the binary loss judges the distance, as AVE-Net does, in
-    place of features side by side.
+    normalised, so that they retrieve; they may keep time; the binary loss decides by the distance, as AVE-Net does,
+    not by features side by side.
 
     Args:
         encoder: clips to vectors.
@@ -81,7 +80,7 @@ class AVTS(Method):
         start: int = 0,
         ramp: int = 1,
     ):
-        super().__init__()
+        super().__init__(encoder, sound, views, gain, masks)
         if min(hard, super_hard) < 0 or hard + super_hard > 1:
             raise ValueError(f"hard and super_hard are shares, together at most 1; got {hard}, {super_hard}")
         if not 0 < margin < 2 or gap < 0 or least <= 0 or start < 0 or ramp < 1:
@@ -89,13 +88,11 @@ class AVTS(Method):
                 f"needs margin in (0, 2), gap >= 0, least > 0, start >= 0 and ramp >= 1; got {margin}, {gap}, {least}, "
                 f"{start}, {ramp}"
             )
-        self.encoder, self.sound, self.gain, self.masks = encoder, sound, gain, masks
-        self.views: Sequence[Transform] = tuple(views)
         self.loss: Literal["contrastive", "binary"] = loss
         self.margin, self.gap, self.least = margin, gap, least
         self.hard, self.super_hard, self.start, self.ramp = hard, super_hard, start, ramp
-        self.pictures_to = PerMoment(encoder.dim, moments, dim) if moments > 1 else embedding(encoder.dim, dim)
-        self.sounds_to = PerMoment(sound.dim, moments, dim) if moments > 1 else embedding(sound.dim, dim)
+        self.pictures_to = PerMoment(encoder.dim, moments, dim) if moments > 1 else embedding(encoder.dim, dim, dim)
+        self.sounds_to = PerMoment(sound.dim, moments, dim) if moments > 1 else embedding(sound.dim, dim, dim)
         self.slope = nn.Parameter(torch.tensor(4.0)) if loss == "binary" else None
         self.bias = nn.Parameter(torch.tensor(0.0)) if loss == "binary" else None
         self.register_buffer("shares", torch.zeros(len(KINDS)))
@@ -107,20 +104,18 @@ class AVTS(Method):
         Raises:
             ValueError: if a batch to learn from has no other recording for the false pairs that count now.
         """
-        pairs = pairs_of(batch, self.views, self.training, self.sound.spec.rate)
+        pairs = self.pairs_of(batch)
         negatives = negatives_of(pairs, moments_of(batch), self.gap, self.least)
         if self.training and self.shares[0] > 0 and len(pairs.recording.unique()) < 2:
             raise ValueError("easy false pairs are sounds of other recordings: use a batch of at least 2 recordings")
-        pictures = self.embed_pictures(pairs.pictures)
-        sound, alter = jittered(pairs, self.gain, self.masks) if self.training else (pairs.sound, None)
-        distances = between(pictures, self.embed_sounds(sound, alter))
-        told = {"loss": self.cost(distances, negatives)}
-        logits = self.decide(distances)
+        distances = between(*self.embed(pairs))
+        found = {"loss": self.cost(distances, negatives)}
+        logits = self.logits_of(distances)
         for kind, which in negatives.items():
             if which.any():
                 right = halves((logits.diagonal() > 0).float(), (logits <= 0).float(), which)
-                told[f"accuracy_{kind}"] = (right[0] + right[1]) / 2
-        return told
+                found[f"accuracy_{kind}"] = (right[0] + right[1]) / 2
+        return found
 
     def after_step(self, step: int) -> None:
         """Follow the curriculum."""
@@ -136,45 +131,37 @@ class AVTS(Method):
             negatives: see `avssl.methods.sound.shifts.negatives_of`.
         """
         if self.loss == "binary":
-            logits = self.decide(distances)
+            logits = self.logits_of(distances)
             true, false = F.softplus(-logits.diagonal()), F.softplus(logits)
         else:
             true, false = distances.diagonal().square(), (self.margin - distances).clamp(min=0).square()
         both = [torch.stack(halves(true, false, which)).mean() for which in negatives.values()]
         return (torch.stack(both) * self.shares).sum()
 
-    def decide(self, distances: Tensor) -> Tensor:
+    def decide(self, pictures: Tensor, sounds: Tensor) -> Tensor:
+        """Return logits of embeddings ``(N, dim)``, ``(N,)``, row by row: above 0 where they are of one moment."""
+        return self.logits_of((pictures - sounds).norm(dim=1))
+
+    def logits_of(self, distances: Tensor) -> Tensor:
         """Return logits of distances, any shape: above 0 below half the margin, or where the binary loss puts it."""
         near = self.margin / 2 - distances
         if self.slope is None or self.bias is None:
             return near
         return F.softplus(self.slope) * near + self.bias
 
-    def embed_pictures(self, pictures: Tensor) -> Tensor:
-        """Return unit vectors ``(N, dim)`` of clips ``(N, frames, 3, H, W)``."""
-        return F.normalize(self.pictures_to(encode_clips(self.encoder, pictures)), dim=1)
-
-    def embed_sounds(self, sound: Tensor, alter: Callable[[Tensor], Tensor] | None = None) -> Tensor:
-        """Return unit vectors ``(N, dim)`` of windows of sound ``(N, channels, samples)``."""
-        return F.normalize(self.sounds_to(self.sound(sound, alter)), dim=1)
-
-    def judge(self, pictures: Tensor, sound: Tensor) -> Tensor:
-        """Return logits: above 0 where clip ``(N, frames, 3, H, W)`` and sound are of one moment."""
-        return self.decide((self.embed_pictures(pictures) - self.embed_sounds(sound)).norm(dim=1))
-
     @torch.no_grad()
     def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
-        """Return the loss, the scores of `avssl.methods.sound.shifts.Told`, and ``silent``, the share left out."""
-        told, losses, silent = Told(), [], []
+        """Return the loss, the scores of `avssl.methods.sound.shifts.KindScores`, and ``silent``, a share left out."""
+        scores, losses, silent = KindScores(), [], []
         for batch in in_company(batches):
             pairs = pairs_of(batch, self.views, False, self.sound.spec.rate)
             negatives = negatives_of(pairs, moments_of(batch), self.gap, self.least)
             distances = between(self.embed_pictures(pairs.pictures), self.embed_sounds(pairs.sound))
             losses.append(self.cost(distances, negatives).item() * len(pairs))
             silent.append((~pairs.heard).float())
-            told.add(self.decide(distances), negatives)
+            scores.add(self.logits_of(distances), negatives)
         away = torch.cat(silent)
-        return {"loss": sum(losses) / len(away), "silent": away.mean().item(), **dict(told.scores())}
+        return {"loss": sum(losses) / len(away), "silent": away.mean().item(), **dict(scores.scores())}
 
 
 def between(pictures: Tensor, sounds: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What methods of picture and sound can be asked when they have learned; evaluators and tools ask for these alone.
+"""What methods of picture and sound can do when they have learned; evaluators and tools ask for these alone.
 
 Pictures are float in [0, 1], ``(N, frames, 3, H, W)``, one frame or several; sounds are windows ``(N, channels,
 samples)`` at the rate of the sound encoder.
@@ -15,14 +15,14 @@ from avssl.transforms import Transform
 
 @runtime_checkable
 class PairScorer(Protocol):
-    """Tells whether pictures and sounds belong together: L3, AVE, AVOL, AVTS and what embeds both."""
+    """Scores whether pictures and sounds belong together: every method of sound."""
 
     encoder: Encoder
     sound: SoundEncoder
     views: Sequence[Transform]
 
-    def judge(self, pictures: Tensor, sound: Tensor) -> Tensor:
-        """Return a score a row, ``(N,)``, greater where picture and sound fit; above 0 where they belong together."""
+    def score_pairs(self, pictures: Tensor, sound: Tensor) -> Tensor:
+        """Return one score per row, ``(N,)``: the greater, the better both fit; above 0 where they belong together."""
         ...
 
 
@@ -45,7 +45,7 @@ class JointEmbedder(Protocol):
 
 @runtime_checkable
 class Localizer(Protocol):
-    """Says where in a picture the sound comes from."""
+    """Locates where in a picture the sound comes from."""
 
     encoder: Encoder
     sound: SoundEncoder

@@ -4,13 +4,15 @@ Caron et al., "Deep Clustering for Unsupervised Learning of Visual Features" (De
 (whitening by principal components, unit length), https://arxiv.org/abs/1807.05520.
 """
 
-from importlib.util import find_spec
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-LARGE = 100_000  # rows from which FAISS, where it is installed, is much faster than scikit-learn
+from avssl.nets import Whitening, fit_kmeans, nearest
+
+ROUNDS, TOLERANCE = 300, 1e-4  # scikit-learn's, the tolerance as a share of the mean variance
 
 
 class Clusters(nn.Module):
@@ -25,18 +27,15 @@ class Clusters(nn.Module):
         ValueError: for fewer than two clusters, or no component.
     """
 
-    mean: Tensor
-    axes: Tensor
     centres: Tensor
 
     def __init__(self, dim: int, count: int, components: int = 256):
         super().__init__()
         if count < 2 or components < 1:
             raise ValueError(f"needs at least 2 clusters and 1 component; got {count} and {components}")
-        kept = min(dim, components)
-        self.register_buffer("mean", torch.zeros(dim))
-        self.register_buffer("axes", torch.eye(dim)[:, :kept].contiguous())
-        self.register_buffer("centres", torch.zeros(count, kept))
+        self.whitening = Whitening(dim, components)
+        self.register_buffer("centres", torch.zeros(count, len(self.whitening.scale)))
+        self.register_load_state_dict_pre_hook(without_scale)
 
     def __len__(self) -> int:
         return len(self.centres)
@@ -46,43 +45,41 @@ class Clusters(nn.Module):
         """Find centres anew and return each feature's cluster, int64 ``(N,)``.
 
         Args:
-            features: ``(N, dim)``, at least one a cluster.
-            seed: fixes the beginning.
+            features: ``(N, dim)``, at least one for each cluster.
+            seed: of the start.
 
         Raises:
             ValueError: if there are fewer features than clusters.
         """
         if len(features) < len(self):
             raise ValueError(f"{len(features)} recordings cannot make {len(self)} clusters; set clusters lower")
-        wide = features.double()
-        self.mean.copy_(wide.mean(0))
-        wide = wide - wide.mean(0)
-        values, vectors = torch.linalg.eigh(wide.T @ wide / len(wide))
-        values, vectors = values.flip(0)[: self.axes.shape[1]], vectors.flip(1)[:, : self.axes.shape[1]]
-        least = 1e-4 * values[0].clamp(min=1e-12)  # dead features would otherwise be blown up
-        self.axes.copy_(vectors / values.clamp(min=least).sqrt())
-        self.centres.copy_(centres_of(self.prepared(features), len(self), seed))
-        return self.assign(features)
+        self.whitening.fit(features)
+        rows = self.prepared(features)
+        tolerance = TOLERANCE * float(rows.var(0, correction=0).mean())
+        found = fit_kmeans(rows, len(self), ROUNDS, start=distant_rows(rows, len(self), seed), tolerance=tolerance)
+        self.centres.copy_(found.centres)
+        return found.labels
 
     def assign(self, features: Tensor) -> Tensor:
         """Return the nearest centre of each feature, int64 ``(N,)``."""
-        return torch.cdist(self.prepared(features), self.centres).argmin(1)
+        return nearest(self.prepared(features), self.centres)[0]
 
     def prepared(self, features: Tensor) -> Tensor:
         """Return features whitened and of unit length, ``(N, components)``."""
-        return F.normalize((features.float() - self.mean) @ self.axes, dim=1)
+        return F.normalize(self.whitening(features), dim=1)
 
 
-def centres_of(rows: Tensor, count: int, seed: int) -> Tensor:
-    """Return the centres that k-means finds, ``(count, components)``."""
+def distant_rows(rows: Tensor, count: int, seed: int) -> Tensor:
+    """Return rows to start k-means from, drawn so that they lie far from each other (k-means++), ``(count, dim)``."""
+    from sklearn.cluster import kmeans_plusplus  # slow to import
+
     table = rows.cpu().numpy()
-    if len(table) >= LARGE and find_spec("faiss") is not None:
-        import faiss
+    return rows[torch.from_numpy(kmeans_plusplus(table - table.mean(0), count, random_state=seed)[1]).to(rows.device)]
 
-        found = faiss.Kmeans(table.shape[1], count, niter=25, seed=seed % 2**31)
-        found.train(table)
-        return torch.from_numpy(found.centroids).to(rows)
-    from sklearn.cluster import KMeans  # slow to import
 
-    found = KMeans(count, random_state=seed).fit(table)
-    return torch.from_numpy(found.cluster_centers_).to(rows)
+def without_scale(_: nn.Module, state: dict[str, Tensor], prefix: str, *__: Any) -> None:
+    """Let a checkpoint be loaded whose axes are over the deviations already."""
+    if f"{prefix}axes" in state:
+        axes = state.pop(f"{prefix}axes")
+        state[f"{prefix}whitening.mean"] = state.pop(f"{prefix}mean")
+        state |= {f"{prefix}whitening.axes": axes, f"{prefix}whitening.scale": axes.new_ones(axes.shape[1])}

@@ -9,25 +9,26 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from avssl.distributed import all_gather
-from avssl.methods.base import Batch, Method
-from avssl.methods.sound.bank import Bank, noise_entries, own_noise, told_apart
-from avssl.methods.sound.nce import halfway, projector, relations, within_batch
-from avssl.methods.sound.pairs import Pairs, jittered, measure_pairs, pairs_of
+from avssl.losses import halfway, symmetric_contrast
+from avssl.methods.banks import contrast_entries, noise_entries, own_noise
+from avssl.methods.base import Batch
+from avssl.methods.sound.bank import PairBank
+from avssl.methods.sound.nce import relations
+from avssl.methods.sound.pairs import Pairs
+from avssl.methods.sound.two_streams import JointStreams, embedding
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
-from avssl.nets.clips import encode_clips
 from avssl.transforms import Transform
 
 ROWS = 1024  # of the bank that are compared with all of it at a time
 
 
-class CMA(Method):
+class CMA(JointStreams):
     """AVID's contrast across modalities, and within each modality a contrast with recordings that agree in both.
 
     Two recordings agree as much as the lesser of their pictures' and their sounds' similarity in the bank. The ``top``
-    ones of each are its positives within a modality, and are never noise. They are looked for before epoch ``start``
+    ones of each are its positives within a modality, and are never noise. They are computed before epoch ``start``
     and every ``refresh`` epochs from there; until then this is AVID.
 
     Departures: one run goes from AVID to CMA (the paper starts from a finished AVID run); every positive counts in each
@@ -45,15 +46,15 @@ class CMA(Method):
         masks: strips of spectrograms hidden in training; None hides nothing.
         dim: length of the embeddings (section 3.3: 128).
         hidden: width of the layer before.
-        across: whether pictures and sounds are told from those of the bank (AVID) or of the batch.
+        across: whether pictures and sounds are contrasted with those of the bank (AVID) or of the batch.
         temperature: similarities are divided by it (0.07).
-        noise: entries of the bank that each embedding is told from, across modalities (1,024).
+        noise: entries of the bank that each embedding is contrasted with, across modalities (1,024).
         within_noise: likewise within a modality (the authors' configs: 64).
         within: weight of the contrast within modalities (the authors' configs: 1).
         top: recordings that are taken to agree with each (32).
         momentum: share of a bank's entry that is kept when it is seen (0.5).
         start: epochs of AVID alone, at least 1.
-        refresh: epochs after which agreement is looked for anew.
+        refresh: epochs after which agreement is computed anew.
 
     Raises:
         ValueError: if numbers cannot be.
@@ -86,7 +87,7 @@ class CMA(Method):
         start: int = 10,
         refresh: int = 5,
     ):
-        super().__init__()
+        super().__init__(encoder, sound, views, gain, masks)
         if temperature <= 0 or within < 0 or min(noise, within_noise, top, start, refresh) < 1:
             raise ValueError(
                 "needs temperature > 0, within >= 0 and noise, within_noise, top, start, refresh >= 1; got "
@@ -97,46 +98,43 @@ class CMA(Method):
                 f"needs top < recordings - 1 and within_noise <= noise; got {top} and {recordings}, {within_noise} and "
                 f"{noise}"
             )
-        self.encoder, self.sound, self.gain, self.masks = encoder, sound, gain, masks
-        self.views: Sequence[Transform] = tuple(views)
         self.across: Literal["bank", "batch"] = across
         self.least_recordings = 2 if across == "batch" else 1
         self.temperature, self.noise, self.within_noise = temperature, noise, within_noise
         self.within, self.top, self.start, self.refresh = within, top, start, refresh
-        self.pictures_to = projector(encoder.dim, hidden, dim)
-        self.sounds_to = projector(sound.dim, hidden, dim)
-        self.bank = Bank(recordings, dim, momentum)
+        self.pictures_to = embedding(encoder.dim, hidden, dim)
+        self.sounds_to = embedding(sound.dim, hidden, dim)
+        self.bank = PairBank(recordings, dim, momentum)
         self.register_buffer("level", torch.tensor(0.0))  # a cosine half way between true pairs and false ones
         self.register_buffer("constant", torch.zeros(2, 2))  # (across, within) x bank; 0 until it is known
-        self.register_buffer("agreeing", torch.full((recordings, top), -1))  # -1: not looked for yet
+        self.register_buffer("agreeing", torch.full((recordings, top), -1))  # -1: not known yet
         self.register_buffer("epochs", torch.zeros((), dtype=torch.int64))  # begun
 
     def before_epoch(self, extract: Callable[[], Iterable[Batch]]) -> None:
-        """Look for agreement where it is due; the bank knows all recordings, so the data need not be read."""
+        """Compute agreement where it is due; the bank knows all recordings, so the data need not be read."""
         passed = int(self.epochs)
         if passed >= self.start and (passed - self.start) % self.refresh == 0:
-            self.agreeing.copy_(agreement(self.bank.pictures, self.bank.sounds, self.top))
+            self.agreeing.copy_(agreement(self.bank.pictures.rows, self.bank.sounds.rows, self.top))
         self.epochs += 1
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return ``loss`` in nats, its parts ``across`` and ``within``, and ``accuracy`` within the batch."""
-        pairs = pairs_of(batch, self.views, self.training, self.sound.spec.rate)
-        pictures = self.embed_pictures(pairs.pictures)
-        sound, alter = jittered(pairs, self.gain, self.masks) if self.training else (pairs.sound, None)
-        sounds = self.embed_sounds(sound, alter)
+        pairs = self.pairs_of(batch)
+        pictures, sounds = self.embed(pairs)
         across, within = self.contrasts(pictures, sounds, pairs)
         if self.training:
-            self.bank.store(pairs.key[:, 2], pictures.detach(), sounds.detach(), pairs.heard)
+            self.bank.update(pairs.key[:, 2], pictures.detach(), sounds.detach(), pairs.heard)
         key, heard = all_gather(pairs.key), all_gather(pairs.heard)
         similar = all_gather(pictures) @ all_gather(sounds).T
         recording = all_gather(pairs.recording)
         if self.training and self.across == "batch" and len(recording.unique()) < 2:
             raise ValueError("negatives are sounds of other recordings: use a batch of at least 2 recordings")
-        positive, counted = relations(key, torch.zeros_like(heard), "ignored", "none", recording)
-        told, accuracy = within_batch(similar / self.temperature, positive, counted & ~self.agree(key[:, 2]), heard)
+        positive, counts = relations(key, torch.zeros_like(heard), "ignored", "none", recording)
+        strangers = counts & ~self.agree(key[:, 2])
+        within_batch, accuracy = symmetric_contrast(similar / self.temperature, positive, strangers, heard)
         if self.training:
-            self.level.lerp_(halfway(similar.detach(), positive, counted, heard, self.level), 0.05)
-        across = told if self.across == "batch" else across
+            self.level.lerp_(halfway(similar.detach(), positive, counts, heard, self.level), 0.05)
+        across = within_batch if self.across == "batch" else across
         return {"loss": across + self.within * within, "across": across, "within": within, "accuracy": accuracy}
 
     def agree(self, index: Tensor) -> Tensor:
@@ -146,48 +144,31 @@ class CMA(Method):
 
     def contrasts(self, pictures: Tensor, sounds: Tensor, pairs: Pairs) -> tuple[Tensor, Tensor]:
         """Return the contrasts with the bank, across modalities and within, each the mean of both directions."""
-        index, bank = self.bank.places(pairs.key), self.bank
+        index, bank = self.bank.entries(pairs.key), self.bank
         friends = self.agreeing[index]
         known = bool((friends >= 0).all())
         excluded = torch.cat([index[:, None], friends], 1) if known else index[:, None]
         noise = noise_entries(pairs.key, excluded, self.noise, len(bank))
         entries = torch.cat([index[:, None], noise], 1), torch.cat([friends, noise[:, : self.within_noise]], 1)
-        mine = [own_noise(bank.owners, index, pairs.recording, some, self.training) for some in entries]
+        own = [own_noise(bank.owners, index, pairs.recording, some, self.training) for some in entries]
         heard = all_gather(pairs.heard)
         across, within = [], []
-        for own, same, other, constant in zip(
+        for rows, same, other, constant in zip(
             (pictures, sounds), (bank.pictures, bank.sounds), (bank.sounds, bank.pictures), self.constant.T, strict=True
         ):
             if self.across == "bank":
-                each = told_apart(
-                    own, other, entries[0], self.temperature, constant[0], self.training, left_out=mine[0]
-                )
-                across.append(each[heard].mean())
+                asked = other, entries[0], self.temperature, constant[0], self.training
+                across.append(contrast_entries(rows, *asked, own=own[0])[heard].mean())
             if known:
-                each = told_apart(
-                    own, same, entries[1], self.temperature, constant[1], self.training, self.top, left_out=mine[1]
-                )
-                within.append(each[heard].mean())
+                asked = same, entries[1], self.temperature, constant[1], self.training, self.top
+                within.append(contrast_entries(rows, *asked, own=own[1])[heard].mean())
         nothing = [pictures.sum() * 0]  # of what is not asked, or of sounds that cannot be heard
         across, within = (torch.stack(parts or nothing).mean().nan_to_num() for parts in (across, within))
         return across, within
 
-    def embed_pictures(self, pictures: Tensor) -> Tensor:
-        """Return unit vectors ``(N, dim)`` of pictures ``(N, frames, 3, H, W)``."""
-        return F.normalize(self.pictures_to(encode_clips(self.encoder, pictures)), dim=1)
-
-    def embed_sounds(self, sound: Tensor, alter: Callable[[Tensor], Tensor] | None = None) -> Tensor:
-        """Return unit vectors ``(N, dim)`` of windows of sound ``(N, channels, samples)``."""
-        return F.normalize(self.sounds_to(self.sound(sound, alter)), dim=1)
-
-    def judge(self, pictures: Tensor, sound: Tensor) -> Tensor:
+    def decide(self, pictures: Tensor, sounds: Tensor) -> Tensor:
         """Return cosines beyond the level half way between true and false pairs in training, over the temperature."""
-        cosines = (self.embed_pictures(pictures) * self.embed_sounds(sound)).sum(1)
-        return (cosines - self.level) / self.temperature
-
-    def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
-        """Return the scores of `avssl.methods.sound.pairs.measure_pairs`."""
-        return measure_pairs(self.judge, batches, self.views, self.sound.spec.rate)
+        return ((pictures * sounds).sum(1) - self.level) / self.temperature
 
 
 def agreement(pictures: Tensor, sounds: Tensor, top: int) -> Tensor:

@@ -3,20 +3,20 @@
 Arandjelovic and Zisserman, "Look, Listen and Learn", ICCV 2017. https://arxiv.org/abs/1705.08168
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from avssl.methods.base import Batch, Method
-from avssl.methods.sound.pairs import check_negatives, jittered, measure_pairs, pairs_of, tell_apart
+from avssl.methods.base import Batch
+from avssl.methods.sound.pairs import check_negatives, verify_pairs
+from avssl.methods.sound.two_streams import TwoStreams
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
-from avssl.nets.clips import encode_clips
 from avssl.transforms import Transform
 
 
-class L3(Method):
-    """Two streams whose features are put side by side and judged by a small network (section 3, figure 2).
+class L3(TwoStreams):
+    """Two streams; a small network decides from the features of both, side by side (section 3, figure 2).
 
     Departures from the paper: one logit in place of the softmax over two, which is the same function; negatives are
     the sounds of the same batch, exchanged, so that both sides are sampled alike.
@@ -28,7 +28,7 @@ class L3(Method):
         gain: of the sound's jitter (section 3.2: 0.1).
         masks: strips of spectrograms hidden in training; None hides nothing.
         negatives: sounds of other recordings that each picture is compared with (the papers: 1).
-        hidden: width of the judging network (section 3: 128).
+        hidden: width of the deciding network (section 3: 128).
     """
 
     least_recordings = 2
@@ -43,29 +43,20 @@ class L3(Method):
         negatives: int = 1,
         hidden: int = 128,
     ):
-        super().__init__()
-        self.encoder, self.sound, self.gain = encoder, sound, gain
-        self.masks = masks
-        self.views: Sequence[Transform] = tuple(views)
+        super().__init__(encoder, sound, views, gain, masks)
         self.negatives = check_negatives(negatives)
         self.fusion = nn.Sequential(nn.Linear(encoder.dim + sound.dim, hidden), nn.ReLU(), nn.Linear(hidden, 1))
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return ``loss`` in nats and ``accuracy``, chance 0.5; see `avssl.methods.sound.pairs.pairs_of`."""
-        pairs = pairs_of(batch, self.views, self.training, self.sound.spec.rate)
-        pictures = encode_clips(self.encoder, pairs.pictures)
-        sound, alter = jittered(pairs, self.gain, self.masks) if self.training else (pairs.sound, None)
-        sounds = self.sound(sound, alter)
-        return tell_apart(self.fuse, pictures, sounds, pairs, self.negatives)
+        pairs = self.pairs_of(batch)
+        pictures, sounds = self.encode(pairs)
+        return verify_pairs(self.fuse, pictures, sounds, pairs, self.negatives)
 
     def fuse(self, pictures: Tensor, sounds: Tensor) -> Tensor:
         """Return logits of features, ``(N,)``, row by row."""
         return self.fusion(torch.cat([pictures, sounds], 1)).squeeze(1)
 
-    def judge(self, pictures: Tensor, sound: Tensor) -> Tensor:
+    def score_pairs(self, pictures: Tensor, sound: Tensor) -> Tensor:
         """Return logits: above 0 where picture ``(N, frames, 3, H, W)`` and sound belong together."""
-        return self.fuse(encode_clips(self.encoder, pictures), self.sound(sound))
-
-    def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
-        """Return the scores of `avssl.methods.sound.pairs.measure_pairs`."""
-        return measure_pairs(self.judge, batches, self.views, self.sound.spec.rate)
+        return self.fuse(self.encode_pictures(pictures), self.sound(sound))

@@ -1,4 +1,4 @@
-"""Pairs of pictures and sounds: which belong together, which are told that they do, and how often that is told right.
+"""Pairs of pictures and sounds: which belong together, which make false pairs, and how well both are told apart.
 
 Negatives are made by exchanging the sounds of a batch, so that pictures and sounds are the same on both sides and only
 a cue that lies in both together can help. Sampling negatives in another way than positives leaves traces: a start of
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from avssl.losses import pair_verification
 from avssl.methods.base import Batch
 from avssl.methods.recordings import in_company, recordings_of
 from avssl.nets import SpectrogramMask
@@ -27,7 +27,7 @@ class Pairs:
     Args:
         pictures: float in [0, 1], ``(pairs, frames, 3, H, W)``, after the views.
         sound: float ``(pairs, channels, samples)``.
-        key: names each pair, int64 ``(pairs, parts)``.
+        key: identifies each pair, int64 ``(pairs, parts)``.
         video: which item of the batch each is from, ``(pairs,)``.
         heard: False where the sound is silent or missing, ``(pairs,)``: such a pair counts nowhere.
         label: classes where the data has them, for measuring alone, ``(pairs,)``; None without.
@@ -54,7 +54,7 @@ def pairs_of(batch: Batch, views: Sequence[Transform], train: bool, rate: int | 
         batch: ``frames`` uint8 ``(videos, clips, frames, 3, H, W)``, ``sound`` float ``(videos, clips, channels,
             samples)``, ``key`` ``(videos, parts)``; optionally ``silent`` ``(videos, clips)`` and ``label``.
         views: transforms of the pictures, drawn for each clip.
-        train: whether views are drawn, or the look of evaluation.
+        train: whether views are drawn; otherwise they are those of evaluation.
         rate: samples a second that the sound encoder is made for; None does not ask.
 
     Raises:
@@ -98,8 +98,8 @@ def partners(key: Tensor, recording: Tensor, places: int = 1) -> Tensor:
     not count.
 
     Args:
-        key: names each pair; the only source of chance. Pairs of one item (its index, the third part) are of one
-            recording whatever ``recording`` says.
+        key: identifies each pair; the only source of chance. Pairs of one item (its index, the third part) are of one
+            recording whatever ``recording`` holds.
         recording: the recording of each pair, any numbers.
         places: how far along the ring, up to `turns`; each gives other partners.
 
@@ -164,14 +164,14 @@ def jittered(
     return sound, lambda spectrograms: masks(spectrograms, chance)
 
 
-def tell_apart(
+def verify_pairs(
     decide: Callable[[Tensor, Tensor], Tensor], pictures: Tensor, sounds: Tensor, pairs: Pairs, negatives: int = 1
 ) -> dict[str, Tensor]:
-    """Return the loss and the accuracy of telling true pairs from pairs with the sounds of other recordings.
+    """Return ``loss`` and ``accuracy`` of true pairs against pairs with the sounds of other recordings.
 
     Args:
         decide: logits of what was made of pictures and of sounds, row by row.
-        pictures: a row a pair.
+        pictures: one row per pair.
         sounds: likewise.
         pairs: they were made of.
         negatives: how many other sounds each picture gets, at most one of each other recording. Together they weigh as
@@ -181,7 +181,7 @@ def tell_apart(
     found = torch.stack([partners(pairs.key, pairs.recording, places) for places in range(1, rounds + 1)])
     false = torch.stack([decide(pictures, sounds[partner]) for partner in found])
     other = pairs.recording[found] != pairs.recording
-    return verification(decide(pictures, sounds), false, pairs.heard & other[0], pairs.heard[found] & other)
+    return pair_verification(decide(pictures, sounds), false, pairs.heard & other[0], pairs.heard[found] & other)
 
 
 def check_negatives(negatives: int) -> int:
@@ -191,50 +191,28 @@ def check_negatives(negatives: int) -> int:
     return negatives
 
 
-def verification(true: Tensor, false: Tensor, heard: Tensor, played: Tensor) -> dict[str, Tensor]:
-    """Return the loss and the accuracy of telling true pairs from false ones.
-
-    Args:
-        true: logits of pairs that belong together, ``(pairs,)``.
-        false: logits of pairs that do not, any shape.
-        heard: which true pairs count, bool, of the shape of ``true``.
-        played: which false pairs count, bool, of the shape of ``false``.
-
-    Returns:
-        ``loss``, binary cross-entropy in nats (log 2 = 0.693 for an undecided head), and ``accuracy``, chance 0.5;
-        true and false pairs weigh the same.
-    """
-    losses, right = [], []
-    for logits, kept, truth in ((true, heard, 1.0), (false, played, 0.0)):
-        count, truths = kept.sum().clamp(min=1), torch.full_like(logits, truth).float()
-        each = F.binary_cross_entropy_with_logits(logits.float(), truths, reduction="none")
-        losses.append((each * kept).sum() / count)
-        right.append((((logits > 0) == (truth > 0)) & kept).sum() / count)
-    return {"loss": torch.stack(losses).mean(), "accuracy": torch.stack(right).mean()}
-
-
 @torch.no_grad()
 def measure_pairs(
-    judge: Callable[[Tensor, Tensor], Tensor],
+    score: Callable[[Tensor, Tensor], Tensor],
     batches: Iterable[Batch],
     views: Sequence[Transform],
     rate: int | None = None,
 ) -> dict[str, float]:
-    """Return how well pairs are told over a data set.
-
-    Args:
-        judge: logits of pictures and sounds, row by row.
-        batches: as for training.
-        views: the look of evaluation is taken.
-        rate: samples a second that the sound encoder is made for.
+    """Return how well true and false pairs are told apart over a data set.
 
     A batch of one recording alone, such as a lone last item, is measured together with its neighbour.
+
+    Args:
+        score: logits of pictures and sounds, row by row.
+        batches: as for training.
+        views: those of evaluation are applied.
+        rate: samples a second that the sound encoder is made for.
 
     Returns:
         ``loss`` in nats; ``accuracy`` and ``auc`` against sounds of other recordings, chance 0.5; where the data has
         classes ``accuracy_other_class`` against sounds of another class, and ``ceiling``, the accuracy that knowing
-        the class perfectly would give: negatives of the same class cannot be told; ``silent``, the share left out.
-        Where some are left out because there is no sound of another recording for them, ``alone`` is their share.
+        the class perfectly would give: negatives of the same class cannot be told apart; ``silent``, the share left
+        out. Where some are left out because there is no sound of another recording for them, ``alone`` is their share.
     """
     from sklearn.metrics import roc_auc_score  # slow to import; needed only here
 
@@ -243,7 +221,7 @@ def measure_pairs(
         pairs = pairs_of(batch, views, train=False, rate=rate)
         lone = len(pairs.recording.unique()) < 2
         partner = torch.arange(len(pairs), device=pairs.key.device) if lone else partners(pairs.key, pairs.recording)
-        true, false = judge(pairs.pictures, pairs.sound), judge(pairs.pictures, pairs.sound[partner])
+        true, false = score(pairs.pictures, pairs.sound), score(pairs.pictures, pairs.sound[partner])
         same = torch.ones_like(pairs.heard) if pairs.label is None else pairs.label == pairs.label[partner]
         other = pairs.recording[partner] != pairs.recording
         rows = {"true": true.float(), "false": false.float(), "same": same, "silent": ~pairs.heard, "alone": ~other}
@@ -257,9 +235,9 @@ def measure_pairs(
         del scores["alone"]
     if not len(true) or not len(false):
         return scores | {"loss": float("nan"), "accuracy": float("nan"), "auc": float("nan")}
-    told = verification(rows["true"], rows["false"], heard, played)
+    verified = pair_verification(rows["true"], rows["false"], heard, played)
     truth = torch.cat([torch.ones_like(true), torch.zeros_like(false)])
-    scores |= {name: value.item() for name, value in told.items()}
+    scores |= {name: value.item() for name, value in verified.items()}
     scores["auc"] = float(roc_auc_score(truth.numpy(), torch.cat([true, false]).numpy()))
     other = rows["false"][played & ~rows["same"]]
     if len(other):

@@ -1,4 +1,4 @@
-"""Features of whole recordings: one look at everything, for methods that cluster."""
+"""Features of whole recordings in one pass, for methods that cluster."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -49,7 +49,7 @@ def pooled(
         batches: each recording once; batches of which nothing could be read are passed over.
         see: pictures ``(N, frames, 3, H, W)`` to rows.
         hear: windows of sound ``(N, channels, samples)`` to rows.
-        views: of the pictures; the look of evaluation is taken.
+        views: of the pictures; those of evaluation are applied.
         rate: samples a second that the sound encoder is made for.
 
     Raises:
@@ -81,8 +81,8 @@ def looking(method: nn.Module, first: bool) -> Iterator[None]:
     """Put a method into evaluation mode and back.
 
     Args:
-        method: what looks at the data.
-        first: whether nothing was learned yet: then batch statistics stand in for the running ones, which say nothing.
+        method: whose mode it is.
+        first: whether nothing was learned yet: then batch statistics stand in for the unknown running ones.
     """
     training = method.training
     method.train(first)

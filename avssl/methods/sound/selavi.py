@@ -1,4 +1,4 @@
-"""SeLaVi: pictures and sounds learn to name the same labels, which optimal transport draws from what both say.
+"""SeLaVi: pictures and sounds learn to predict the same labels, which optimal transport draws from both predictions.
 
 Asano, Patrick, Rupprecht and Vedaldi, "Labelling unlabelled videos from scratch with multi-modal self-supervision",
 NeurIPS 2020. https://arxiv.org/abs/2006.13662
@@ -10,26 +10,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avssl.methods.base import Batch, Method
-from avssl.methods.sound.pairs import jittered, measure_pairs, pairs_of
+from avssl.losses import drawn_sizes, transport
+from avssl.methods.base import Batch
 from avssl.methods.sound.recording_features import Pooled, looking, pooled
-from avssl.methods.sound.transport import shares, transport
+from avssl.methods.sound.two_streams import TwoStreams
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
-from avssl.nets.clips import encode_clips
-from avssl.transforms import Transform
+from avssl.transforms import Draws, Transform
 
 
-class SeLaVi(Method):
+class SeLaVi(TwoStreams):
     """Several clusterings, each with a layer on both encoders; a label is what both modalities together find likely.
 
-    Before the first epoch and every ``refresh`` epochs all data are looked at. The log-probabilities of pictures and of
+    Before the first epoch and every ``refresh`` epochs all data are read. The log-probabilities of pictures and of
     sounds are added (section 3.2: the modalities are transformations to which labels are invariant) and transport
     spreads recordings over clusters whose sizes are drawn about even (section 3.3). At first, while both are random,
     the clusters of each sound layer are put in the order that agrees best with the pictures' (section 3.3, alignment).
 
     Departures: all clusterings see the same pairs (section 3.4 gives some of them pairs of unlike pieces); a
-    recording's probabilities are those of its features' mean over windows; the layers that name labels are linear.
-    Every process of a training looks at all of the data.
+    recording's probabilities are those of its features' mean over windows; the layers that predict labels are linear.
+    Every process of a training reads all of the data.
 
     Args:
         encoder: pictures or clips to vectors.
@@ -67,14 +66,12 @@ class SeLaVi(Method):
         spread: float = 0.1,
         refresh: int = 1,
     ):
-        super().__init__()
+        super().__init__(encoder, sound, views, gain, masks)
         if min(heads, refresh) < 1 or clusters < 2 or sharpness <= 0 or spread < 0 or recordings < clusters:
             raise ValueError(
                 "needs heads and refresh >= 1, clusters >= 2, recordings >= clusters, sharpness > 0 and spread >= 0; "
                 f"got {heads}, {refresh}, {clusters}, {recordings}, {sharpness}, {spread}"
             )
-        self.encoder, self.sound, self.gain, self.masks = encoder, sound, gain, masks
-        self.views: Sequence[Transform] = tuple(views)
         self.heads, self.clusters = heads, clusters
         self.sharpness, self.spread, self.refresh = sharpness, spread, refresh
         self.pictures_to = nn.Linear(encoder.dim, heads * clusters)
@@ -83,11 +80,11 @@ class SeLaVi(Method):
         self.register_buffer("epochs", torch.zeros((), dtype=torch.int64))  # begun
 
     def before_epoch(self, extract: Callable[[], Iterable[Batch]]) -> None:
-        """Look at all data and draw labels, where that is due."""
+        """Draw labels of all data, where that is due."""
         passed = int(self.epochs)
         if passed % self.refresh == 0:
             with looking(self, first=passed == 0):
-                found = pooled(extract(), self.see, self.sound, self.views, self.sound.spec.rate)
+                found = pooled(extract(), self.encode_pictures, self.sound, self.views, self.sound.spec.rate)
             if len(found) < self.clusters:
                 raise ValueError(f"{len(found)} recordings that are heard cannot make {self.clusters} clusters")
             if passed == 0:
@@ -131,29 +128,36 @@ class SeLaVi(Method):
         return logits.float().unflatten(1, (self.heads, self.clusters)).transpose(0, 1)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Return ``loss`` in nats (log of the number of clusters when undecided), and ``accuracy`` of both namings."""
-        pairs = pairs_of(batch, self.views, self.training, self.sound.spec.rate)
-        sound, alter = jittered(pairs, self.gain, self.masks) if self.training else (pairs.sound, None)
+        """Return ``loss`` in nats (log of the number of clusters when undecided) and ``accuracy``, means of both."""
+        pairs = self.pairs_of(batch)
         truth = self.known[:, pairs.key[:, 2]].masked_fill(~pairs.heard, -1)
         losses, right = [], []
-        for layer, rows in self.streams(self.see(pairs.pictures), self.sound(sound, alter)):
+        for layer, rows in self.streams(*self.encode(pairs)):
             logits, count = self.by_head(layer(rows)), (truth >= 0).sum().clamp(min=1)
             each = F.cross_entropy(logits.flatten(0, 1), truth.flatten(), reduction="sum", ignore_index=-1)
             losses.append(each / count)
             right.append(((logits.argmax(2) == truth) & (truth >= 0)).sum() / count)
         return {"loss": torch.stack(losses).mean(), "accuracy": torch.stack(right).mean()}
 
-    def see(self, pictures: Tensor) -> Tensor:
-        """Return features of pictures ``(N, frames, 3, H, W)``, ``(N, dim)``."""
-        return encode_clips(self.encoder, pictures)
-
-    def judge(self, pictures: Tensor, sound: Tensor) -> Tensor:
-        """Return how much likelier than by chance both modalities name one label, in nats, a mean over heads."""
-        seen, heard = (self.by_head(layer(rows)) for layer, rows in self.streams(self.see(pictures), self.sound(sound)))
+    def score_pairs(self, pictures: Tensor, sound: Tensor) -> Tensor:
+        """Return how much likelier than by chance both modalities predict one label, in nats, a mean over heads."""
+        seen, heard = (
+            self.by_head(layer(rows)) for layer, rows in self.streams(self.encode_pictures(pictures), self.sound(sound))
+        )
         agree = (seen.log_softmax(2) + heard.log_softmax(2)).logsumexp(2)
         return agree.mean(0) + torch.tensor(float(self.clusters)).log()
 
-    @torch.no_grad()
-    def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
-        """Return the scores of `avssl.methods.sound.pairs.measure_pairs`."""
-        return measure_pairs(self.judge, batches, self.views, self.sound.spec.rate)
+
+def shares(clusters: int, spread: float, key: Tensor) -> Tensor:
+    """Return how large clusters are to be, normally distributed around even, float64 ``(clusters,)``, summing to 1.
+
+    Args:
+        clusters: how many.
+        spread: standard deviation over the mean; 0 makes them even.
+        key: the only source of chance, ``(1, parts)``.
+
+    Examples:
+        >>> shares(4, 0.0, torch.zeros(1, 1, dtype=torch.long)).tolist()
+        [0.25, 0.25, 0.25, 0.25]
+    """
+    return drawn_sizes(torch.special.ndtri(Draws(key).uniform(clusters, low=1e-6)[0].double()), spread)

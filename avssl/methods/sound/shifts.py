@@ -1,4 +1,4 @@
-"""Sounds out of step: which windows of a batch are false for a clip, how hard that is to tell, and how well it is told.
+"""Sounds out of step: which windows of a batch are false for a clip, how hard that is to tell, and scores.
 
 A batch holds several clips of each recording, each with its own window of sound; false pairs exchange these windows.
 Windows and clips are thus the same on both sides. Because not every two windows of a recording are far enough apart,
@@ -96,8 +96,8 @@ def halves(true: Tensor, false: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
     return (true * which.sum(1)).sum() / count, (false * which).sum() / count
 
 
-class Told:
-    """Gathers what was said of true and false pairs, by kind, and scores it."""
+class KindScores:
+    """Collects logits of true and false pairs, by kind, and scores them."""
 
     def __init__(self):
         self.rows: dict[str, list[Tensor]] = {}

@@ -11,28 +11,27 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avssl.methods.base import Batch, Method
+from avssl.methods.base import Batch
 from avssl.methods.sound.clusters import Clusters
-from avssl.methods.sound.pairs import jittered, measure_pairs, pairs_of
 from avssl.methods.sound.recording_features import looking, pooled
+from avssl.methods.sound.two_streams import TwoStreams
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
-from avssl.nets.clips import encode_clips
 from avssl.transforms import Transform
 
 SOURCES = {"other": (1, 0), "own": (0, 1), "joint": (2, 2)}  # whose clusters pictures and sounds learn
 
 
-class XDC(Method):
-    """Each modality's features are clustered, and each encoder learns to name the clusters of the other modality.
+class XDC(TwoStreams):
+    """Each modality's features are clustered, and each encoder learns to predict the clusters of the other one.
 
     Clusters are found by k-means of whitened features before the first epoch, when encoders are random, and every
-    ``refresh`` epochs; the layers that name them begin anew then. Section 3 compares four ways, of which three are
+    ``refresh`` epochs; the layers that predict them begin anew then. Section 3 compares four ways, of which three are
     here: ``labels="other"`` is XDC, ``"own"`` SDC (DeepCluster in each modality alone, the control), ``"joint"`` CDC
     (features side by side make one set of clusters).
 
     Departures: clusters weigh the same in the loss, in place of drawing recordings evenly from clusters (the same in
     expectation); features of several windows of a recording are averaged before they are clustered; MDC, two layers
-    on each encoder, is left out. Every process of a training looks at all of the data.
+    on each encoder, is left out. Every process of a training reads all of the data.
 
     Args:
         encoder: pictures or clips to vectors.
@@ -42,7 +41,7 @@ class XDC(Method):
         views: transforms of the pictures, in order.
         gain: of the sound's jitter.
         masks: strips of spectrograms hidden in training; None hides nothing.
-        labels: whose clusters each encoder learns to name.
+        labels: whose clusters each encoder learns to predict.
         refresh: epochs after which clusters are found anew (the paper: when a deep-clustering iteration has converged).
         components: principal components that are clustered, at most (DeepCluster: 256).
 
@@ -68,11 +67,9 @@ class XDC(Method):
         refresh: int = 1,
         components: int = 256,
     ):
-        super().__init__()
+        super().__init__(encoder, sound, views, gain, masks)
         if refresh < 1 or recordings < clusters:
             raise ValueError(f"needs refresh >= 1 and recordings >= clusters; got {refresh}, {recordings}, {clusters}")
-        self.encoder, self.sound, self.gain, self.masks = encoder, sound, gain, masks
-        self.views: Sequence[Transform] = tuple(views)
         self.labels: Literal["other", "own", "joint"] = labels
         self.refresh = refresh
         sizes = (encoder.dim, sound.dim, encoder.dim + sound.dim)
@@ -83,11 +80,11 @@ class XDC(Method):
         self.register_buffer("epochs", torch.zeros((), dtype=torch.int64))  # begun
 
     def before_epoch(self, extract: Callable[[], Iterable[Batch]]) -> None:
-        """Look at all data and find clusters, where that is due."""
+        """Find clusters of all data, where that is due."""
         passed = int(self.epochs)
         if passed % self.refresh == 0:
             with looking(self, first=passed == 0):
-                found = pooled(extract(), self.see, self.sound, self.views, self.sound.spec.rate)
+                found = pooled(extract(), self.encode_pictures, self.sound, self.views, self.sound.spec.rate)
             self.known.fill_(-1)
             tables = features(found.pictures, found.sounds)
             for place in sorted(set(SOURCES[self.labels])):
@@ -97,14 +94,14 @@ class XDC(Method):
         self.epochs += 1
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Return ``loss`` in nats (log of the number of clusters when undecided), and ``accuracy`` of both namings."""
-        pairs = pairs_of(batch, self.views, self.training, self.sound.spec.rate)
-        sound, alter = jittered(pairs, self.gain, self.masks) if self.training else (pairs.sound, None)
-        logits = self.pictures_to(self.see(pairs.pictures)), self.sounds_to(self.sound(sound, alter))
+        """Return ``loss`` in nats (log of the number of clusters when undecided) and ``accuracy``, means of both."""
+        pairs = self.pairs_of(batch)
+        pictures, sounds = self.encode(pairs)
+        logits = self.pictures_to(pictures), self.sounds_to(sounds)
         losses, right = [], []
         for rows, place in zip(logits, SOURCES[self.labels], strict=True):
             truth = self.known[place, pairs.key[:, 2]].masked_fill(~pairs.heard, -1)
-            losses.append(named(rows, truth, self.weights(place)))
+            losses.append(weighted_cross_entropy(rows, truth, self.weights(place)))
             right.append(((rows.argmax(1) == truth) & (truth >= 0)).sum() / (truth >= 0).sum().clamp(min=1))
         return {"loss": torch.stack(losses).mean(), "accuracy": torch.stack(right).mean()}
 
@@ -120,16 +117,12 @@ class XDC(Method):
         count = torch.bincount(known[known >= 0], minlength=self.pictures_to.out_features)
         return count.sum() / ((count > 0).sum() * count).clamp(min=1)
 
-    def see(self, pictures: Tensor) -> Tensor:
-        """Return features of pictures ``(N, frames, 3, H, W)``, ``(N, dim)``."""
-        return encode_clips(self.encoder, pictures)
-
-    def judge(self, pictures: Tensor, sound: Tensor) -> Tensor:
+    def score_pairs(self, pictures: Tensor, sound: Tensor) -> Tensor:
         """Return how much likelier than by chance each modality finds the cluster that it was taught, in nats, a mean.
 
         Above 0 where picture and sound fit. With ``labels="own"`` no modality knows of the other, and neither does it.
         """
-        both = self.see(pictures), self.sound(sound)
+        both = self.encode_pictures(pictures), self.sound(sound)
         logits = self.pictures_to(both[0]), self.sounds_to(both[1])
         found = []
         for rows, place in zip(logits, SOURCES[self.labels], strict=True):
@@ -137,18 +130,13 @@ class XDC(Method):
             found.append(rows.log_softmax(1).gather(1, cluster[:, None])[:, 0])
         return torch.stack(found).mean(0) + torch.tensor(float(self.pictures_to.out_features)).log()
 
-    @torch.no_grad()
-    def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
-        """Return the scores of `avssl.methods.sound.pairs.measure_pairs`."""
-        return measure_pairs(self.judge, batches, self.views, self.sound.spec.rate)
-
 
 def features(pictures: Tensor, sounds: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return features of pictures, of sounds, and both side by side, of unit length each."""
     return pictures, sounds, torch.cat([F.normalize(pictures, dim=1), F.normalize(sounds, dim=1)], 1)
 
 
-def named(logits: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
+def weighted_cross_entropy(logits: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
     """Return the weighted mean cross-entropy of rows, in nats; rows of truth -1 count nowhere."""
     each = F.cross_entropy(logits.float(), truth, reduction="none", ignore_index=-1)
     weight = weights[truth.clamp(min=0)] * (truth >= 0)

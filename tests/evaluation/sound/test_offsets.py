@@ -46,7 +46,7 @@ class Fake(Method):
     def forward(self, batch):
         return {"loss": torch.zeros(())}
 
-    def judge(self, pictures, sound):
+    def score_pairs(self, pictures, sound):
         return self.how(pictures.mean((1, 2, 3, 4)), sound.mean((1, 2)))
 
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from avssl.methods import RotationDecoupling
+from avssl.methods.banks import noise_entries
 from avssl.methods.pretext.rotation import turns
 from avssl.methods.pretext.rotation_decoupling import recall, turn_weights
-from avssl.methods.sound.bank import noise_entries
 from avssl.nets import SmallNet
 from avssl.transforms import Draws
 
@@ -44,7 +44,7 @@ def small(pictures=64, **settings):
 def weights_of(method, pictures):
     with torch.no_grad():
         turned, _ = method.halves(turns(pictures.float() / 255))
-        return turn_weights(method.judge(turned), method.gamma).view(-1, 4)
+        return turn_weights(method.estimator(turned), method.gamma).view(-1, 4)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_turns_of_discs_stay_at_chance(taught):
         )
 
 
-def test_an_undecided_judge_gives_turned_copies_nothing_and_a_sure_one_all():
+def test_an_undecided_estimate_gives_turned_copies_nothing_and_a_sure_one_all():
     undecided, sure = torch.zeros(4, 4), torch.eye(4) * 40
     assert turn_weights(undecided, 2.0).tolist() == pytest.approx([1, 0, 0, 0], abs=1e-6)
     assert turn_weights(sure, 2.0).tolist() == pytest.approx([1, 1, 1, 1])
@@ -112,18 +112,18 @@ def test_the_loss_is_that_of_a_slow_writing(weighted):
         if isinstance(part, torch.nn.modules.batchnorm._BatchNorm):
             part.eval()  # statistics would otherwise tie pictures together
     pictures = lit_from_above(3, np.random.default_rng(0))
-    batch, bank = batch_of(pictures, first=5), method.bank.clone()
+    batch, bank = batch_of(pictures, first=5), method.bank.rows.clone()
     key = torch.cat([batch["key"], torch.zeros(3, 1, dtype=torch.int64)], 1)
     noise = noise_entries(key, batch["key"][:, 2:], 16, 20)
-    turned, judged, alike, apart, stored = [], [], [], [], []
+    turned, estimated, alike, apart, stored = [], [], [], [], []
     for number, picture in enumerate(pictures.float() / 255):
         features = [method.encoder(picture.rot90(quarter, (1, 2))[None])[0] for quarter in range(4)]
         for quarter, feature in enumerate(features):
-            scores, judge = method.head(feature[:8]).softmax(0), method.judge(feature[:8]).softmax(0)
-            upright = min(1.0, (judge[0] / judge[1:].mean()).item())
+            scores, guess = method.head(feature[:8]).softmax(0), method.estimator(feature[:8]).softmax(0)
+            upright = min(1.0, (guess[0] / guess[1:].mean()).item())
             weight = 1 - upright**2 if quarter and weighted else 1
             turned.append(-weight * scores[quarter].log().item())
-            judged.append(-judge[quarter].log().item())
+            estimated.append(-guess[quarter].log().item())
         second = torch.stack([feature[8:] for feature in features])
         alike.append(((second - second.mean(0)) ** 2).mean().item())
         own = method.project(second.mean(0))
@@ -134,35 +134,35 @@ def test_the_loss_is_that_of_a_slow_writing(weighted):
         cost -= sum(math.log((16 / 20) / (chance(entry) + 16 / 20)) for entry in noise[number].tolist())
         apart.append(cost)
     found = method(batch)
-    expected = np.mean(turned) + 0.5 * np.mean(alike) + 2 * np.mean(apart) + np.mean(judged)
+    expected = np.mean(turned) + 0.5 * np.mean(alike) + 2 * np.mean(apart) + np.mean(estimated)
     assert found["loss"].item() == pytest.approx(expected, rel=1e-5)
     moved = torch.nn.functional.normalize(0.5 * bank[5:8] + 0.5 * torch.stack(stored), dim=1)
-    assert torch.allclose(method.bank[5:8], moved, atol=1e-6)
-    assert torch.equal(method.bank[8:], bank[8:])
+    assert torch.allclose(method.bank.rows[5:8], moved, atol=1e-6)
+    assert torch.equal(method.bank.rows[8:], bank[8:])
 
 
 def test_without_noise_pictures_are_told_from_the_whole_bank():
     method = small(pictures=20, noise=None)
     means, key = torch.rand(3, 8), torch.tensor([[0, 0, 4, 0], [0, 0, 5, 0], [0, 0, 19, 0]])
-    bank, own = method.bank.clone(), torch.nn.functional.normalize(method.project(means), dim=1).detach()
+    bank, own = method.bank.rows.clone(), torch.nn.functional.normalize(method.project(means), dim=1).detach()
     chances = (own @ bank.T / 0.07).softmax(1)
     costs = [-chances[row, place].log().item() for row, place in enumerate((4, 5, 19))]
-    loss = method.told(means, key)
+    loss = method.contrast(means, key)
     loss.backward()
     assert loss.item() == pytest.approx(np.mean(costs), rel=1e-5)
-    method.bank.zero_()
-    assert method.told(means, key).item() == pytest.approx(math.log(20))
+    method.bank.rows.zero_()
+    assert method.contrast(means, key).item() == pytest.approx(math.log(20))
 
 
-def test_heads_that_cannot_decide_cost_log_four_and_what_is_judged_teaches_no_feature():
+def test_heads_that_cannot_decide_cost_log_four_and_the_estimator_teaches_no_feature():
     method = small(apart=0.0, alike=0.0, start=9)
-    for layer in (method.head, method.judge):
+    for layer in (method.head, method.estimator):
         torch.nn.init.zeros_(layer.weight)
         torch.nn.init.zeros_(layer.bias)
     found = method(batch_of(discs(4, np.random.default_rng(0))))
     assert found["rotation"].item() == pytest.approx(math.log(4))
     found["loss"].backward()
-    assert method.judge.weight.grad.abs().sum() > 0
+    assert method.estimator.weight.grad.abs().sum() > 0
     assert all(not part.grad.any() for part in method.encoder.parameters())  # the head's weights are zero
 
 

@@ -10,7 +10,7 @@ from avssl.methods import AVTS
 from avssl.methods.sound.avts import between
 from avssl.methods.sound.pairs import pairs_of
 from avssl.methods.sound.per_moment import PerMoment
-from avssl.methods.sound.shifts import KINDS, Told, halves, moments_of, negatives_of
+from avssl.methods.sound.shifts import KINDS, KindScores, halves, moments_of, negatives_of
 from avssl.nets import SmallClips, SmallSound
 
 FRAMES, FPS, RATE = 8, 10, 8000
@@ -101,11 +101,11 @@ def test_clips_and_windows_weigh_the_same_among_true_and_false_pairs():
 
 
 def test_scores_equal_hand_made_ones():
-    told = Told()
+    collected = KindScores()
     logits = torch.tensor([[1.0, -2.0], [3.0, 2.0]])
     which = torch.tensor([[False, True], [True, False]])
-    told.add(logits, {"easy": which, "hard": ~which & False, "super_hard": ~which & False})
-    scores = dict(told.scores())
+    collected.add(logits, {"easy": which, "hard": ~which & False, "super_hard": ~which & False})
+    scores = dict(collected.scores())
     assert scores["accuracy_easy"] == pytest.approx(0.75)
     assert scores["choice_easy"] == pytest.approx(0.5)
     assert scores["auc_easy"] == pytest.approx(0.5)  # 1 > -2, 1 < 3, 2 > -2, 2 < 3

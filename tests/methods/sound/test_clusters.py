@@ -6,14 +6,16 @@ import math
 import pytest
 import torch
 from buzzing import SPEC, world
+from sklearn.cluster import KMeans
 from torch.nn import functional as F
 
+from avssl.losses import transport
 from avssl.methods import CMA, XDC, SeLaVi
 from avssl.methods.sound.clusters import Clusters
 from avssl.methods.sound.cma import agreement
 from avssl.methods.sound.recording_features import pooled
-from avssl.methods.sound.transport import shares, transport
-from avssl.methods.sound.xdc import named
+from avssl.methods.sound.selavi import shares
+from avssl.methods.sound.xdc import weighted_cross_entropy
 from avssl.nets import SmallSound, SmallVision
 
 COUNT = 96
@@ -85,10 +87,21 @@ def test_features_are_whitened_and_clusters_found():
     clusters = Clusters(5, 3, components=2)
     labels = clusters.fit(rows, seed=0)
     assert len({(int(one), int(other)) for one, other in zip(kind, labels, strict=True)}) == 3
-    white = (rows - clusters.mean) @ clusters.axes
+    white = clusters.whitening(rows)
     assert torch.allclose(white.T @ white / len(white), torch.eye(2), atol=1e-3)
     assert torch.equal(clusters.assign(rows), labels)
     assert torch.equal(clusters.fit(rows, seed=0), labels)
+
+
+def test_clusters_are_those_of_scikit_learn_as_in_earlier_versions():
+    chance = torch.Generator().manual_seed(0)
+    rows = torch.randn(12, 8, generator=chance)[torch.arange(600) % 12] + torch.randn(600, 8, generator=chance)
+    centred = (rows - rows.mean(0)).double()
+    values, vectors = torch.linalg.eigh(centred.T @ centred / len(rows))
+    white = F.normalize((centred @ (vectors / values.sqrt())[:, -6:].flip(1)).float(), dim=1)
+    for seed in range(3):
+        theirs = KMeans(10, random_state=seed).fit(white.numpy())
+        assert Clusters(8, 10, components=6).fit(rows, seed).tolist() == theirs.labels_.tolist()
 
 
 def test_fewer_recordings_than_clusters_are_an_error():
@@ -118,8 +131,8 @@ def test_naming_weighs_clusters_and_leaves_out_what_has_none():
     logits, truth, weights = torch.randn(4, 3), torch.tensor([2, -1, 0, 0]), torch.tensor([0.5, 1.0, 2.0])
     slow = [(weights[label], -logits[row].log_softmax(0)[label]) for row, label in ((0, 2), (2, 0), (3, 0))]
     expected = sum(weight * each for weight, each in slow) / sum(weight for weight, _ in slow)
-    assert named(logits, truth, weights).item() == pytest.approx(float(expected), rel=1e-5)
-    assert named(logits, torch.full((4,), -1), weights).item() == 0
+    assert weighted_cross_entropy(logits, truth, weights).item() == pytest.approx(float(expected), rel=1e-5)
+    assert weighted_cross_entropy(logits, torch.full((4,), -1), weights).item() == 0
 
 
 def test_recordings_of_all_clusters_weigh_the_same():
@@ -157,7 +170,7 @@ def test_an_undecided_head_costs_the_log_of_the_number_of_clusters():
             torch.nn.init.zeros_(layer.weight)
             torch.nn.init.zeros_(layer.bias)
         assert method(batches()[0])["loss"].item() == pytest.approx(math.log(8), rel=1e-5)
-        assert method.judge(torch.rand(2, 1, 3, 32, 32), torch.rand(2, 1, 1600)).tolist() == pytest.approx(
+        assert method.score_pairs(torch.rand(2, 1, 3, 32, 32), torch.rand(2, 1, 1600)).tolist() == pytest.approx(
             [0, 0], abs=1e-5
         )
 
@@ -223,7 +236,7 @@ def test_agreeing_recordings_are_positives_within_and_never_noise():
     assert (method.agreeing == -1).all()
     assert method(batches()[0])["within"].item() == 0
     method.before_epoch(list)
-    assert torch.equal(method.agreeing, agreement(method.bank.pictures, method.bank.sounds, 4))
+    assert torch.equal(method.agreeing, agreement(method.bank.pictures.rows, method.bank.sounds.rows, 4))
     assert method(batches()[0])["within"].item() > 0
 
 

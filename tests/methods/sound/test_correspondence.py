@@ -5,8 +5,10 @@ import math
 import pytest
 import torch
 from buzzing import SPEC, world
+from every import SOUNDING, make
 
 from avssl.methods import AVE, AVOL, L3, CrossModalNCE
+from avssl.methods.sound.base import JointEmbedder, Localizer, PairScorer
 from avssl.nets import SmallSound, SmallVision, SpectrogramMask
 from avssl.transforms import Flip
 
@@ -17,7 +19,7 @@ def made(kind, seed=0, **settings):
     torch.manual_seed(seed)
     method = kind(SmallVision(widths=(4, 4, 8, 8)), SmallSound(widths=(4, 4, 8, 8), spec=SPEC), **settings)
     with torch.no_grad():
-        method.eval().judge(torch.rand(2, 1, 3, 32, 32), torch.randn(2, 1, 1600))  # fills what is lazy
+        method.eval().score_pairs(torch.rand(2, 1, 3, 32, 32), torch.randn(2, 1, 1600))  # fills what is lazy
     return method.train()
 
 
@@ -53,7 +55,7 @@ def test_the_loss_of_a_batch_equals_a_slow_writing(kind, negatives):
     with torch.no_grad():
         for picture in range(6):
             for sound, truth in ((picture, 1), *((one[picture], 0) for one in partner)):
-                logit = method.judge(data["frames"][picture].float()[None, 0] / 255, data["sound"][sound]).item()
+                logit = method.score_pairs(data["frames"][picture].float()[None, 0] / 255, data["sound"][sound]).item()
                 total -= math.log(1 / (1 + math.exp(-logit if truth else logit))) / (12 if truth else 12 * count)
         assert method(data)["loss"].item() == pytest.approx(total, rel=1e-4)
 
@@ -145,3 +147,12 @@ def test_masks_hide_strips_in_training_alone_and_depend_on_keys(kind):
         method = made(kind, masks=masks)
         losses.append((method.train()(data)["loss"].item(), made(kind, masks=masks).eval()(data)["loss"].item()))
     assert losses[1] == losses[2] and losses[0][0] != losses[1][0] and losses[0][1] == losses[1][1]
+
+
+def test_methods_answer_what_their_streams_can():
+    pairs, space, places = (
+        {name for name in SOUNDING if isinstance(make(name), kind)} for kind in (PairScorer, JointEmbedder, Localizer)
+    )
+    assert pairs == set(SOUNDING)
+    assert space == {"AVE", "AVTS", "CMA", "CrossModalNCE", "bank"}
+    assert places == {"AVOL"}

@@ -7,11 +7,12 @@ import torch
 from buzzing import SPEC, world
 from torch.nn import functional as F
 
+from avssl.losses import symmetric_contrast
 from avssl.methods import CrossModalNCE
-from avssl.methods.sound.bank import noise_contrast, noise_entries
-from avssl.methods.sound.nce import both_ways, relations, within_batch
+from avssl.methods.banks import contrast_entries, noise_entries
+from avssl.methods.sound.nce import both_ways, relations
 from avssl.methods.sound.pairs import pairs_of
-from avssl.nets import SmallSound, SmallVision
+from avssl.nets import Bank, SmallSound, SmallVision
 
 
 def made(seed=0, **settings):
@@ -53,7 +54,7 @@ def test_the_contrast_within_a_batch_equals_a_slow_writing(shift, reversal):
                 sums = sum(math.exp(table[one][other]) for other in true + false)
                 total -= (table[one][each] - math.log(sums)) / len(true)
             terms += bool(true)
-    found = within_batch(logits, *relations(key, backwards, shift, reversal), heard)
+    found = symmetric_contrast(logits, *relations(key, backwards, shift, reversal), heard)
     assert found[0].item() == pytest.approx(total / terms, rel=1e-5)
 
 
@@ -61,8 +62,8 @@ def test_what_is_nearest_counts_as_right_if_it_is_a_positive():
     logits = torch.tensor([[1.0, 2.0, 0.0], [0.0, 3.0, 0.0], [0.0, 0.0, 1.0]])
     positive, heard = torch.eye(3, dtype=torch.bool), torch.ones(3, dtype=torch.bool)
     every = torch.ones(3, 3, dtype=torch.bool)
-    assert within_batch(logits, positive, every, heard)[1].item() == pytest.approx((2 / 3 + 1) / 2)
-    loss, right = within_batch(logits, positive, every, ~heard)
+    assert symmetric_contrast(logits, positive, every, heard)[1].item() == pytest.approx((2 / 3 + 1) / 2)
+    loss, right = symmetric_contrast(logits, positive, every, ~heard)
     assert loss == 0 and right == 0
 
 
@@ -77,25 +78,39 @@ def test_pairs_played_backwards_are_seen_and_heard_backwards():
         made(reversal="variant")(world(4, 0)[0])
 
 
-def test_noise_contrast_equals_a_slow_writing():
+def test_the_constant_is_estimated_once_in_training_and_only_borrowed_in_evaluation():
     torch.manual_seed(0)
-    raw, constant, recordings = torch.rand(3, 5) + 0.1, 7.0, 50
-    found = noise_contrast(raw, torch.tensor(constant), recordings)
-    for row, values in zip(found.tolist(), raw.tolist(), strict=True):
-        odds = 4 / recordings
-        slow = -math.log((values[0] / constant) / (values[0] / constant + odds))
-        slow -= sum(math.log(odds / (value / constant + odds)) for value in values[1:])
-        assert row == pytest.approx(slow, rel=1e-5)
+    rows, bank, constant = F.normalize(torch.randn(3, 4), dim=1), Bank(20, 4), torch.zeros(())
+    entries, other = torch.arange(18).view(3, 6), F.normalize(torch.randn(3, 4), dim=1)
+    asked = contrast_entries(rows, bank, entries, 0.2, constant, train=False)
+    assert constant == 0
+    assert torch.equal(contrast_entries(rows, bank, entries, 0.2, constant, train=True), asked)
+    expected = (rows[:, None] * bank.rows[entries]).sum(2).div(0.2).exp().mean() * 20
+    assert constant.item() == pytest.approx(expected.item(), rel=1e-5)
+    contrast_entries(other, bank, entries, 0.2, constant, train=True)
+    assert constant.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_noise_of_the_own_recording_adds_nothing():
+    torch.manual_seed(0)
+    rows, bank, constant = F.normalize(torch.randn(2, 4), dim=1), Bank(9, 4), torch.tensor(30.0)
+    entries, own = torch.tensor([[0, 3, 4, 5], [1, 6, 7, 8]]), torch.tensor([[True, False, True, False], [True] * 4])
+    found = contrast_entries(rows, bank, entries, 0.2, constant, train=True, own=own)
+    for row, kept in enumerate(([0, 1, 3], [0])):
+        chances = [math.exp(rows[row] @ bank.rows[entry] / 0.2) / 30 for entry in entries[row].tolist()]
+        terms = [chance / (chance + 3 / 9) if place == 0 else (3 / 9) / (chance + 3 / 9)
+                 for place, chance in enumerate(chances)]  # fmt: skip
+        assert found[row].item() == pytest.approx(-sum(math.log(terms[place]) for place in kept), rel=1e-5)
 
 
 def test_the_bank_follows_what_was_heard_and_keeps_the_rest():
     method = made(negatives="bank", recordings=8, noise=4, momentum=0.5)
-    before = method.bank.sounds.clone()
+    before = method.bank.sounds.rows.clone()
     vectors = F.normalize(torch.randn(3, 16), dim=1)
-    method.bank.store(torch.tensor([2, 2, 5]), vectors, vectors, torch.tensor([True, True, False]))
+    method.bank.update(torch.tensor([2, 2, 5]), vectors, vectors, torch.tensor([True, True, False]))
     expected = F.normalize(0.5 * before[2] + 0.5 * vectors[:2].mean(0), dim=0)
-    torch.testing.assert_close(method.bank.sounds[2], expected)
-    assert torch.equal(method.bank.sounds[[0, 1, 3, 4, 5, 6, 7]], before[[0, 1, 3, 4, 5, 6, 7]])
+    torch.testing.assert_close(method.bank.sounds.rows[2], expected)
+    assert torch.equal(method.bank.sounds.rows[[0, 1, 3, 4, 5, 6, 7]], before[[0, 1, 3, 4, 5, 6, 7]])
 
 
 def test_noise_is_anything_but_what_is_excluded_with_equal_chance():
@@ -115,7 +130,7 @@ def test_the_loss_against_the_bank_equals_a_slow_writing():
     pairs = pairs_of(batch, (), train=True)
     torch.manual_seed(0)
     pictures, sounds = F.normalize(torch.randn(6, 16), dim=1), F.normalize(torch.randn(6, 16), dim=1)
-    banks, constants, total = (method.bank.sounds.clone(), method.bank.pictures.clone()), [], 0.0
+    banks, constants, total = (method.bank.sounds.rows.clone(), method.bank.pictures.rows.clone()), [], 0.0
     noise = noise_entries(pairs.key, torch.arange(6)[:, None], 5, 12)
     assert not (noise == torch.arange(6)[:, None]).any()
     for own, bank in zip((pictures, sounds), banks, strict=True):
@@ -161,7 +176,7 @@ def test_the_bank_survives_a_checkpoint_and_its_settings_are_checked():
     method(world(8, 0)[0])
     again = made(seed=1, negatives="bank", recordings=8, noise=4)
     again.load_state_dict(method.state_dict())
-    assert torch.equal(again.bank.sounds, method.bank.sounds) and (again.constant > 0).all()
+    assert torch.equal(again.bank.sounds.rows, method.bank.sounds.rows) and (again.constant > 0).all()
     with pytest.raises(ValueError, match="needs recordings"):
         made(negatives="bank")
     with pytest.raises(ValueError, match="shift and reversal are for negatives='batch'"):

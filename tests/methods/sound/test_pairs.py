@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from avssl.methods.sound.pairs import louder, measure_pairs, pairs_of, partners, verification
+from avssl.losses import pair_verification
+from avssl.methods.sound.pairs import louder, measure_pairs, pairs_of, partners
 
 
 def keys(videos, clips=1, seed=0):
@@ -84,18 +85,18 @@ def test_sound_of_another_rate_than_the_spectrograms_is_refused():
 
 def test_an_undecided_head_has_the_loss_log_2():
     zero = torch.zeros(6)
-    told = verification(zero, zero, zero == 0, zero == 0)
-    assert told["loss"].item() == pytest.approx(math.log(2)) and told["accuracy"].item() == 0.5
+    found = pair_verification(zero, zero, zero == 0, zero == 0)
+    assert found["loss"].item() == pytest.approx(math.log(2)) and found["accuracy"].item() == 0.5
 
 
 def test_the_loss_is_the_mean_of_both_sides_over_what_can_be_heard():
     true, false = torch.tensor([2.0, -1.0, 9.0]), torch.tensor([-3.0, 0.5, 9.0])
     kept = torch.tensor([True, True, False])
-    told = verification(true, false, kept, kept)
+    found = pair_verification(true, false, kept, kept)
     slow_true = -(math.log(1 / (1 + math.exp(-2))) + math.log(1 / (1 + math.exp(1)))) / 2
     slow_false = -(math.log(1 - 1 / (1 + math.exp(3))) + math.log(1 - 1 / (1 + math.exp(-0.5)))) / 2
-    assert told["loss"].item() == pytest.approx((slow_true + slow_false) / 2, rel=1e-6)
-    assert told["accuracy"].item() == pytest.approx(0.5)
+    assert found["loss"].item() == pytest.approx((slow_true + slow_false) / 2, rel=1e-6)
+    assert found["accuracy"].item() == pytest.approx(0.5)
 
 
 def test_a_gain_is_drawn_for_each_pair_within_its_bounds():
@@ -104,7 +105,7 @@ def test_a_gain_is_drawn_for_each_pair_within_its_bounds():
 
 
 def test_knowing_the_class_gives_the_ceiling_and_other_classes_are_told_apart():
-    """The judge compares the brightness that the class has given to pictures and to sounds."""
+    """The score compares the brightness that the class has given to pictures and to sounds."""
     label = [0, 0, 1, 1, 2, 2, 3, 3]
     made = batch(8, 1, label=label)
     made["frames"][:] = torch.tensor(label)[:, None, None, None, None, None] * 60
@@ -114,24 +115,24 @@ def test_knowing_the_class_gives_the_ceiling_and_other_classes_are_told_apart():
         made["key"] = torch.tensor([[seed, 0, video] for video in range(8)])
         seen.append({name: value.clone() for name, value in made.items()})
 
-    def judge(pictures, sound):
+    def score(pictures, sound):
         return 1 - 2 * (pictures.mean((1, 2, 3, 4)) * 255 / 60 - sound.mean((1, 2))).abs()
 
-    scores = measure_pairs(judge, seen, ())
+    scores = measure_pairs(score, seen, ())
     assert scores["accuracy_other_class"] == 1.0
     assert scores["accuracy"] == pytest.approx(scores["ceiling"]) and scores["ceiling"] == pytest.approx(
         1 - 1 / 14, abs=0.03
     )
 
 
-def test_a_judge_that_knows_nothing_is_at_chance():
+def test_scores_drawn_by_chance_are_at_chance():
     chance = torch.Generator().manual_seed(0)
     made = [batch(16, 2) for _ in range(20)]
     scores = measure_pairs(lambda pictures, sound: torch.randn(len(sound), generator=chance), made, ())
     assert scores["accuracy"] == pytest.approx(0.5, abs=0.06) and scores["auc"] == pytest.approx(0.5, abs=0.06)
 
 
-def test_silent_windows_count_nowhere_and_are_told():
+def test_silent_windows_count_nowhere_and_are_reported():
     silent = torch.zeros(4, 2, dtype=torch.bool)
     silent[0], silent[1, 0] = True, True
     scores = measure_pairs(lambda pictures, sound: torch.ones(len(sound)), [batch(silent=silent)], ())
