@@ -15,7 +15,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # as
 
 
 class Encoder(Recorded, nn.Module):
-    """Maps pictures to feature vectors, and shows its layers on the way; `avssl.nets.clips.ClipEncoder` does so of clips.
+    """Maps pictures to vectors, and shows its layers on the way; `avssl.nets.clips.ClipEncoder` does so of clips.
 
     The pictures are normalised inside, so that training, evaluation and use cannot differ in it.
 

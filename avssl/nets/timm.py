@@ -22,8 +22,8 @@ SMALL = 96  # px: side of the picture that shows how long vectors are, where a m
 class TimmEncoder(Encoder):
     """A model of timm without its classifier, with the mean and the deviation of colours that it was made for.
 
-    Layers are those that timm names for features; where it names none, the model's children. Tokens of patches are shown
-    as maps, class tokens left out; a cell of these looks at the middle of its patch.
+    Layers are those that timm names for features; where it names none, the model's children. Tokens of patches are
+    shown as maps, class tokens left out; a cell of these looks at the middle of its patch.
 
     Args:
         model: its name in timm, such as ``"resnet18"`` or ``"vit_small_patch16_224"``.

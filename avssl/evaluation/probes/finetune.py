@@ -59,8 +59,8 @@ class Looks:
 class FineTune(Evaluator):
     """Trains the encoder along with a linear layer, and judges the mean of its scores over a test item's frames.
 
-    Encoders of clips see the clips of the data's sampler whole, and scores are means over a test item's clips; a further
-    row of pictures then gives the mean of a clip's frames.
+    Encoders of clips see the clips of the data's sampler whole, and scores are means over a test item's clips; a
+    further row of pictures then gives the mean of a clip's frames.
 
     Rows: ``random`` (initial weights, another initialisation for each draw), ``trained``, further runs or weights, and
     ``chance``.
@@ -318,7 +318,7 @@ class FineTune(Evaluator):
             "shots": self.shots,
             "draws": self.draws,
             "training": self._settings() | {"optimiser": "AdamW, one cycle", "judged": "last step"},
-            "test": f"mean of the scores over an item's {'clips' if test.images.ndim == 5 else 'frames'}, no augmentation",
+            "test": f"mean of scores over an item's {'clips' if test.images.ndim == 5 else 'frames'}, no augmentation",
             "random": f"{self.draws} initialisations",
             "shared groups": self.allow_shared_groups,
             "seed": self.seed,
