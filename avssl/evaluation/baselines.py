@@ -182,7 +182,9 @@ def calibrated(encoder: Encoder, pool: Tensor, device: torch.device | str = "cpu
         norm.reset_running_stats()
         norm.momentum = None  # a plain mean over the passes
         norm.train()
-    passes = max(1, len(pool) // frames_per_pass(batch, pool))  # no small last pass: it would weigh as much as a full one
+    passes = max(
+        1, len(pool) // frames_per_pass(batch, pool)
+    )  # no small last pass: it would weigh as much as a full one
     for images in pool.chunk(passes):
         encoder(unit(images.to(device)))
     for norm, momentum in zip(norms, momenta, strict=True):

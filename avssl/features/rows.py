@@ -28,8 +28,8 @@ class Recipe:
         crop: the middle of each frame that is looked at, (height, width) or a side in pixels; None for all of it.
         patch: cut each frame into squares of ``(side, step)`` pixels, each a row of its own (with ``unit="frame"``).
         most: a layer of maps is averaged to the finest square grid that keeps at most so many numbers (the channels'
-            means at least), maps of clips over time before; None keeps the map as it is. Comparing layers at about 9,000 numbers each is the protocol
-            of Goyal et al. 2019 (arXiv 1905.01235, section 4).
+            means at least), maps of clips over time before; None keeps the map as it is. Comparing layers at about
+            9,000 numbers each is the protocol of Goyal et al. 2019 (arXiv 1905.01235, section 4).
     """
 
     unit: Unit = "item"
@@ -47,7 +47,9 @@ class Recipe:
 class ItemRows:
     """The frames or clips of an item: which row each adds to, with what weight, and what the rows are."""
 
-    frames: Tensor  # uint8 (frames, 3, H, W) or (clips, frames, 3, H, W), or sound, float32 (windows, channels, samples)
+    frames: (
+        Tensor  # uint8 (frames, 3, H, W) or (clips, frames, 3, H, W), or sound, float32 (windows, channels, samples)
+    )
     place: Tensor  # (frames,), (clips,) or (windows,)
     weights: Tensor  # likewise
     rows: int

@@ -15,9 +15,10 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # as
 
 
 class Encoder(Recorded, nn.Module):
-    """Maps pictures to feature vectors, and shows its layers on the way; `avssl.nets.clips.ClipEncoder` does so of clips.
+    """Maps pictures to feature vectors, and shows its layers on the way.
 
-    The pictures are normalised inside, so that training, evaluation and use cannot differ in it.
+    `avssl.nets.clips.ClipEncoder` does so of clips, `avssl.nets.as_encoder` makes one of any network. The pictures are
+    normalised inside, so that training, evaluation and use cannot differ in it.
 
     Args:
         trunk: the network, ``(N, 3, H, W)`` normalised to ``(N, dim)``; its state dict is what is exported.
@@ -201,6 +202,4 @@ def require_takes(encoder: nn.Module, takes: Takes, who: str) -> None:
     """
     has = getattr(encoder, "takes", None)
     if has != takes:
-        raise ConfigError(
-            f"{who} needs an encoder of {takes} {FORMS[takes]}; {type(encoder).__name__} takes {has}"
-        )
+        raise ConfigError(f"{who} needs an encoder of {takes} {FORMS[takes]}; {type(encoder).__name__} takes {has}")

@@ -22,8 +22,8 @@ SMALL = 96  # px: side of the picture that shows how long vectors are, where a m
 class TimmEncoder(Encoder):
     """A model of timm without its classifier, with the mean and the deviation of colours that it was made for.
 
-    Layers are those that timm names for features; where it names none, the model's children. Tokens of patches are shown
-    as maps, class tokens left out; a cell of these looks at the middle of its patch.
+    Layers are those that timm names for features; where it names none, the model's children. Tokens of patches are
+    shown as maps, class tokens left out; a cell of these looks at the middle of its patch.
 
     Args:
         model: its name in timm, such as ``"resnet18"`` or ``"vit_small_patch16_224"``.
@@ -51,8 +51,9 @@ class TimmEncoder(Encoder):
             trunk = timm.create_model(model, pretrained=fetch, **{"num_classes": 0} | dict(settings or {}))
         except (TypeError, ValueError, RuntimeError, OSError) as error:
             raise ValueError(f"timm cannot make {model!r} ({str(error).splitlines()[0]})") from error
-        about = trunk.default_cfg
-        infos = [dict(info) for info in getattr(trunk, "feature_info", None) or []]
+        about: Any = trunk.default_cfg
+        features: Any = getattr(trunk, "feature_info", None)
+        infos = [dict(info) for info in features or ()]
         places = [str(info["module"]) for info in infos if info.get("module")]
         vectors, children = passed(trunk, torch.zeros(1, 3, *size_of(trunk)))
         known = dict(trunk.named_modules())

@@ -128,9 +128,7 @@ def averaged(features: Tensor) -> Tensor:
     return features if features.ndim == 2 else features.flatten(2).mean(2)
 
 
-def found(
-    module: nn.Module, dim: int | None, layers: Layers | None, images: Tensor
-) -> tuple[int, Mapping[str, str]]:
+def found(module: nn.Module, dim: int | None, layers: Layers | None, images: Tensor) -> tuple[int, Mapping[str, str]]:
     """Return the length of a module's vectors, and its layers from their names to their places.
 
     Args:
@@ -144,6 +142,7 @@ def found(
     """
     if not isinstance(module, nn.Module):
         raise ValueError(f"module: needs a network, a torch.nn.Module; got {type(module).__name__}")
+    places: dict[str, str] | None = None
     if layers is not None:
         places = dict(layers) if isinstance(layers, Mapping) else {name: name for name in layers}
         known = dict(module.named_modules())
@@ -155,7 +154,7 @@ def found(
     vectors = averaged(output)
     if dim is not None and dim != vectors.shape[1]:
         raise ValueError(f"dim: got {dim}; {type(module).__name__} returns vectors of {vectors.shape[1]} numbers")
-    return vectors.shape[1], places if layers is not None else {name: name for name in children}
+    return vectors.shape[1], places if places is not None else {name: name for name in children}
 
 
 @torch.no_grad()

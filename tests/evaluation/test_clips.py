@@ -48,7 +48,9 @@ def test_a_probe_of_clips_reads_the_way_things_move_and_pixels_do_not():
 
 def test_a_probe_of_single_clips_takes_any_encoder():
     for encoder in (SmallClips((4, 4, 6, 8)), SmallNet(width=4, dim=8)):
-        probes = Probes(*SIDES, unit="clip", probes=[Linear(penalties=(1e-2,))], initialisations=1, clusters=1, quiet=True)
+        probes = Probes(
+            *SIDES, unit="clip", probes=[Linear(penalties=(1e-2,))], initialisations=1, clusters=1, quiet=True
+        )
         scores = probes(encoder)
         assert {row["row"] for row in scores.table} == {"random", "trained", "pixels", "hog", "chance"}
         assert scores.protocol["data"] == "80 training, 80 test"
@@ -96,7 +98,9 @@ def test_views_of_a_clip_are_the_same_for_all_its_frames():
     ],
 )
 def test_evaluators_of_pictures_say_so_in_one_line(evaluator, who):
-    with pytest.raises(ConfigError, match=rf"^{who} needs an encoder of pictures \(N, 3, H, W\); SmallClips takes clips$"):
+    with pytest.raises(
+        ConfigError, match=rf"^{who} needs an encoder of pictures \(N, 3, H, W\); SmallClips takes clips$"
+    ):
         evaluator(SmallClips())
 
 

@@ -31,13 +31,17 @@ def test_encoders_say_what_they_take():
 
 
 def test_the_other_kind_is_answered_in_one_line():
-    with pytest.raises(ValueError, match=r"^SmallClips takes clips \(N, frames, 3, H, W\); got values of shape \(8, 3,"):
+    with pytest.raises(
+        ValueError, match=r"^SmallClips takes clips \(N, frames, 3, H, W\); got values of shape \(8, 3,"
+    ):
         SmallClips()(torch.rand(8, 3, 32, 32))
     with pytest.raises(ValueError, match=r"^SmallNet takes pictures \(N, 3, H, W\); got values of shape \(2, 4, 3,"):
         SmallNet()(CLIPS)
     with pytest.raises(ValueError, match=r"^SmallClips takes clips"):
         shapes_of(SmallClips(), ["conv1"], 32)
-    with pytest.raises(ConfigError, match=r"^This needs an encoder of pictures \(N, 3, H, W\); SmallClips takes clips$"):
+    with pytest.raises(
+        ConfigError, match=r"^This needs an encoder of pictures \(N, 3, H, W\); SmallClips takes clips$"
+    ):
         require_takes(SmallClips(), "pictures", "This")
     require_takes(SmallNet(), "pictures", "This")
 

@@ -110,7 +110,11 @@ class Gives(nn.Module):
 @pytest.mark.parametrize(
     ("module", "settings", "complaint"),
     [
-        (nn.Linear(7, 2), {}, r"a picture of 64x64 px does not pass through Linear \(.*\); give size=, or dim= and layer"),
+        (
+            nn.Linear(7, 2),
+            {},
+            r"a picture of 64x64 px does not pass through Linear \(.*\); give size=, or dim= and layer",
+        ),
         (Gives(lambda images: (images, images)), {}, r"returns vectors \(N, dim\) or maps .*; got tuple"),
         (Gives(lambda images: images.flatten(2)), {}, r"returns vectors .*; got values of shape \(1, 3, 4096\)"),
         (nn.Conv2d(3, 4, 3), {"dim": 5}, "dim: got 5; Conv2d returns vectors of 4 numbers"),
@@ -135,7 +139,9 @@ def test_tokens_are_no_layer_that_is_found_and_an_error_where_they_are_named():
             return self.mix(self.line(self.cut(images))).mean(2)
 
     assert as_encoder(Tokens()).layers == ("cut",)
-    with pytest.raises(ValueError, match=r"layer 'mix' of ModuleEncoder gives values of shape \(1, 4, 4\), neither maps"):
+    with pytest.raises(
+        ValueError, match=r"layer 'mix' of ModuleEncoder gives values of shape \(1, 4, 4\), neither maps"
+    ):
         as_encoder(Tokens(), layers=["mix"]).taps(torch.rand(1, 3, 16, 16), ["mix"])
 
 

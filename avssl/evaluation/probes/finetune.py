@@ -59,8 +59,8 @@ class Looks:
 class FineTune(Evaluator):
     """Trains the encoder along with a linear layer, and judges the mean of its scores over a test item's frames.
 
-    Encoders of clips see the clips of the data's sampler whole, and scores are means over a test item's clips; a further
-    row of pictures then gives the mean of a clip's frames.
+    Encoders of clips see the clips of the data's sampler whole, and scores are means over a test item's clips; a
+    further row of pictures then gives the mean of a clip's frames.
 
     Rows: ``random`` (initial weights, another initialisation for each draw), ``trained``, further runs or weights, and
     ``chance``.
@@ -184,7 +184,9 @@ class FineTune(Evaluator):
         gpus = [device] if device.type == "cuda" else []
         with torch.random.fork_rng(devices=gpus):
             torch.manual_seed(self.seed + draw)
-            network = nn.Sequential(OfClips(start) if train.images.ndim == 5 else deepcopy(start), nn.Linear(start.dim, truth.shape[1])).to(device)
+            network = nn.Sequential(
+                OfClips(start) if train.images.ndim == 5 else deepcopy(start), nn.Linear(start.dim, truth.shape[1])
+            ).to(device)
             nn.init.zeros_(network[1].weight)  # pyright: ignore[reportArgumentType]
             network[0].requires_grad_(not self.freeze)
             groups = [{"params": list(network[1].parameters()), "lr": self.head_rate}]
@@ -307,16 +309,16 @@ class FineTune(Evaluator):
         return {name: getattr(self, name) for name in names} | {"views": describe(list(self.views))}
 
     def _protocol(self, encoder: Encoder, train: Looks, test: Looks, labels: Labels) -> dict[str, Any]:
+        looks = "clips" if test.images.ndim == 5 else "frames"
         return {
             "encoder": type(encoder).__name__,
             "weights": digest(encoder),
             "classes": len(labels.classes),
-            "data": f"{len(train.rows)} training items, {len(test.rows)} test items, {len(test.images)} test "
-            + ("clips" if test.images.ndim == 5 else "frames"),
+            "data": f"{len(train.rows)} training items, {len(test.rows)} test items, {len(test.images)} test {looks}",
             "shots": self.shots,
             "draws": self.draws,
             "training": self._settings() | {"optimiser": "AdamW, one cycle", "judged": "last step"},
-            "test": f"mean of the scores over an item's {'clips' if test.images.ndim == 5 else 'frames'}, no augmentation",
+            "test": f"mean of the scores over an item's {looks}, no augmentation",
             "random": f"{self.draws} initialisations",
             "shared groups": self.allow_shared_groups,
             "seed": self.seed,
