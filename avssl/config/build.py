@@ -111,7 +111,8 @@ def rebuild(settings: Any, base: type | str, where: str = "") -> Any:
     """Make the object that settings out of a file of somebody else's name, as `make` does.
 
     Nothing that is made fetches weights. Classes of other packages than this project's are refused before they are
-    looked for, unless `trusting` names them. What the settings cannot make, though they fit, is told in one line too.
+    looked for, unless one of `trusting` is named. What the settings cannot make, though they fit, is told in one line
+    too.
 
     Args:
         settings: a mapping with ``name`` and arguments, or a bare name; anything else is refused.

@@ -48,7 +48,8 @@ def evaluate(
         evaluator: what to ask; one that asks whole methods takes a run alone, see `evaluate_method`.
         run: folder of the run; None for the one that was written last.
         weights: judge these instead: a ``.safetensors`` or ``.pth`` with torchvision's keys, or an export of ours.
-        encoder: the architecture of ``weights``; None for that of the run, or the one that an export names.
+        encoder: the architecture of ``weights``, or of a run whose settings do not tell it; None for that of the run,
+            or the one that an export names.
         out: folder that the results of ``weights`` go to; None for ``<runs>/<name of the file>``.
         runs: where runs lie.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.

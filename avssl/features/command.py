@@ -55,10 +55,12 @@ def extract_features(
             as ``LogMel`` for sounds.
         layers: names of layers, ``"output"`` among them, or ``"all"``.
         stream: what is looked at: the items' ``"frames"``, or their ``"sound"`` with an encoder of sounds.
-        unit: a row for each item (mean over clips), each clip (mean over frames) or each frame.
+        unit: a row for each item (mean over clips), each clip (mean over frames, or what an encoder of clips makes of
+            it) or, for encoders of pictures, each frame.
         crop: the middle of each frame that is looked at, a side or (height, width) in pixels.
         patch: (side, step) in pixels: rows are patches of frames; with ``unit: frame``.
-        most: numbers a row at most, for layers of maps: they are averaged to a grid; null keeps maps whole.
+        most: numbers a row at most, for layers of maps: they are averaged to a grid, those of clips over time before;
+            null keeps maps whole.
         out: folder to write into; None for ``features`` in the run's folder.
         runs: where runs lie.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.

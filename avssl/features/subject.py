@@ -38,8 +38,8 @@ def find_subject(
     Args:
         run: folder of the run; None for the one that was written last.
         weights: judge these instead: a ``.safetensors`` or ``.pth`` with torchvision's keys, or an export of ours.
-        encoder: the architecture of ``weights``, or of the run whose settings do not tell it; None for that of the
-            run, or the one that an export names.
+        encoder: the architecture of ``weights``, or of a run whose settings do not tell it; None for that of the run,
+            or the one that an export names.
         out: folder that the results of ``weights`` go to; None for ``<runs>/<name of the file>``.
         runs: where runs lie.
         trust: packages whose classes the run may name and so run, see `avssl.load_encoder`.

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from avssl.nets.towers import SoundTower as SoundTower
     from avssl.nets.towers import VisionTower as VisionTower
     from avssl.nets.whitening import Whitening as Whitening
-    from avssl.nets.wrapped import ModuleClipEncoder as ModuleClipEncoder
-    from avssl.nets.wrapped import ModuleEncoder as ModuleEncoder
     from avssl.nets.wrapped import as_encoder as as_encoder
     from avssl.transforms.spectrogram_mask import SpectrogramMask as SpectrogramMask
 

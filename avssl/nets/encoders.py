@@ -15,9 +15,10 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # as
 
 
 class Encoder(Recorded, nn.Module):
-    """Maps pictures to vectors, and shows its layers on the way; `avssl.nets.clips.ClipEncoder` does so of clips.
+    """Maps pictures to feature vectors, and shows its layers on the way.
 
-    The pictures are normalised inside, so that training, evaluation and use cannot differ in it.
+    `avssl.nets.clips.ClipEncoder` does so of clips, `avssl.nets.as_encoder` makes one of any network. The pictures are
+    normalised inside, so that training, evaluation and use cannot differ in it.
 
     Args:
         trunk: the network, ``(N, 3, H, W)`` normalised to ``(N, dim)``; its state dict is what is exported.

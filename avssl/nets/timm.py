@@ -51,8 +51,9 @@ class TimmEncoder(Encoder):
             trunk = timm.create_model(model, pretrained=fetch, **{"num_classes": 0} | dict(settings or {}))
         except (TypeError, ValueError, RuntimeError, OSError) as error:
             raise ValueError(f"timm cannot make {model!r} ({str(error).splitlines()[0]})") from error
-        about = trunk.default_cfg
-        infos = [dict(info) for info in getattr(trunk, "feature_info", None) or []]
+        about: Any = trunk.default_cfg
+        features: Any = getattr(trunk, "feature_info", None)
+        infos = [dict(info) for info in features or ()]
         places = [str(info["module"]) for info in infos if info.get("module")]
         vectors, children = passed(trunk, torch.zeros(1, 3, *size_of(trunk)))
         known = dict(trunk.named_modules())

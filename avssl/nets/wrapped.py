@@ -142,6 +142,7 @@ def found(module: nn.Module, dim: int | None, layers: Layers | None, images: Ten
     """
     if not isinstance(module, nn.Module):
         raise ValueError(f"module: needs a network, a torch.nn.Module; got {type(module).__name__}")
+    places: dict[str, str] | None = None
     if layers is not None:
         places = dict(layers) if isinstance(layers, Mapping) else {name: name for name in layers}
         known = dict(module.named_modules())
@@ -153,7 +154,7 @@ def found(module: nn.Module, dim: int | None, layers: Layers | None, images: Ten
     vectors = averaged(output)
     if dim is not None and dim != vectors.shape[1]:
         raise ValueError(f"dim: got {dim}; {type(module).__name__} returns vectors of {vectors.shape[1]} numbers")
-    return vectors.shape[1], places if layers is not None else {name: name for name in children}
+    return vectors.shape[1], places if places is not None else {name: name for name in children}
 
 
 @torch.no_grad()

@@ -109,8 +109,8 @@ def load_encoder(
         which: ``"last"``: the newest (averaged weights where the run keeps them); ``"best"``: by the run's measure,
             likewise; ``"ema"``: averaged weights or an error; ``"live"``: the newest without averaging.
         trust: packages whose classes the run may name and so run, such as ``"my_nets"``; the project's own always may.
-        encoder: fill this one, whatever the run says of its settings; a plain module as `avssl.nets.as_encoder` takes
-            it. None builds the one that the run names.
+        encoder: fill this one, whatever the run says of its settings; a plain module is taken as by
+            `avssl.nets.as_encoder`. None builds the one that the run names.
 
     Returns:
         The encoder, in evaluation mode, on the CPU. How many tensors matched is printed.

@@ -7,6 +7,7 @@ import torch
 from avssl.config import ConfigError
 from avssl.evaluation.baselines import Pixels, baselines, calibrated, pool_of
 from avssl.features.cache import FeatureCache
+from avssl.features.command import extract_features
 from avssl.features.extraction import Asked, extract
 from avssl.features.layers import Extractor, last_map, unit
 from avssl.features.rows import Recipe, batches, pooled, rows_of
@@ -147,3 +148,11 @@ def test_pictures_are_extracted_as_before_beside_clips():
     alone = extract(asked, Moving(2), Recipe(), FeatureCache(), quiet=True)
     beside = extract(asked | {"clips": Asked(small())}, Moving(2), Recipe(), FeatureCache(), quiet=True)
     np.testing.assert_array_equal(alone.features["net"]["output"], beside.features["net"]["output"])
+
+
+def test_features_of_clips_are_written_to_files_as_those_of_pictures(tmp_path):
+    folder = extract_features(Moving(2), encoder=small(), layers="all", unit="clip", out=tmp_path, device="cpu")
+    assert np.load(folder / "output.npy").shape == (4, small().dim)
+    assert np.load(folder / "conv1.npy").shape == (4, 4, 12, 12)
+    with pytest.raises(ConfigError, match="unit: SmallClips takes clips"):
+        extract_features(Moving(2), encoder=small(), unit="frame", out=tmp_path, device="cpu")

@@ -6,12 +6,14 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from torch import nn
 from torchvision import models
-from training_fakes import Dots, run
+from training_fakes import Dots, Linear, Toy, run
 
 import avssl
 from avssl import config
-from avssl.nets import Encoder
+from avssl.features.subject import find_subject
+from avssl.nets import Encoder, as_encoder
 from avssl.training import TrainingError
 from avssl.training.export import fill
 
@@ -132,3 +134,43 @@ def test_a_whole_method_comes_back_as_it_was(trained):
 def test_a_method_that_does_not_hear_has_no_encoder_of_sounds(trained):
     with pytest.raises(TrainingError, match="has no encoder of sounds"):
         avssl.load_sound(trained)
+
+
+def wrapped():
+    torch.manual_seed(1)
+    return as_encoder(nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.ReLU(), nn.Conv2d(4, 8, 3)))
+
+
+def test_a_run_says_first_if_nothing_can_build_its_encoder_again_and_fills_what_it_is_given(tmp_path, capsys):
+    run(tmp_path, steps=2, method=Toy(wrapped()), ema=None)
+    told = capsys.readouterr().out.replace("\n", "")
+    note = told.index(
+        "the ModuleEncoder of this run cannot be built again from its settings (encoder.module: a Sequential"
+    )
+    assert note < told.index("step 0:") and "avssl.load_encoder(run, encoder=...)" in told
+    with pytest.raises(
+        config.ConfigError, match=r"encoder: module: needs a network.*; if code made this encoder, load"
+    ):
+        avssl.load_encoder(tmp_path)
+    weights = state(tmp_path)
+    for given in (wrapped(), wrapped().trunk):
+        for source in (tmp_path, tmp_path / "encoder.safetensors"):
+            assert equal(avssl.load_encoder(source, encoder=given), weights)
+    with pytest.raises(TrainingError, match="only 0 of the 2 tensors of ModuleEncoder matched"):
+        avssl.load_encoder(tmp_path, encoder=nn.Conv2d(3, 5, 3))
+    subject = find_subject(tmp_path, encoder=wrapped())
+    assert equal(subject.encoder, weights) and subject.fresh is None
+
+
+def test_an_encoder_that_settings_tell_of_is_not_spoken_of(tmp_path, capsys):
+    run(tmp_path, steps=1, method=config.make(TOY, "avssl.methods.Method"), ema=None)
+    assert "cannot be built again" not in capsys.readouterr().out
+
+
+def test_settings_of_a_bare_trunk_build_no_encoder(tmp_path, capsys):
+    run(tmp_path, steps=1, method=Linear(), ema=None)
+    assert "the Encoder of this run cannot be built again from its settings" in capsys.readouterr().out
+    with pytest.raises(config.ConfigError, match="encoder"):
+        avssl.load_encoder(tmp_path)
+    with pytest.raises(ValueError, match=r"^trunk: needs a network, a torch\.nn\.Module; got dict$"):
+        Encoder({"name": "torch.nn.Linear"}, 2, {})

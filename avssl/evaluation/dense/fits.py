@@ -62,7 +62,8 @@ class Plan:
         """Check what can be checked before anything is read.
 
         Raises:
-            ConfigError: if the encoder takes clips or has no such layer, a picture is on both sides, or too few are.
+            ConfigError: if the encoder takes clips or has no such layer, a picture is on both sides, or there are
+                too few.
         """
         require_takes(encoder, "pictures", "detection, segmentation or normals")
         for layer in self.layers or ():

@@ -309,16 +309,16 @@ class FineTune(Evaluator):
         return {name: getattr(self, name) for name in names} | {"views": describe(list(self.views))}
 
     def _protocol(self, encoder: Encoder, train: Looks, test: Looks, labels: Labels) -> dict[str, Any]:
+        looks = "clips" if test.images.ndim == 5 else "frames"
         return {
             "encoder": type(encoder).__name__,
             "weights": digest(encoder),
             "classes": len(labels.classes),
-            "data": f"{len(train.rows)} training items, {len(test.rows)} test items, {len(test.images)} test "
-            + ("clips" if test.images.ndim == 5 else "frames"),
+            "data": f"{len(train.rows)} training items, {len(test.rows)} test items, {len(test.images)} test {looks}",
             "shots": self.shots,
             "draws": self.draws,
             "training": self._settings() | {"optimiser": "AdamW, one cycle", "judged": "last step"},
-            "test": f"mean of scores over an item's {'clips' if test.images.ndim == 5 else 'frames'}, no augmentation",
+            "test": f"mean of the scores over an item's {looks}, no augmentation",
             "random": f"{self.draws} initialisations",
             "shared groups": self.allow_shared_groups,
             "seed": self.seed,
