@@ -1,8 +1,9 @@
 """Checkpoints: written whole or not at all, newest and best kept, and refused where they do not fit."""
 
+import math
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
@@ -22,8 +23,10 @@ LAST, BEST = "last.ckpt", "best.ckpt"
 FORM = {"settings": dict, "encoder": dict | str, "step": int, "world": int, "measures": dict, "method": Mapping}
 BINDING = (
     *("method", "data", "optim", "adversary", "schedule", "seed"),
-    *("batch_size", "accumulate", "clip", "ema", "precision"),
+    *("clip", "ema", "precision"),
 )
+SPLIT = ("batch_size", "accumulate")  # how processes share the items of a step
+ADDED = ("items", "drawn")  # what older checkpoints do not hold
 
 OnChange = Literal["error", "go-on"]
 ANEW = "take it away to start anew, or put back an older one: step_*.ckpt or best.ckpt under this name"
@@ -129,14 +132,10 @@ def load(fabric: Fabric, path: Path, state: dict[str, Any], changed: OnChange = 
     """
     found = peek(path)
     compare(path, found["settings"], state["settings"])
-    if found["world"] != fabric.world_size:
-        raise TrainingError(
-            f"{path} was made by {found['world']} processes and this run has {fabric.world_size}, which changes the "
-            f"batches; use {found['world']} again, or another out= to start anew"
-        )
-    notes = check_items(path, found.get("items", {}), state["items"], changed, found["step"] > 0)
-    mine = {name: state[name] for name in ("settings", "world", "items")}
-    stored = {name: value for name, value in state.items() if name != "items" or "items" in found}
+    notes = check_drawn(path, found, state)
+    notes += check_items(path, found.get("items", {}), state["items"], changed, found["step"] > 0)
+    mine = {name: state[name] for name in ("settings", "world", "items", "drawn")}
+    stored = {name: value for name, value in state.items() if name not in ADDED or name in found}
     del found  # its tensors hold the file
     try:
         fabric.load(path, stored, weights_only=True)
@@ -147,6 +146,45 @@ def load(fabric: Fabric, path: Path, state: dict[str, Any], changed: OnChange = 
         ) from error
     state |= stored | mine
     return notes
+
+
+def check_drawn(path: Path, found: Mapping[str, Any], state: dict[str, Any]) -> list[str]:
+    """Set the items that each step draws, over all processes, to the checkpoint's, and return what to tell of it.
+
+    Another number of processes takes the same items each step, in batches of another size: one that is given and fits,
+    or else, where the settings are those of the run, one that follows.
+
+    Args:
+        path: the checkpoint, for messages.
+        found: what it holds.
+        state: what this run holds; ``drawn`` is what its settings and processes amount to.
+
+    Raises:
+        TrainingError: if batches of this run's settings would make other steps.
+    """
+    old, new, world = found["settings"], state["settings"], state["world"]
+    sizes = [*map(old.get, SPLIT), found["world"]]
+    if not all(isinstance(size, int) and size > 0 for size in (*sizes, found.get("drawn", 1))):
+        raise TrainingError(f"{path} is a broken checkpoint: it does not say how many items a step takes")
+    drawn = found.get("drawn", math.prod(sizes))
+    settled = all(old[name] == new[name] for name in SPLIT)
+    fits = drawn == state["drawn"] or (settled and drawn % (new["accumulate"] * world) == 0)
+    if world == found["world"] and not (fits and old["accumulate"] == new["accumulate"]):
+        compare(path, old, new, SPLIT)
+    if not fits:
+        raise TrainingError(
+            f"{path} was made by {found['world']} processes, {drawn} items a step, and this run of {world} would take "
+            f"{state['drawn']}, which changes the batches; set batch_size and accumulate so that batch_size x "
+            f"accumulate x {world} = {drawn}, use {found['world']} again, or another out= to start anew"
+        )
+    state["drawn"] = drawn
+    if world == found["world"]:
+        return []
+    size = drawn // (new["accumulate"] * world)
+    return [
+        f"{path.parent} was left by {found['world']} processes and goes on with {world}, batches of {size}: each step "
+        "takes the same items, in sums of another order; batch normalisation and what processes draw differ"
+    ]
 
 
 def check_items(
@@ -201,9 +239,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return dict(found)
 
 
-def compare(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+def compare(path: Path, old: Mapping[str, Any], new: Mapping[str, Any], names: Sequence[str] = BINDING) -> None:
     """Complain about the first setting whose change would make it another run."""
-    for name in BINDING:
+    for name in names:
         differing = difference(name, old.get(name), new.get(name))
         if differing:
             key, before, now = differing

@@ -22,6 +22,7 @@ from avssl.training.errors import TrainingError, in_one_line
 from avssl.training.export import not_rebuilt
 from avssl.training.feed import Feed, batches_of, images, is_empty
 from avssl.training.items import items_of
+from avssl.training.machines import processes_of, require_others
 from avssl.training.measures import Measures
 from avssl.training.optim import Optim, optimizers, set_rates
 from avssl.training.precision import Halves, Precision, halves_of, possible
@@ -62,6 +63,7 @@ def train(
     prefetch: Count = 4,
     accelerator: Accelerator = "auto",
     devices: Count | Literal["auto"] = 1,
+    nodes: Count | Literal["auto"] = "auto",
     strategy: str = "auto",
     precision: Precision = "32-true",
     compile: bool = False,
@@ -98,7 +100,8 @@ def train(
         workers: processes that load data, for each training process.
         prefetch: batches that each of them keeps ready.
         accelerator: what to compute on.
-        devices: how many; more than one starts as many processes.
+        devices: how many of each machine; more than one starts as many processes.
+        nodes: machines; ``auto`` takes as many as torchrun started, without it one.
         strategy: how they share the work, as Lightning Fabric names it: ``ddp``, ``fsdp`` and so on.
         precision: of the arithmetic.
         compile: compile the encoder with ``torch.compile``.
@@ -124,9 +127,10 @@ def train(
             "mix up; give another out= to start anew"
         )
     stepping = optimizers(method.parameter_groups(), optim, adversary, type(method).__name__)
-    strategy = strategy_for_partial(strategy, devices) if method.partial else strategy
+    devices, nodes = processes_of(devices, nodes)
+    strategy = strategy_for_partial(strategy, devices, nodes) if method.partial else strategy
     shared = shared_by(strategy, ema, adversary, precision)
-    fabric = launch(accelerator, devices, shared, precision, halves_of(precision, shared, [optim, adversary]))
+    fabric = launch(accelerator, devices, shared, precision, halves_of(precision, shared, [optim, adversary]), nodes)
     if channels_last:
         method.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     if compile:
@@ -143,6 +147,7 @@ def train(
         "settings": settings,
         "encoder": config.describe(method.encoder),
         "world": fabric.world_size,
+        "drawn": batch_size * accumulate * fabric.world_size,  # items a step, over all processes
         "items": {"data": items_of(data)} | ({} if held_out is None else {"held_out": items_of(held_out)}),
     }
     least = "train/loss" if held_out is None else "held_out/loss"
@@ -158,12 +163,14 @@ def train(
         tensorboard=tensorboard,
         **decided,
     )
+    drawn = state["drawn"]  # as the run began, on any number of processes
+    batch_size = drawn // (accumulate * fabric.world_size)
+    check_batches(method, data, batch_size)
     loading = {"batch_size": batch_size, "workers": workers}
     measure = Measures(
         fabric, module, average, data, held_out, items=measure_items, seed=seed, fail=run.fail, **loading
     )
     drawing = {"seed": seed, "prefetch": prefetch, **loading}
-    drawn = batch_size * accumulate * fabric.world_size  # items a step, over all processes
 
     with run, StopSignals() as signals, ExitStack() as ends, speaking(fabric, precision):
         for fact in (*method.facts(), *not_rebuilt(method)):
@@ -232,8 +239,9 @@ def launch(
     strategy: str | FSDPStrategy,
     precision: Precision,
     halves: Halves | None = None,
+    nodes: int = 1,
 ) -> Fabric:
-    """Start the processes and return what places modules, batches and gradients.
+    """Start the processes of this machine, if they are not, and return what places modules, batches and gradients.
 
     Raises:
         TrainingError: if the machine, or the combination, cannot do it.
@@ -241,17 +249,25 @@ def launch(
     plugins: list[Any] = ([Straight()] if isinstance(strategy, str) else []) + ([halves] if halves else [])
     exact = None if halves else precision
     try:
-        fabric = Fabric(accelerator=accelerator, devices=devices, strategy=strategy, precision=exact, plugins=plugins)
+        fabric = Fabric(
+            accelerator=accelerator,
+            devices=devices,
+            num_nodes=nodes,
+            strategy=strategy,
+            precision=exact,
+            plugins=plugins,
+        )
     except (ValueError, RuntimeError) as error:
-        chosen = f"{accelerator=}, {devices=}, {strategy=}, {precision=}"
+        chosen = f"{accelerator=}, {devices=}, {nodes=}, {strategy=}, {precision=}"
         raise TrainingError(f"{chosen} does not work here: {' '.join(str(error).split())}") from error
+    require_others(fabric, nodes)
     fabric.launch()
     return fabric
 
 
-def strategy_for_partial(strategy: str, devices: int | Literal["auto"]) -> str:
+def strategy_for_partial(strategy: str, devices: int | Literal["auto"], nodes: int = 1) -> str:
     """Return Fabric's strategy for steps that give some parameters no gradient, which DDP would wait for in vain."""
-    several = (torch.cuda.device_count() if devices == "auto" else devices) > 1
+    several = nodes > 1 or (torch.cuda.device_count() if devices == "auto" else devices) > 1
     return "ddp_find_unused_parameters_true" if strategy == "ddp" or (strategy == "auto" and several) else strategy
 
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
+import torch
 from lightning_fabric import Fabric
 
 from avssl import config
@@ -65,6 +66,7 @@ class Run:
         with writing_to(folder):
             try_to_write(folder)
             self.resumed = last.exists()
+        require_one_folder(fabric, last, self.resumed)
         notes = []
         if self.resumed:
             if not resume:
@@ -194,6 +196,21 @@ class Run:
                 self.progress.say(
                     f"  and {len(files) - 20} more; all of them, with reasons, in {self.folder / FAILURES}"
                 )
+
+
+def require_one_folder(fabric: Fabric, last: Path, found: bool) -> None:
+    """Refuse a folder that is another one on some machine: its processes would go on from another step.
+
+    Raises:
+        TrainingError: in every process, if some find the last checkpoint and others do not.
+    """
+    if fabric.world_size > 1:
+        finding = cast(torch.Tensor, fabric.all_gather(torch.tensor(found, dtype=torch.int32, device=fabric.device)))
+        if finding.min() != finding.max():
+            some, count = int(finding.sum()), fabric.world_size
+            raise TrainingError(
+                f"{some} of {count} processes find {last}; out= has to be one folder that all machines share"
+            )
 
 
 @contextmanager

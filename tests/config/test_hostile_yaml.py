@@ -10,6 +10,9 @@ from avssl.config import ConfigError
 LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
+MERGED_LAUGHS = "a: &k0 {x: 1}\n" + "".join(f"k{n}: &k{n} {{<<: *k{n - 1}, y{n}: *k{n - 1}}}\n" for n in range(1, 40))
+MANY = "{" + ", ".join(f"k{n}: {n}" for n in range(1000)) + "}"
+WIDE = f"a: &a {MANY}\nb: {{<<: [{', '.join(['*a'] * 120)}]}}\n"
 FILES = {
     "no UTF-8": (b"a: 1\nb: \xff\xfe\n", "line 2: is no UTF-8 text"),
     "UTF-16": ("a: 1\n".encode("utf-16"), "is no UTF-8 text"),
@@ -21,7 +24,26 @@ FILES = {
     ),
     "itself": (b"a: &a {b: *a}", "refers to itself"),
     "itself in a list": (b"a: &a [*a]", "refers to itself"),
-    "itself as a key": (b"&a {*a : 1}", "key|recursive"),
+    "itself in a list of its own": (b"a: &a {b: [1, {c: *a}]}", "line 1: holds an anchor that refers to itself"),
+    "itself merged": (b"a: 1\nb: &b {<<: *b}\n", "line 2: holds an anchor that refers to itself"),
+    "itself in what is merged": (b"b: &b {c: {<<: *b}}", "line 1: holds an anchor that refers to itself"),
+    "merged laughs": (MERGED_LAUGHS.encode(), "more than 10000 values"),
+    "wide merges": (WIDE.encode(), "more than 10000 values"),
+    "merged too deep": (
+        b"a: &a {b: " + b"[" * 50 + b"]" * 50 + b"}\nc: " + b"[" * 30 + b"{<<: *a}" + b"]" * 30,
+        "deeper than 64",
+    ),
+    "two merge keys": (b"a: &a {b: 1}\nc: {<<: *a, <<: *a}\n", "line 2: the key '<<' stands twice"),
+    "a key twice beside a merge": (b"a: &a {b: 1}\nc: {<<: *a, b: 2, b: 3}\n", "line 2: the key 'b' stands twice"),
+    "merge of text": (b"a: 1\nb: {<<: x}\n", r"line 2: << takes in a mapping, such as \*data, .*; got 'x'"),
+    "merge of nothing": (b"a: {<<: }\n", "line 1: << takes in a mapping, .*; got None"),
+    "merge of a list of numbers": (b"a: {<<: [1]}\n", r"line 1: << takes in a mapping, .*; got \[1\]"),
+    "merge of an empty list": (b"a: {<<: []}\n", r"line 1: << takes in a mapping, .*; got \[\]"),
+    "merge before its anchor": (b"a: {<<: *b}\nb: &b {c: 1}\n", "line 1: this is no YAML: found undefined alias"),
+    "merge by tag": (b"a: &a {b: 1}\nc: {!!merge x: *a}\n", "line 2: the tag '!!merge' is not read"),
+    "mapping by force": (b"a: !!map x\n", "line 1: 'x' cannot be read as map"),
+    "list by force": (b"a: !!seq x\n", "line 1: .*expected a sequence"),
+    "itself as a key": (b"&a {*a : 1}", "line 1: holds an anchor that refers to itself"),
     "billion laughs": (LAUGHS.encode(), "more than 100000 values"),
     "a key twice": (b"a: 1\na: 2\n", "line 2: the key 'a' stands twice"),
     "tab": (b"a:\n\tb: 1\n", "line 2: this is no YAML"),
@@ -90,3 +112,34 @@ def test_a_key_with_a_line_end_stays_one_line():
 def test_an_object_in_settings_is_one_line(value):
     with pytest.raises(ConfigError, match=r"^encoder\.dim: got .*; should be what YAML can hold$"):
         config.make({"name": "SmallNet", "dim": value}, "avssl.nets.Encoder", "encoder")
+
+
+def test_a_merge_key_takes_in_what_is_not_said_again(tmp_path):
+    (tmp_path / "c.yaml").write_text(
+        "data: &data\n  source: mine.csv\n  split: train\n  sampler: {count: 4}\n"
+        "held_out:\n  <<: *data\n  split: test\n  size: [2, 3]\n"
+    )
+    found = config.read(tmp_path / "c.yaml")["held_out"]
+    assert found == {"source": "mine.csv", "split": "test", "sampler": {"count": 4}, "size": [2, 3]}
+    assert list(found) == ["source", "split", "sampler", "size"]
+
+
+def test_of_several_merged_mappings_the_first_counts_and_what_is_said_counts_most(tmp_path):
+    (tmp_path / "c.yaml").write_text("a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {z: 3, <<: [*a, *b]}\n")
+    assert config.read(tmp_path / "c.yaml")["c"] == {"x": 1, "y": 1, "z": 3}
+
+
+def test_merged_settings_are_copies_that_overrides_change_in_one_place(tmp_path):
+    (tmp_path / "c.yaml").write_text("data: &data {size: [1, 2], sampler: {count: 4}}\nheld_out: {<<: *data}\n")
+    found = config.read(tmp_path / "c.yaml", ["data.sampler.count=8", "held_out.size.0=5"])
+    assert found["data"] == {"size": [1, 2], "sampler": {"count": 8}}
+    assert found["held_out"] == {"size": [5, 2], "sampler": {"count": 4}}
+
+
+def test_what_is_written_is_resolved_and_a_quoted_merge_key_is_a_key(tmp_path):
+    (tmp_path / "c.yaml").write_text("a: &a {x: [1]}\nb: {<<: *a, y: <<}\nc: {'<<': 1}\n")
+    found = config.read(tmp_path / "c.yaml")
+    assert found == {"a": {"x": [1]}, "b": {"x": [1], "y": "<<"}, "c": {"<<": 1}}
+    config.write(found, tmp_path / "written.yaml")
+    text = (tmp_path / "written.yaml").read_text()
+    assert config.read(tmp_path / "written.yaml") == found and "&" not in text and "*" not in text

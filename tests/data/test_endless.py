@@ -32,6 +32,15 @@ def test_processes_share_the_draws(world):
     assert [draw for row in zip(*shares, strict=True) for draw in row] == take(10 * world)
 
 
+@pytest.mark.parametrize(("world", "batch", "accumulate"), [(1, 6, 2), (2, 3, 2), (3, 4, 1), (4, 1, 3), (12, 1, 1)])
+def test_a_step_takes_the_same_items_however_processes_and_batches_share_them(world, batch, accumulate):
+    steps, share = 5, batch * accumulate
+    drawn = [take(steps * share, start=24, rank=rank, world=world) for rank in range(world)]
+    for step in range(steps):
+        found = [draw for one in drawn for draw in one[step * share : (step + 1) * share]]
+        assert sorted(found) == sorted(take(12, start=24 + 12 * step))
+
+
 def test_nothing_to_draw_from_and_a_wrong_rank_are_said():
     with pytest.raises(ValueError, match="the dataset is empty"):
         Endless(0)
