@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from avssl.distributed import all_gather
 from avssl.methods.base import Batch, Method
-from avssl.methods.inputs import owners_of, pictures_of, view_pictures
+from avssl.methods.inputs import as_batch, owners_of, pictures_of, view_pictures
 from avssl.methods.pretext.rotation import QUARTERS, turns
 from avssl.methods.sound.bank import move, noise_entries, own_noise, places, told_apart, without_owners
 from avssl.nets import Encoder
@@ -59,6 +59,7 @@ class RotationDecoupling(Method):
     """
 
     remembers = True
+    chance = 1 / QUARTERS
 
     bank: Tensor
     owners: Tensor
@@ -104,11 +105,11 @@ class RotationDecoupling(Method):
         self.register_buffer("constant", torch.zeros(()))  # of the bank's distribution; 0 until it is known
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
+    def forward(self, batch: Batch | Tensor) -> dict[str, Tensor]:
         """Judge every picture in all four turns, and tell it from others.
 
         Args:
-            batch: pictures, as `avssl.methods.inputs.pictures_of` takes them.
+            batch: pictures, as `avssl.methods.inputs.as_batch` takes them: a dict, or a tensor alone.
 
         Returns:
             ``loss``; its parts ``rotation`` (cross-entropy in nats, weighted in training: log 4 = 1.386 undecided),
@@ -119,6 +120,7 @@ class RotationDecoupling(Method):
         Raises:
             ValueError: if pictures are not square, or more than the bank has entries.
         """
+        batch = as_batch(batch, remembers=self.training)
         pictures, key = pictures_of(batch)
         turned, unturned = self.halves(turns(view_pictures(pictures, Draws(key), self.views, self.training)))
         truth = torch.arange(QUARTERS, device=turned.device).repeat(len(pictures))
@@ -165,7 +167,7 @@ class RotationDecoupling(Method):
         move(self.bank, all_gather(index), all_gather(own.detach()), self.momentum)
         return each.mean()
 
-    def after_step(self, step: int) -> None:
+    def after_step(self, step: int, steps: int) -> None:
         """Count, to know when weights begin."""
         self.steps.fill_(step)
 

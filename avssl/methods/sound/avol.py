@@ -88,7 +88,7 @@ class AVOL(Method):
         sounds = self.embed_sounds(sound, alter)
         return tell_apart(self.decide, cells, sounds, pairs, self.negatives)
 
-    def after_step(self, step: int) -> None:
+    def after_step(self, step: int, steps: int) -> None:
         """Sharpen the soft maximum."""
         low, high = self.sharp
         self.sharpness.fill_(low * (high / low) ** min(1.0, step / self.anneal))

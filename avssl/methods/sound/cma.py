@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from avssl.distributed import all_gather
-from avssl.methods.base import Batch, Method
+from avssl.methods.base import Batch, Features, Method
 from avssl.methods.sound.bank import Bank, noise_entries, own_noise, told_apart
 from avssl.methods.sound.nce import halfway, projector, relations, within_batch
 from avssl.methods.sound.pairs import Pairs, jittered, measure_pairs, pairs_of
@@ -111,7 +111,7 @@ class CMA(Method):
         self.register_buffer("agreeing", torch.full((recordings, top), -1))  # -1: not looked for yet
         self.register_buffer("epochs", torch.zeros((), dtype=torch.int64))  # begun
 
-    def before_epoch(self, extract: Callable[[], Iterable[Batch]]) -> None:
+    def before_epoch(self, features: Features) -> None:
         """Look for agreement where it is due; the bank knows all recordings, so the data need not be read."""
         passed = int(self.epochs)
         if passed >= self.start and (passed - self.start) % self.refresh == 0:

@@ -4,13 +4,13 @@ Asano, Patrick, Rupprecht and Vedaldi, "Labelling unlabelled videos from scratch
 NeurIPS 2020. https://arxiv.org/abs/2006.13662
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avssl.methods.base import Batch, Method
+from avssl.methods.base import Batch, Features, Method
 from avssl.methods.sound.pairs import jittered, measure_pairs, pairs_of
 from avssl.methods.sound.recording_features import Pooled, looking, pooled
 from avssl.methods.sound.transport import shares, transport
@@ -29,7 +29,6 @@ class SeLaVi(Method):
 
     Departures: all clusterings see the same pairs (section 3.4 gives some of them pairs of unlike pieces); a
     recording's probabilities are those of its features' mean over windows; the layers that name labels are linear.
-    Every process of a training looks at all of the data.
 
     Args:
         encoder: pictures or clips to vectors.
@@ -82,12 +81,12 @@ class SeLaVi(Method):
         self.register_buffer("known", torch.full((heads, recordings), -1))  # labels; -1: none
         self.register_buffer("epochs", torch.zeros((), dtype=torch.int64))  # begun
 
-    def before_epoch(self, extract: Callable[[], Iterable[Batch]]) -> None:
+    def before_epoch(self, features: Features) -> None:
         """Look at all data and draw labels, where that is due."""
         passed = int(self.epochs)
         if passed % self.refresh == 0:
             with looking(self, first=passed == 0):
-                found = pooled(extract(), self.see, self.sound, self.views, self.sound.spec.rate)
+                found = pooled(features, self.see, self.sound, self.views, self.sound.spec.rate)
             if len(found) < self.clusters:
                 raise ValueError(f"{len(found)} recordings that are heard cannot make {self.clusters} clusters")
             if passed == 0:
