@@ -65,7 +65,9 @@ def update(
     for number, batch in enumerate(batches, 1):
         with fabric.no_backward_sync(module, enabled=number < len(batches)):
             losses = module(batch)
-            total = sum((losses[name] for name in losses_of[1:] if name in losses), losses["loss"])
+            total = losses["loss"]
+            for name in losses_of[1:]:
+                total = total + losses[name] if name in losses else total
             fabric.backward(total / len(batches))
         for name, value in losses.items():
             scalars.setdefault(name, []).append(value.detach().float())
