@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from avssl.distributed import all_gather
 from avssl.transforms import Draws
+from avssl.transforms.draws import index_of, stream_of
 
 NOISE_STREAM = -3  # last number of the key that noise is drawn by, so that it shares no chance with views
 
@@ -83,7 +84,7 @@ def places(key: Tensor, entries: int, things: str) -> Tensor:
     Raises:
         ValueError: if the data has more items than the bank; ``things`` is what they and the setting are called.
     """
-    index = key[:, 2]
+    index = index_of(key)
     if int(index.max()) >= entries:
         raise ValueError(
             f"the data has {things[:-1]} number {int(index.max())} and the bank {entries} entries; set {things} to the "
@@ -135,7 +136,7 @@ def noise_entries(key: Tensor, excluded: Tensor, noise: int, entries: int) -> Te
     left = entries - excluded.shape[1]
     if left < 1:
         raise ValueError(f"a bank of {entries} entries has no noise beside {excluded.shape[1]} that are excluded")
-    drawn = Draws(torch.cat([key, torch.full_like(key[:, :1], NOISE_STREAM)], 1)).integers(noise, low=0, high=left - 1)
+    drawn = Draws(stream_of(key, NOISE_STREAM)).integers(noise, low=0, high=left - 1)
     passed = excluded.sort(1).values - torch.arange(excluded.shape[1], device=excluded.device)
     return drawn + torch.searchsorted(passed.contiguous(), drawn, right=True)  # steps over what is excluded
 

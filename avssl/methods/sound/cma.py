@@ -19,6 +19,7 @@ from avssl.methods.sound.pairs import Pairs, jittered, measure_pairs, pairs_of
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
 from avssl.nets.clips import encode_clips
 from avssl.transforms import Transform
+from avssl.transforms.draws import index_of
 
 ROWS = 1024  # of the bank that are compared with all of it at a time
 
@@ -126,14 +127,14 @@ class CMA(Method):
         sounds = self.embed_sounds(sound, alter)
         across, within = self.contrasts(pictures, sounds, pairs)
         if self.training:
-            self.bank.store(pairs.key[:, 2], pictures.detach(), sounds.detach(), pairs.heard)
+            self.bank.store(index_of(pairs.key), pictures.detach(), sounds.detach(), pairs.heard)
         key, heard = all_gather(pairs.key), all_gather(pairs.heard)
         similar = all_gather(pictures) @ all_gather(sounds).T
         recording = all_gather(pairs.recording)
         if self.training and self.across == "batch" and len(recording.unique()) < 2:
             raise ValueError("negatives are sounds of other recordings: use a batch of at least 2 recordings")
         positive, counted = relations(key, torch.zeros_like(heard), "ignored", "none", recording)
-        told, accuracy = within_batch(similar / self.temperature, positive, counted & ~self.agree(key[:, 2]), heard)
+        told, accuracy = within_batch(similar / self.temperature, positive, counted & ~self.agree(index_of(key)), heard)
         if self.training:
             self.level.lerp_(halfway(similar.detach(), positive, counted, heard, self.level), 0.05)
         across = told if self.across == "batch" else across

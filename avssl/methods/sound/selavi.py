@@ -17,6 +17,7 @@ from avssl.methods.sound.transport import shares, transport
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
 from avssl.nets.clips import encode_clips
 from avssl.transforms import Transform
+from avssl.transforms.draws import index_of
 
 
 class SeLaVi(Method):
@@ -133,7 +134,7 @@ class SeLaVi(Method):
         """Return ``loss`` in nats (log of the number of clusters when undecided), and ``accuracy`` of both namings."""
         pairs = pairs_of(batch, self.views, self.training, self.sound.spec.rate)
         sound, alter = jittered(pairs, self.gain, self.masks) if self.training else (pairs.sound, None)
-        truth = self.known[:, pairs.key[:, 2]].masked_fill(~pairs.heard, -1)
+        truth = self.known[:, index_of(pairs.key)].masked_fill(~pairs.heard, -1)
         losses, right = [], []
         for layer, rows in self.streams(self.see(pairs.pictures), self.sound(sound, alter)):
             logits, count = self.by_head(layer(rows)), (truth >= 0).sum().clamp(min=1)

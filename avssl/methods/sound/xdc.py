@@ -18,6 +18,7 @@ from avssl.methods.sound.recording_features import looking, pooled
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
 from avssl.nets.clips import encode_clips
 from avssl.transforms import Transform
+from avssl.transforms.draws import index_of
 
 SOURCES = {"other": (1, 0), "own": (0, 1), "joint": (2, 2)}  # whose clusters pictures and sounds learn
 
@@ -105,7 +106,7 @@ class XDC(Method):
         logits = self.pictures_to(self.see(pairs.pictures)), self.sounds_to(self.sound(sound, alter))
         losses, right = [], []
         for rows, place in zip(logits, SOURCES[self.labels], strict=True):
-            truth = self.known[place, pairs.key[:, 2]].masked_fill(~pairs.heard, -1)
+            truth = self.known[place, index_of(pairs.key)].masked_fill(~pairs.heard, -1)
             losses.append(named(rows, truth, self.weights(place)))
             right.append(((rows.argmax(1) == truth) & (truth >= 0)).sum() / (truth >= 0).sum().clamp(min=1))
         return {"loss": torch.stack(losses).mean(), "accuracy": torch.stack(right).mean()}
