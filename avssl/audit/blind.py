@@ -92,15 +92,16 @@ class Learner:
     alter: Alter
     seen: list[Batch] = field(default_factory=list)
 
-    def learn(self, batch: Batch, step: int) -> None:
-        """Take one step."""
+    def learn(self, batch: Batch, step: int, steps: int) -> None:
+        """Take step number ``step`` of ``steps``."""
         self.seen = [*self.seen[-1:], batch]
         for altered in list(self.alter(self.seen))[-1:]:  # of two batches the second, which may lean on the first
             self.method.train()
             self.optimizer.zero_grad()
             self.method(altered)["loss"].backward()
+            self.method.after_backward(step, steps)
             self.optimizer.step()
-            self.method.after_step(step)
+            self.method.after_step(step, steps)
 
     def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
         """Return what the method measures on batches altered in the same way; nothing where none is left."""

@@ -14,7 +14,7 @@ from avssl.methods.base import Batch
 from avssl.training.feed import Fabric, batches_of, is_empty
 from avssl.transforms import Draws, Transform
 from avssl.transforms.cues import Aberration, Light, Lines, Texture, Vignette
-from avssl.transforms.draws import numbered
+from avssl.transforms.draws import numbered, stream_of
 
 CUE_STREAM = 1  # last part of the keys that cues draw by: other numbers than the method draws
 
@@ -50,7 +50,7 @@ def planted(batches: Iterable[Batch], plant: Transform | None) -> Iterator[Batch
             continue
         frames, key = batch["frames"], batch["key"]
         keys = numbered(key, frames.shape[1] * frames.shape[2]).flatten(0, 1)
-        apart = torch.cat([keys, torch.full_like(keys[:, :1], CUE_STREAM)], 1)
+        apart = stream_of(keys, CUE_STREAM)
         shown = plant(frames.flatten(0, 2)[:, None].float() / 255, Draws(apart))
         yield batch | {"frames": (shown.clamp(0, 1) * 255).round().byte().view_as(frames)}
 

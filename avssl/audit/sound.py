@@ -146,7 +146,7 @@ def learn(
             for learner in learners.values():
                 seed_torch(seed, step)
                 set_rates(learner.optimizer, schedule, step - 1, rounds)
-                learner.learn(batch, step)
+                learner.learn(batch, step, rounds)
     batches = [batch for batch in batches_of(fabric, sets[1], 0, items, **loading) if not is_empty(batch)]
     with torch.no_grad():
         return {row: learner.measure(batches) for row, learner in learners.items()}

@@ -93,7 +93,7 @@ class Trial:
                 for learner in made.values():
                     seed_torch(self.seed, step)
                     set_rates(learner.optimizer, self.schedule, step - 1, self.rounds)
-                    learner.learn(batch, step)
+                    learner.learn(batch, step, self.rounds)
                 watch()
         whole = [one for one in batches_of(self.fabric, sets[1], 0, None, **loading) if len(one["key"]) == batch_size]
         with torch.no_grad():

@@ -2,15 +2,29 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from avssl.config import Recorded
-from avssl.nets import Encoder
+from avssl.nets import Encoder, SoundEncoder
 
 Batch = dict[str, Any]  # tensors by name, and lists of what no tensor can hold (paths)
+Rows = dict[str, Tensor]  # by name, a row for each item
+Extract = Callable[[Batch], Rows]
+
+
+class Features(Protocol):
+    """Computes rows of all items of the training data in one pass, each process a share, and returns them to all."""
+
+    def __call__(self, extract: Extract) -> Rows:
+        """Return the rows that ``extract`` makes of each batch, and ``index``, the item of each, in order of it.
+
+        Args:
+            extract: from a batch to tensors ``(items of the batch, ...)`` by name; called without gradients.
+        """
+        ...
 
 
 class Method(Recorded, nn.Module, ABC):
@@ -22,12 +36,14 @@ class Method(Recorded, nn.Module, ABC):
         least_recordings: how many different recordings a batch needs to be learned from: 2 where one's sounds or tiles
             are the false ones of another.
         remembers: whether state is kept for each item by its number, such as a bank: other data would mix it up.
+        chance: the accuracy of a guess, where the method asks a question of equally likely answers; None where not.
     """
 
     encoder: Encoder
     partial: bool = False
     least_recordings: int = 1
     remembers: bool = False
+    chance: float | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call ``forward``; one picture alone, which has no batch statistics to learn from, is refused in our words."""
@@ -45,11 +61,13 @@ class Method(Recorded, nn.Module, ABC):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return scalars to log; the one called ``loss`` is minimised.
 
-        A method with an adversary also returns ``adversary_loss``. Each must reach its own parameters alone.
+        Methods of pictures and clips also take a tensor alone, see `avssl.methods.inputs.as_batch`. Where groups of
+        parameters name an optimiser, such as ``"adversary"``, a loss of that name, ``adversary_loss``, is minimised
+        beside ``loss``; each must reach its own parameters alone.
         """
 
     @torch.no_grad()
-    def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
+    def measure(self, batches: Iterable[Any]) -> dict[str, float]:
         """Return named scores over a whole data set; the loop calls it in evaluation mode.
 
         Unless a method says otherwise: the mean of what ``forward`` returns, a batch counting by its items.
@@ -57,7 +75,7 @@ class Method(Recorded, nn.Module, ABC):
         totals: dict[str, float] = {}
         items = 0
         for batch in batches:
-            count = len(next(value for value in batch.values() if isinstance(value, Tensor)))
+            count = items_in(batch)
             items += count
             for name, value in self(batch).items():
                 totals[name] = totals.get(name, 0.0) + value.item() * count
@@ -70,12 +88,35 @@ class Method(Recorded, nn.Module, ABC):
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return the parameters in groups, each with the settings that depart from the optimiser's.
 
-        ``"adversary": True`` marks a group of an adversary's, which an optimiser of its own moves.
+        Beside those of the optimiser (``lr``, ``weight_decay``): ``"optimizer": "adversary"`` gives a group to the
+        optimiser of that name, ``"decay_all": True`` decays parameters of one dimension too.
         """
         return [{"params": [parameter for parameter in self.parameters() if parameter.requires_grad]}]
 
-    def after_step(self, step: int) -> None:
-        """Run after each optimiser step; momentum methods move their teacher here."""
+    def exports(self) -> dict[str, Encoder | SoundEncoder]:
+        """Return the encoders that a run writes to ``<name>.safetensors``; by default those held under their names."""
+        return {name: part for name, part in self.named_children() if isinstance(part, Encoder | SoundEncoder)}
 
-    def before_epoch(self, extract: Callable[[], Iterable[Batch]]) -> None:
-        """Run before each pass over the data; clustering methods look at all of it here."""
+    def before_epoch(self, features: Features) -> Iterable[str] | None:
+        """Run before each pass over the data; methods that cluster ask ``features`` for rows of all items here.
+
+        Returns:
+            Names of parameters that were made anew, such as those of a head for new clusters: what optimisers and
+            the running average remember of them is dropped. None for none.
+        """
+
+    def after_backward(self, step: int, steps: int) -> None:
+        """Run when the gradients of step number ``step``, counted from 1, are there, before they are clipped.
+
+        What a loss has read may change from here on (a queue takes in vectors); gradients may be set to None.
+        """
+
+    def after_step(self, step: int, steps: int) -> None:
+        """Run after the optimiser's step number ``step``, counted from 1, of ``steps``; teachers move here."""
+
+
+def items_in(batch: Any) -> int:
+    """Return how many items a batch holds, a dict or a tensor; 0 for one of which nothing could be read."""
+    if isinstance(batch, Tensor):
+        return len(batch)
+    return next((len(value) for value in batch.values() if isinstance(value, Tensor)), 0)

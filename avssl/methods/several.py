@@ -6,7 +6,7 @@ https://arxiv.org/abs/1708.07860
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from math import isfinite
 from typing import Any
@@ -15,9 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from avssl.config import describe
-from avssl.methods.base import Batch, Method
+from avssl.methods.base import Batch, Features, Method
 from avssl.nets import Encoder
+from avssl.nets.teacher import Teacher
 from avssl.transforms import Draws
+from avssl.transforms.draws import seed_of
 
 STREAM = -7  # last number of the key that tasks are drawn by, so that they share no chance with views
 
@@ -30,7 +32,8 @@ class SeveralTasks(Method):
     A head that a step does not use gets no gradient, and the optimiser leaves it as it is.
 
     All tasks use the encoder of the first; those of the others, which must be alike, are given up. So a config says
-    ``encoder: &trunk {...}`` once, and ``encoder: *trunk`` in the other tasks.
+    ``encoder: &trunk {...}`` once, and ``encoder: *trunk`` in the other tasks. A task's teacher becomes a copy of the
+    shared encoder.
 
     Departures from the paper: a step is of one task where the paper adds the gradients of all; all tasks read the same
     layer, where the paper lets each choose a mixture of layers (section 4.1, "lasso").
@@ -71,9 +74,9 @@ class SeveralTasks(Method):
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
         self.least_recordings = max(method.least_recordings for method in methods)
         self.remembers = any(method.remembers for method in methods)
-        self.against = any(group.get("adversary") for group in self.parameter_groups())
+        self.against = any(group.get("optimizer") == "adversary" for group in self.parameter_groups())
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
+    def forward(self, batch: Batch | Tensor) -> dict[str, Tensor]:
         """Let the task of this step learn; in evaluation, judge all tasks.
 
         Returns:
@@ -91,13 +94,14 @@ class SeveralTasks(Method):
             total["adversary_loss"] = torch.stack(against).sum() if against else torch.zeros_like(loss)
         return total | scores
 
-    def drawn(self, batch: Batch) -> int:
-        """Return the number of the task that this step is of."""
-        key = torch.tensor([[int(batch["key"][0, 0]), int(self.steps), STREAM]])
+    def drawn(self, batch: Batch | Tensor) -> int:
+        """Return the number of the task that this step is of; without ``key`` the seed is 0, in all processes alike."""
+        seed = int(seed_of(batch["key"])[0]) if isinstance(batch, dict) and "key" in batch else 0
+        key = torch.tensor([[seed, int(self.steps), STREAM]])
         place = Draws(key).uniform().item()
         return bisect_right(list(accumulate(self.shares))[:-1], place)
 
-    def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
+    def measure(self, batches: Iterable[Any]) -> dict[str, float]:
         """Return each task's scores under its name, and ``loss``, the mean by weight where every task has one.
 
         The batches are kept in memory, for every task looks at them.
@@ -130,16 +134,24 @@ class SeveralTasks(Method):
         trunk = [one for one in self.encoder.parameters() if one.requires_grad and id(one) not in taken]
         return ([{"params": trunk}] if trunk else []) + groups
 
-    def after_step(self, step: int) -> None:
+    def before_epoch(self, features: Features) -> list[str]:
+        """Let every task look at the data, as it does before a pass; return what they made anew."""
+        anew = list[str]()
+        for number, (_, task) in enumerate(self.named_tasks()):
+            for name in task.before_epoch(features) or ():
+                anew.append(name if name.startswith("encoder.") else f"tasks.{number}.{name}")
+        return anew
+
+    def after_backward(self, step: int, steps: int) -> None:
+        """Let every task do what it does when gradients are there."""
+        for _, task in self.named_tasks():
+            task.after_backward(step, steps)
+
+    def after_step(self, step: int, steps: int) -> None:
         """Count, and let every task do what it does after a step: the trunk has moved for all."""
         self.steps.fill_(step)
         for _, task in self.named_tasks():
-            task.after_step(step)
-
-    def before_epoch(self, extract: Callable[[], Iterable[Batch]]) -> None:
-        """Let every task look at the data, as it does before a pass."""
-        for _, task in self.named_tasks():
-            task.before_epoch(extract)
+            task.after_step(step, steps)
 
 
 def named(methods: Sequence[Method]) -> list[str]:
@@ -176,7 +188,33 @@ def share(method: Method, encoder: Encoder, where: str) -> None:
         raise ValueError(
             f"{where}: {type(method).__name__} holds parts of its encoder elsewhere, so it cannot share one"
         )
+    if own is not encoder:
+        follow(method, own, encoder, where)
     object.__setattr__(method, "encoder", encoder)  # beside its modules: weights and states are those of one place
+
+
+@torch.no_grad()
+def follow(method: Method, own: Encoder, encoder: Encoder, where: str) -> None:
+    """Let copies of a method's own encoder, such as in a teacher, be copies of the shared one.
+
+    Raises:
+        ValueError: if a teacher holds a copy of a part of it, which would stay that of an encoder nobody trains.
+    """
+    for module in method.modules():
+        if isinstance(module, Encoder) and same(module.state_dict(), own.state_dict()):
+            module.load_state_dict(encoder.state_dict())
+        if isinstance(module, Teacher) and not any(isinstance(part, Encoder) for part in module.modules()):
+            held = (one for one in module.parameters() if one.ndim > 1)
+            if any(one.shape == other.shape and one.equal(other) for one in held for other in own.parameters()):
+                raise ValueError(
+                    f"{where}: a teacher of {type(method).__name__} holds parts of its encoder, which is given up for "
+                    "the shared one; list it first, give it the same encoder object, or copy the encoder whole"
+                )
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    """Tell whether two states hold the same names and numbers."""
+    return one.keys() == other.keys() and all(value.equal(other[name]) for name, value in one.items())
 
 
 def shapes(encoder: Encoder) -> dict[str, tuple[int, ...]]:

@@ -1,6 +1,6 @@
 """A running average of the weights: smoother than any single step's."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -34,6 +34,11 @@ class Average:
                 self.values[name].lerp_(single(value), 1 - keep)
             else:
                 self.values[name].copy_(value)
+
+    def restart(self, module: nn.Module, names: Iterable[str]) -> None:
+        """Take over weights that were made anew, such as a head's, instead of averaging them with what they were."""
+        for name in names:
+            self.values[name].copy_(module.get_parameter(name).detach())
 
     @contextmanager
     def applied(self, module: nn.Module) -> Iterator[None]:

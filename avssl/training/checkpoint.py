@@ -28,6 +28,7 @@ BINDING = (
 SPLIT = ("batch_size", "accumulate")  # how processes share the items of a step
 ADDED = ("items", "drawn")  # what older checkpoints do not hold
 
+ADDED = ("items", "exports")  # what older checkpoints do not hold
 OnChange = Literal["error", "go-on"]
 ANEW = "take it away to start anew, or put back an older one: step_*.ckpt or best.ckpt under this name"
 
@@ -134,7 +135,7 @@ def load(fabric: Fabric, path: Path, state: dict[str, Any], changed: OnChange = 
     compare(path, found["settings"], state["settings"])
     notes = check_drawn(path, found, state)
     notes += check_items(path, found.get("items", {}), state["items"], changed, found["step"] > 0)
-    mine = {name: state[name] for name in ("settings", "world", "items", "drawn")}
+    mine = {name: state[name] for name in ("settings", "world", "items", "drawn", "exports") if name in state}
     stored = {name: value for name, value in state.items() if name not in ADDED or name in found}
     del found  # its tensors hold the file
     try:
@@ -230,13 +231,27 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         if found.get(name) is not None and not is_state(found[name]):
             raise TrainingError(f"{path} is a broken checkpoint: its {name!r} holds what are no tensors")
     try:
-        require_plain([found["settings"], found["encoder"]])
+        require_plain([found["settings"], found["encoder"], found.get("exports")])
     except ConfigError as error:
         raise TrainingError(f"{path} is a broken checkpoint: what it says of its settings {error}") from None
+    if not is_exports(found.get("exports", {})):
+        raise TrainingError(f"{path} is a broken checkpoint: its 'exports' do not say where they lie")
     method, data = (found["settings"].get(name) for name in ("method", "data"))
     if not (isinstance(method, dict) and isinstance(method.get("name"), str) and isinstance(data, dict)):
         raise TrainingError(f"{path} is a broken checkpoint: its settings name no method or no data")
     return dict(found)
+
+
+def is_exports(found: Any) -> bool:
+    """Tell whether something says of encoders, by name, where each lies and how to build it."""
+    return isinstance(found, Mapping) and all(
+        isinstance(name, str)
+        and name.isidentifier()
+        and isinstance(one, Mapping)
+        and isinstance(one.get("place"), str)
+        and isinstance(one.get("settings"), dict | str)
+        for name, one in found.items()
+    )
 
 
 def compare(path: Path, old: Mapping[str, Any], new: Mapping[str, Any], names: Sequence[str] = BINDING) -> None:

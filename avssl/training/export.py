@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import torch
 from safetensors.torch import save
@@ -23,28 +23,43 @@ from avssl.version import __version__
 if TYPE_CHECKING:
     from avssl.methods import Method
 
-Part = Literal["encoder", "sound"]
 Which = Literal["last", "best", "ema", "live"]
+Made = TypeVar("Made", Encoder, SoundEncoder)
 FILE = "encoder.safetensors"
-FILES: dict[Part, str] = {"encoder": FILE, "sound": "sound.safetensors"}
-FAMILIES: dict[Part, str] = {"encoder": "avssl.nets.Encoder", "sound": "avssl.nets.SoundEncoder"}
+BEFORE = ("encoder", "sound")  # what runs exported before their checkpoints said so
+
+
+def exports_of(method: "Method") -> dict[str, dict[str, Any]]:
+    """Return what checkpoints say of a method's exports: by name, where each lies in it and how to build it.
+
+    Raises:
+        TrainingError: if one is no encoder, whose file could be loaded again, or no part of the method.
+    """
+    places = {id(module): place for place, module in method.named_modules()}
+    found = {}
+    for name, module in method.exports().items():
+        if not isinstance(module, Encoder | SoundEncoder) or id(module) not in places or not name.isidentifier():
+            raise TrainingError(
+                f"{type(method).__name__}.exports names {name!r}, which is a {type(module).__name__}; exports are "
+                "encoders of pictures or of sounds that the method holds, by names that files can have"
+            )
+        found[name] = {"place": places[id(module)], "settings": config.describe(module)}
+    return found
 
 
 def export(run: Path) -> list[Path]:
     """Write the encoders of a run's last checkpoint as files beside it; the averaged ones if it has them.
 
-    ``encoder.safetensors``, and ``sound.safetensors`` for methods that hear, in single precision. The metadata says
-    how to build each (``encoder``, JSON of name and arguments; a sound encoder's holds its spectrogram), the
-    ``method``, the ``step`` and the last ``measures``.
+    ``encoder.safetensors``, and ``sound.safetensors`` for methods that hear, or what else the method's ``exports``
+    names, in single precision. The metadata says how to build each (``encoder``, JSON of name and arguments; a sound
+    encoder's holds its spectrogram), the ``method``, the ``step`` and the last ``measures``.
     """
     found, paths = peek(run / LAST), []
-    for part, file in FILES.items():
-        settings = settings_of(found, part)
-        if settings is None:
-            continue
+    for part, about in parts_of(found).items():
+        file = file_of(part)
         weights = {name: single(value).contiguous() for name, value in weights_of(found, part, "last").items()}
-        about = {
-            "encoder": json.dumps(settings),
+        metadata = {
+            "encoder": json.dumps(about["settings"]),
             "method": str(found["settings"]["method"]["name"]),
             "step": str(found["step"]),
             "measures": json.dumps(found["measures"]),
@@ -52,7 +67,7 @@ def export(run: Path) -> list[Path]:
         }
         written = run / f".{file}.part"
         try:
-            written.write_bytes(save(weights, metadata=about))  # save_file would let nobody but its writer read it
+            written.write_bytes(save(weights, metadata=metadata))  # save_file would let nobody but its writer read it
             paths.append(written.replace(run / file))
         except OSError:
             written.unlink(missing_ok=True)
@@ -60,14 +75,22 @@ def export(run: Path) -> list[Path]:
     return paths
 
 
-def settings_of(checkpoint: Mapping[str, Any], part: Part) -> dict[str, Any] | None:
-    """Return how to build an encoder of a checkpoint; None if its method has no such part."""
-    return checkpoint["encoder"] if part == "encoder" else checkpoint["settings"]["method"].get("sound")
+def file_of(part: str) -> str:
+    """Return the name of the file that an encoder is exported to."""
+    return f"{part}.safetensors"
 
 
-def weights_of(checkpoint: Mapping[str, Any], part: Part, which: Which) -> dict[str, Tensor]:
+def parts_of(checkpoint: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the encoders of a checkpoint by name: their ``place`` in the method and the ``settings`` to build them."""
+    if "exports" in checkpoint:
+        return checkpoint["exports"]
+    settings = {"sound": checkpoint["settings"]["method"].get("sound"), "encoder": checkpoint["encoder"]}
+    return {part: {"place": part, "settings": settings[part]} for part in BEFORE if settings[part] is not None}
+
+
+def weights_of(checkpoint: Mapping[str, Any], part: str, which: Which) -> dict[str, Tensor]:
     """Return an encoder's weights in a checkpoint under plain keys: averaged, unless there are none or ``"live"``."""
-    average, prefix = checkpoint["average"], f"{part}.trunk."  # without it the keys are torchvision's
+    average, prefix = checkpoint["average"], f"{parts_of(checkpoint)[part]['place']}.trunk."  # without: torchvision's
     weights = checkpoint["method"] if average is None or which == "live" else average
     return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
 
@@ -75,10 +98,9 @@ def weights_of(checkpoint: Mapping[str, Any], part: Part, which: Which) -> dict[
 def not_rebuilt(method: "Method") -> list[str]:
     """Return a line for each encoder of a method that nothing can build again from its settings."""
     lines = []
-    for part in FILES:
-        made = getattr(method, part, None)
+    for part, made in method.exports().items():
         if isinstance(made, Encoder | SoundEncoder) and (reason := not_recorded(made, part)):
-            load = "load_encoder" if part == "encoder" else "load_sound"
+            load = "load_sound" if isinstance(made, SoundEncoder) else "load_encoder"
             lines.append(
                 f"the {type(made).__name__} of this run cannot be built again from its settings ({reason}); keep the "
                 f"code that makes it, and load the run with avssl.{load}(run, encoder=...)"
@@ -86,10 +108,10 @@ def not_rebuilt(method: "Method") -> list[str]:
     return lines
 
 
-def not_recorded(encoder: Encoder | SoundEncoder, part: Part) -> str:
+def not_recorded(encoder: Encoder | SoundEncoder, part: str) -> str:
     """Return why settings do not tell how to build an encoder again; nothing if they do."""
     try:
-        planned = config.fit(config.describe(encoder), family_of(FAMILIES[part], part), part)
+        planned = config.fit(config.describe(encoder), family_of(family_name(type(encoder)), part), part)
     except ConfigError as error:
         return str(error)
     given = vars(encoder).get("_arguments", {})
@@ -120,7 +142,7 @@ def load_encoder(
         ConfigError: if it names a class of a package that is not trusted.
     """
     made = encoder if encoder is None or isinstance(encoder, Encoder) else as_encoder(encoder)
-    return load_part(run, "encoder", which, trust, made)
+    return load_part(run, "encoder", Encoder, which, trust, made)
 
 
 def load_sound(
@@ -131,51 +153,48 @@ def load_sound(
     Raises:
         TrainingError: as there, or if the run's method does not hear.
     """
-    return load_part(run, "sound", which, trust, encoder)
+    return load_part(run, "sound", SoundEncoder, which, trust, encoder)
 
 
-@overload
 def load_part(
-    run: str | Path, part: Literal["encoder"], which: Which = "last", trust: Trust = (), made: Encoder | None = None
-) -> Encoder: ...
-@overload
-def load_part(
-    run: str | Path, part: Literal["sound"], which: Which = "last", trust: Trust = (), made: SoundEncoder | None = None
-) -> SoundEncoder: ...
-def load_part(
-    run: str | Path,
-    part: Part,
-    which: Which = "last",
-    trust: Trust = (),
-    made: Encoder | SoundEncoder | None = None,
-) -> Encoder | SoundEncoder:
-    """Rebuild an encoder of a run, or fill the one that was made; see `load_encoder`."""
+    run: str | Path, part: str, kind: type[Made], which: Which = "last", trust: Trust = (), made: Made | None = None
+) -> Made:
+    """Rebuild an encoder of a run by the name of its export, or fill the one that was made; see `load_encoder`."""
     run = Path(run)
     path = run if run.is_file() else run / (BEST if which == "best" else LAST)
-    if not path.exists() and which == "last" and (run / FILES[part]).exists():
-        path = run / FILES[part]  # a run that was sent on without its checkpoints
+    if not path.exists() and which == "last" and (run / file_of(part)).exists():
+        path = run / file_of(part)  # a run that was sent on without its checkpoints
     if path.suffix == ".safetensors" and path.exists():
         settings, weights = read_export(path)
     else:
         found = checkpoint_of(path, which)
-        settings, weights = settings_of(found, part), weights_of(found, part, which)
-        if settings is None:
-            raise TrainingError(f"{path}: {found['settings']['method']['name']} has no encoder of sounds")
-    with torch.random.fork_rng(devices=[]), config.trusting(trust):  # the caller's chance is the caller's
-        encoder = rebuilt(settings, part, path) if made is None else made
-    matched = fill(encoder, weights, path)
-    print(printable(f"{path}: {matched} of {matched} tensors matched {type(encoder).__name__}"))
-    return encoder.eval()
+        known = parts_of(found)
+        if part not in known:
+            what = "encoder of sounds" if kind is SoundEncoder else f"export called {part!r}"
+            raise TrainingError(f"{path}: {found['settings']['method']['name']} has no {what}")
+        settings, weights = known[part]["settings"], weights_of(found, part, which)
+    if made is None:
+        with torch.random.fork_rng(devices=[]), config.trusting(trust):  # the caller's chance is the caller's
+            made = rebuilt(settings, kind, part, path)
+    assert made is not None
+    matched = fill(made, weights, path)
+    print(printable(f"{path}: {matched} of {matched} tensors matched {type(made).__name__}"))
+    return made.eval()
 
 
-def rebuilt(settings: Any, part: Part, path: Path) -> Any:
+def family_name(kind: type[Encoder] | type[SoundEncoder]) -> str:
+    """Return the dotted name of the family that an encoder is of, as settings look it up."""
+    return f"avssl.nets.{'SoundEncoder' if issubclass(kind, SoundEncoder) else 'Encoder'}"
+
+
+def rebuilt(settings: Any, kind: type[Made], part: str, path: Path) -> Made:
     """Build the encoder that settings out of a file name.
 
     Raises:
         ConfigError: if they cannot; where settings do not tell enough, it says what to do.
     """
     try:
-        return config.rebuild(settings, FAMILIES[part], f"{path}: {part}")
+        return config.rebuild(settings, family_name(kind), f"{path}: {part}")
     except ConfigError as error:
         if error.__cause__ is None and config.UNRECORDED not in json.dumps(settings, default=str):
             raise

@@ -1,6 +1,6 @@
 """Batches for training and for measuring."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,8 @@ from torch.utils.data import DataLoader
 from avssl.data import DataError, Dataset, Endless
 from avssl.data.batches import collate
 from avssl.media.errors import MediaError
+from avssl.methods.base import Extract, Features, Rows
+from avssl.methods.rows import collect
 from avssl.training.errors import TrainingError
 from avssl.training.stopping import leave_signals_alone
 
@@ -87,9 +89,58 @@ def batches_of(
     """
     count = len(data) if items is None else min(items, len(data))
     keys = [(epoch, int(index)) for index in np.arange(count) * len(data) // count]
+    yield from batches_under(fabric, data, keys, batch_size, workers)
+
+
+def batches_under(
+    fabric: Fabric, data: Dataset, keys: Sequence[tuple[int, int]], batch_size: int, workers: int
+) -> Iterator[Batch]:
+    """Yield batches of the items under keys (epoch, index), in their order, on the device."""
     with plain_errors():
-        for batch in loading(fabric, data, batch_size, keys, min(workers, -(-count // batch_size))):
+        for batch in loading(fabric, data, batch_size, keys, min(workers, -(-len(keys) // batch_size))):
             yield fabric.to_device(batch)
+
+
+def features_of_all(fabric: Fabric, data: Dataset, epoch: int, batch_size: int, workers: int) -> Features:
+    """Return what computes rows of all items of a data set, each process a share: see `avssl.methods.base.Features`.
+
+    Args:
+        fabric: knows the device and this process's share.
+        data: what to look at.
+        epoch: which look to take.
+        batch_size: items a batch.
+        workers: processes that load.
+    """
+    first, last = share_of(len(data), batch_size, fabric.global_rank, fabric.world_size)
+    keys = [(epoch, index) for index in range(first, last)]
+    devices = [fabric.device] if fabric.device.type == "cuda" else []
+
+    def features(extract: Extract) -> Rows:
+        # What a method draws after its look (a new head) must not depend on how many batches its process had.
+        with torch.random.fork_rng(devices, enabled=fabric.world_size > 1):
+            return collect(
+                batches_under(fabric, data, keys, batch_size, workers) if keys else (), extract, fabric.device
+            )
+
+    return features
+
+
+def share_of(count: int, batch_size: int, rank: int, world: int) -> tuple[int, int]:
+    """Return the first item of a process's share and the one after its last.
+
+    Shares hold whole batches, those that one process would make of all items, and no lone item, which would have no
+    batch statistics: two batches of one item go together, and a lone last item goes with the batch before.
+
+    Examples:
+        >>> [share_of(9, batch_size=4, rank=rank, world=2) for rank in range(2)]
+        [(0, 4), (4, 9)]
+        >>> [share_of(5, batch_size=1, rank=rank, world=3) for rank in range(3)]
+        [(0, 0), (0, 2), (2, 5)]
+    """
+    unit = max(2, batch_size)
+    units = -(-(count - 1) // unit)
+    first, last = (unit * (units * part // world) for part in (rank, rank + 1))
+    return first, count if rank == world - 1 else last
 
 
 @contextmanager

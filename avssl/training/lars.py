@@ -1,7 +1,7 @@
 """Layer-wise adaptive rate scaling.
 
-You, Gitman and Ginsburg, "Large Batch Training of Convolutional Networks", 2017, algorithm 1.
-https://arxiv.org/abs/1708.03888
+You, Gitman and Ginsburg, "Large Batch Training of Convolutional Networks", 2017,
+https://arxiv.org/abs/1708.03888; as the code of BYOL, Barlow Twins and MoCo v3 has it.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,20 +12,21 @@ from torch import Tensor
 
 
 class LayerwiseSGD(torch.optim.Optimizer):
-    """Stochastic gradient descent with momentum, each parameter's step scaled by the size of its weights.
+    """Stochastic gradient descent with momentum, each parameter's change scaled to the size of its weights.
 
-    A step is ``v = momentum * v + lr * local * (gradient + weight_decay * weight)``, ``weight -= v``, with
-    ``local = trust * |weight| / (|gradient| + weight_decay * |weight|)`` for groups with ``adapt=True`` and 1 for
-    others. Where the weights or the gradient are all zero, ``local`` is 1 (the paper does not say; 0 would keep a
-    layer that starts at zero there for ever).
+    A step is ``change = gradient + weight_decay * weight``, ``v = momentum * v + local * change`` and
+    ``weight -= lr * v``, with ``local = trust * |weight| / |change|`` for groups with ``adapt=True`` and 1 for others.
+    Where the weights or the change are all zero, ``local`` is 1. SimCLR's code multiplies ``lr`` in before the
+    momentum, which is the same while ``lr`` is; algorithm 1 of the paper divides by ``|gradient| + weight_decay *
+    |weight|``, which is never less.
 
     Args:
         params: parameters, or groups of them.
         lr: the global learning rate.
-        momentum: share of the last step that is kept.
+        momentum: share of the last change that is kept.
         weight_decay: pull towards zero.
         trust: the paper's eta.
-        adapt: scale the steps of a group.
+        adapt: scale the changes of a group.
     """
 
     def __init__(
@@ -53,17 +54,16 @@ class LayerwiseSGD(torch.optim.Optimizer):
                     continue
                 change = parameter.grad + group["weight_decay"] * parameter
                 if group["adapt"]:
-                    change = change * local_rate(parameter, parameter.grad, group["trust"], group["weight_decay"])
+                    change = change * local_rate(parameter, change, group["trust"])
                 state = self.state[parameter]
                 if "momentum" not in state:
                     state["momentum"] = torch.zeros_like(parameter)
-                state["momentum"].mul_(group["momentum"]).add_(change, alpha=group["lr"])
-                parameter.sub_(state["momentum"])
+                state["momentum"].mul_(group["momentum"]).add_(change)
+                parameter.sub_(state["momentum"], alpha=group["lr"])
         return loss
 
 
-def local_rate(weight: Tensor, gradient: Tensor, trust: float, weight_decay: float) -> Tensor:
-    """Return the scale of one parameter's step, a number without dimensions, without leaving the device."""
-    size, slope = weight.norm(), gradient.norm()
-    rate = trust * size / (slope + weight_decay * size)
-    return torch.where((size > 0) & (slope > 0), rate, torch.ones_like(rate))
+def local_rate(weight: Tensor, change: Tensor, trust: float) -> Tensor:
+    """Return the scale of one parameter's change, a number without dimensions, without leaving the device."""
+    size, slope = weight.norm(), change.norm()
+    return torch.where((size > 0) & (slope > 0), trust * size / slope, torch.ones_like(size))

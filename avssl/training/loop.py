@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,17 +20,17 @@ from avssl.training.average import Average
 from avssl.training.checking import check_batches, check_numbers, check_settings
 from avssl.training.checkpoint import OnChange, Straight
 from avssl.training.errors import TrainingError, in_one_line
-from avssl.training.export import not_rebuilt
-from avssl.training.feed import Feed, batches_of, images, is_empty
+from avssl.training.export import exports_of, not_rebuilt
+from avssl.training.feed import Feed, features_of_all, images, is_empty
 from avssl.training.items import items_of
 from avssl.training.machines import processes_of, require_others
 from avssl.training.measures import Measures
-from avssl.training.optim import Optim, optimizers, set_rates
+from avssl.training.optim import Optim, forget, optimizers, set_rates
 from avssl.training.precision import Halves, Precision, halves_of, possible
 from avssl.training.run import Run
 from avssl.training.schedule import Schedule
 from avssl.training.seeding import seed_torch
-from avssl.training.step import agree, update
+from avssl.training.step import agree, prefixed, update
 from avssl.training.stopping import StopSignals
 
 Accelerator = Literal["auto", "cpu", "cuda", "mps"]
@@ -126,7 +127,7 @@ def train(
             f"on_changed_data=go-on: {type(method).__name__} remembers items by their numbers, which other data would "
             "mix up; give another out= to start anew"
         )
-    stepping = optimizers(method.parameter_groups(), optim, adversary, type(method).__name__)
+    stepping = optimizers(method.parameter_groups(), optim, {"adversary": adversary}, type(method).__name__)
     devices, nodes = processes_of(devices, nodes)
     strategy = strategy_for_partial(strategy, devices, nodes) if method.partial else strategy
     shared = shared_by(strategy, ema, adversary, precision)
@@ -135,17 +136,19 @@ def train(
         method.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     if compile:
         method.encoder.compile()  # in place, so that the names of the weights stay as they are
-    module, *stepping = fabric.setup(method, *stepping)
+    module, *set_up = fabric.setup(method, *stepping.values())
+    stepping = dict(zip(stepping, set_up, strict=True))
     module.mark_forward_method("measure")
     average = None if ema is None else Average(method, ema)
     state: dict[str, Any] = {
         "step": 0,
         "method": module,
-        **dict(zip(("optimizer", "adversary"), stepping, strict=False)),
+        **stepping,
         "average": average,
         "scaler": fabric.strategy.precision,
         "settings": settings,
         "encoder": config.describe(method.encoder),
+        "exports": exports_of(method),
         "world": fabric.world_size,
         "drawn": batch_size * accumulate * fabric.world_size,  # items a step, over all processes
         "items": {"data": items_of(data)} | ({} if held_out is None else {"held_out": items_of(held_out)}),
@@ -192,18 +195,22 @@ def train(
             epoch = (step - 1) * drawn // len(data)
             if step == 1 or epoch > (step - 2) * drawn // len(data):
                 seed_torch(seed, step)
-                method.before_epoch(lambda epoch=epoch: batches_of(fabric, data, epoch, None, **loading))
+                anew = list(method.before_epoch(features_of_all(fabric, data, epoch, **loading)) or ())
+                forget(stepping.values(), map(method.get_parameter, anew))
+                if average is not None:
+                    average.restart(method, anew)
 
             begun = time.perf_counter()
             rates = {
-                name: set_rates(optimizer, schedule, step - 1, steps)
-                for name, optimizer in zip(("lr", "adversary_lr"), stepping, strict=False)
+                prefixed(name, "lr"): set_rates(optimizer, schedule, step - 1, steps)
+                for name, optimizer in stepping.items()
             }
             seed_torch(seed, step, fabric.global_rank)  # dropout and the like: the same after any interruption
             scalars: dict[str, float] = {}
             if usable:
-                scalars = update(fabric, module, stepping, usable, step, clip)
-                method.after_step(step)
+                ready = partial(method.after_backward, step, steps)
+                scalars = update(fabric, module, stepping, usable, step, clip, ready)
+                method.after_step(step, steps)
                 if average is not None:
                     average.update(method, step)
             else:

@@ -1,25 +1,27 @@
 """Optimisers as plain settings: each makes a torch optimiser for a method's groups of parameters."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
 from avssl.config import NotNegative, Positive, Share
 from avssl.training.errors import TrainingError
 from avssl.training.lars import LayerwiseSGD
 from avssl.training.schedule import Schedule
 
+OWN = "optimizer"  # the name of the optimiser of groups that name none
 Groups = list[dict[str, Any]]  # as Method.parameter_groups returns them
 
 
 class Optim(ABC):
     """Makes an optimiser.
 
-    Parameters of one dimension (biases, gains of norms) are never decayed, unless their group says so itself.
-    A group may depart from the settings: ``{"params": [...], "lr": 0.1}``. Groups of an adversary are marked by
-    ``"adversary": True`` and get an optimiser of their own; both step together.
+    Parameters of one dimension (biases, gains of norms) are not decayed, unless their group has ``"decay_all": True``
+    or a ``weight_decay`` of its own. A group may depart from the settings: ``{"params": [...], "lr": 0.1}``.
     """
 
     @abstractmethod
@@ -73,7 +75,8 @@ class AdamW(Optim):
 class LARS(Optim):
     """Layer-wise adaptive rate scaling, for batches of thousands (https://arxiv.org/abs/1708.03888).
 
-    Parameters of one dimension are neither decayed nor adapted.
+    The formula is that of BYOL's and MoCo v3's code, see `avssl.training.lars`. Parameters of one dimension are not
+    adapted, unless their group has ``"adapt": True``, nor decayed.
 
     Args:
         lr: the global learning rate.
@@ -95,42 +98,68 @@ class LARS(Optim):
 
 
 def optimizers(
-    groups: Groups, optim: Optim, adversary: Optim | None, learner: str = "the method"
-) -> list[torch.optim.Optimizer]:
-    """Return the optimiser of a method's own groups and, if it has an adversary, that of the adversary's.
+    groups: Groups, optim: Optim, others: Mapping[str, Optim | None], learner: str = "the method"
+) -> dict[str, torch.optim.Optimizer]:
+    """Return the optimisers of a method's parameters by name: ``"optimizer"``, and those that groups name.
 
     Args:
-        groups: all of the method's; the adversary's are marked by ``"adversary": True``.
-        optim: of its own groups.
-        adversary: of the adversary's.
+        groups: all of the method's; ``"optimizer": "adversary"`` gives one to the optimiser of that name.
+        optim: of the groups that name none.
+        others: of those that do; None for a setting that was not given.
         learner: the method's name, for messages.
 
     Raises:
-        TrainingError: if there is an adversary without settings, or settings without an adversary.
+        TrainingError: if a group names an optimiser without settings, there are settings that no group names, or a
+            group has a setting that its optimiser does not know.
     """
-    marked = [group for group in groups if group.get("adversary")]
-    if marked and adversary is None:
-        raise TrainingError(
-            f"{learner} trains an adversary, which needs an optimiser of its own; set adversary beside optim, such as "
-            "adversary={name: AdamW, lr: 2e-4}"
-        )
-    if adversary is not None and not marked:
-        raise TrainingError(f"adversary: {learner} has no adversary to train; take this setting out")
-    plain = [
-        [{name: value for name, value in group.items() if name != "adversary"} for group in part]
-        for part in ([group for group in groups if not group.get("adversary")], marked)
-    ]
-    return [optim(plain[0])] if adversary is None else [optim(plain[0]), adversary(plain[1])]
+    named: dict[str, Groups] = {OWN: []}
+    for group in groups:
+        rest = {key: value for key, value in group.items() if key != "optimizer"}
+        named.setdefault(group.get("optimizer", OWN), []).append(rest)
+    for name in named.keys() - {OWN}:
+        if others.get(name) is None:
+            raise TrainingError(
+                f"{learner} trains its {name}, which needs an optimiser of its own; "
+                + (
+                    f"set {name} beside optim, such as {name}={{name: AdamW, lr: 2e-4}}"
+                    if name in others
+                    else f"there is none of that name: use {' or '.join(map(repr, others))}"
+                )
+            )
+    for name, made in others.items():
+        if made is not None and name not in named:
+            raise TrainingError(f"{name}: {learner} has no {name} to train; take this setting out")
+    makers = {OWN: optim, **{name: made for name, made in others.items() if made is not None}}
+    found = {name: makers[name](named[name]) for name in makers}
+    for optimizer in found.values():
+        known = {*optimizer.defaults, "params", "initial_lr"}
+        odd = sorted({key for group in optimizer.param_groups for key in group} - known)
+        if odd:
+            raise TrainingError(
+                f"{learner}: a group of its parameters has {odd[0]!r}, which {type(optimizer).__name__} does not know; "
+                f"it knows {', '.join(sorted(optimizer.defaults))}, and every optimiser optimizer and decay_all"
+            )
+    return found
+
+
+def forget(optimizers: Iterable[Any], parameters: Iterable[nn.Parameter]) -> None:
+    """Drop what optimisers remember of parameters that were made anew, such as their momentum."""
+    made = list(parameters)
+    for optimizer in optimizers:
+        for parameter in made:
+            optimizer.state.pop(parameter, None)
 
 
 def split(groups: Groups, weight_decay: float) -> Groups:
-    """Divide each group into parameters that are decayed and those of one dimension, which are not."""
+    """Divide each group into matrices and kernels, which are decayed, and the rest, decayed by ``decay_all`` alone."""
     parts = []
     for group in groups:
+        rest = weight_decay if group.get("decay_all") else 0.0
+        group = {key: value for key, value in group.items() if key != "decay_all"}
         wanted = [parameter for parameter in group["params"] if parameter.requires_grad]
         weights = [parameter for parameter in wanted if parameter.ndim > 1]
         others = [parameter for parameter in wanted if parameter.ndim <= 1]
-        for parameters, decay in ((weights, weight_decay), (others, 0.0)):
+        for parameters, decay in ((weights, weight_decay), (others, rest)):
             if parameters:
                 parts.append({"weight_decay": decay} | group | {"params": parameters})
     return parts

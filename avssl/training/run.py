@@ -179,8 +179,8 @@ class Run:
         self.tell_failures()
         if self.alone:
             say(f"batches left out, as they held too few recordings to learn from: {self.alone}")
-        for path, load in zip(exports, ("load_encoder", "load_sound"), strict=False):
-            say(f"{path.stem:<12} {path}   (avssl.{load}({str(self.folder)!r}))")
+        for path in exports:
+            say(f"{path.stem:<12} {path}   (avssl.{load_line(path)})")
         say(f"log          {self.folder / LOG}, log.csv" + (", tensorboard/" if self.journal.events else ""))
         say(f"checkpoints  {self.folder / checkpoint.LAST}, {checkpoint.BEST}; settings in config.yaml")
 
@@ -240,6 +240,12 @@ def try_to_write(folder: Path) -> None:
     with NamedTemporaryFile(dir=folder, prefix=".room-") as file:
         file.write(b"room" * 1024)
         file.flush()
+
+
+def load_line(path: Path) -> str:
+    """Return the call that loads an export again: by the run where a loader has its name, by its file otherwise."""
+    named = {"encoder": "load_encoder", "sound": "load_sound"}.get(path.stem)
+    return f"{named}({str(path.parent)!r})" if named else f"load_encoder({str(path)!r})"
 
 
 def start_of(folder: Path) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """One optimiser step, from batches to changed weights."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -10,9 +10,7 @@ from lightning_fabric import Fabric
 from avssl.methods.recordings import count
 from avssl.training.errors import TrainingError
 from avssl.training.feed import Batch, is_empty
-
-ADVERSARY = "adversary_loss"  # what a method calls the loss of its adversary, which `loss` must not move
-NORMS = ("gradient_norm", "adversary_gradient_norm")  # before clipping, of the method and of its adversary
+from avssl.training.optim import OWN
 
 
 def agree(fabric: Fabric, asked: int, batches: Sequence[Batch], least: int = 1) -> tuple[int, list[Batch]]:
@@ -31,20 +29,28 @@ def agree(fabric: Fabric, asked: int, batches: Sequence[Batch], least: int = 1) 
 
 
 def update(
-    fabric: Fabric, module: Any, optimizers: Sequence[Any], batches: Sequence[Batch], step: int, clip: float | None
+    fabric: Fabric,
+    module: Any,
+    optimizers: Mapping[str, Any],
+    batches: Sequence[Batch],
+    step: int,
+    clip: float | None,
+    ready: Callable[[], None] = lambda: None,
 ) -> dict[str, float]:
     """Take one step on the mean gradient of the batches.
 
-    One backward pass serves both optimisers of a method with an adversary: ``loss`` reaches the method's own
-    parameters alone, ``adversary_loss`` the adversary's alone, so their sum gives each its own gradient.
+    One backward pass serves all optimisers: with an adversary ``loss`` reaches the method's own parameters alone,
+    ``adversary_loss`` the adversary's alone, so their sum gives each its own gradient.
 
     Args:
         fabric: scales, synchronises and clips.
         module: the method, as Fabric set it up.
-        optimizers: likewise; the adversary's, if there is one, is the second.
+        optimizers: likewise, by name, as `avssl.training.optim.optimizers` gives them; of one called ``adversary`` the
+            method may return a loss of its own, ``adversary_loss``.
         batches: at least one, none empty.
         step: for messages, counted from 1.
         clip: greatest norm of each optimiser's gradient; None leaves it as it is.
+        ready: called when the gradients are there, before they are clipped.
 
     Returns:
         The mean of the method's scalars, and ``gradient_norm`` before clipping (left out where 16-mixed overflowed
@@ -53,43 +59,53 @@ def update(
     Raises:
         TrainingError: for a loss or gradient that is not finite; the weights are then still those of the last step.
     """
+    losses_of = ["loss", *(prefixed(name, "loss") for name in optimizers if name != OWN)]
+    norms = [prefixed(name, "gradient_norm") for name in optimizers]
     scalars: dict[str, list[torch.Tensor]] = {}
     for number, batch in enumerate(batches, 1):
         with fabric.no_backward_sync(module, enabled=number < len(batches)):
             losses = module(batch)
-            total = losses["loss"] + losses[ADVERSARY] if len(optimizers) > 1 else losses["loss"]
+            total = losses["loss"]
+            for name in losses_of[1:]:
+                total = total + losses[name] if name in losses else total
             fabric.backward(total / len(batches))
         for name, value in losses.items():
             scalars.setdefault(name, []).append(value.detach().float())
+    ready()
     names, means = list(scalars), [torch.stack(values).mean() for values in scalars.values()]
-    for name, optimizer in zip(NORMS, optimizers, strict=False):
+    for name, optimizer in zip(norms, optimizers.values(), strict=True):
         norm = fabric.clip_gradients(module, optimizer, max_norm=clip or math.inf, error_if_nonfinite=False)
         assert norm is not None
         names.append(name)
         means.append(norm.detach().float().to(means[0].device))  # without any gradient it is a 0 on the CPU
     # One transfer a step: a bad loss is caught before it reaches the weights, and waiting is measured honestly.
     values = dict(zip(names, torch.stack(means).tolist(), strict=True))
-    bad = nonfinite(values, getattr(fabric.strategy.precision, "scaler", None))
+    bad = nonfinite(values, losses_of, norms, getattr(fabric.strategy.precision, "scaler", None))
     if bad:
         raise TrainingError(complaint(bad, values[bad], batches, step))
-    for optimizer in optimizers:
+    for optimizer in optimizers.values():
         optimizer.step()
         optimizer.zero_grad()
-    return {name: value for name, value in values.items() if name not in NORMS or math.isfinite(value)}
+    return {name: value for name, value in values.items() if name not in norms or math.isfinite(value)}
 
 
-def nonfinite(values: dict[str, float], scaler: Any) -> str | None:
+def prefixed(name: str, what: str) -> str:
+    """Return what the log calls something of an optimiser, such as ``lr`` and ``adversary_lr``."""
+    return what if name == OWN else f"{name}_{what}"
+
+
+def nonfinite(values: dict[str, float], losses: Sequence[str], norms: Sequence[str], scaler: Any) -> str | None:
     """Return the name of a loss or of a gradient's norm that must not reach the weights, or None.
 
     Scaled gradients (16-mixed) may overflow: the scaler then drops the step and halves its scale. Below a scale of 1
     it is not the scaling that overflows.
     """
-    for name in ("loss", ADVERSARY):
+    for name in losses:
         if not math.isfinite(values.get(name, 0.0)):
             return name
     if scaler is not None and scaler.get_scale() >= 1:
         return None
-    return next((name for name in NORMS if not math.isfinite(values.get(name, 0.0))), None)
+    return next((name for name in norms if not math.isfinite(values.get(name, 0.0))), None)
 
 
 def complaint(what: str, value: float, batches: Sequence[Batch], step: int) -> str:

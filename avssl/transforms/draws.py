@@ -49,6 +49,47 @@ class Draws:
         return (self.uniform(*shape) * (high - low + 1)).long().clamp(max=high - low) + low
 
 
+def seed_of(key: Tensor) -> Tensor:
+    """Return the seed that keys ``(N, parts)`` are drawn under, their first part, int64 ``(N,)``."""
+    return named_part(key, 0)
+
+
+def epoch_of(key: Tensor) -> Tensor:
+    """Return the epoch of keys ``(N, parts)``, their second part, int64 ``(N,)``."""
+    return named_part(key, 1)
+
+
+def index_of(key: Tensor) -> Tensor:
+    """Return the number of the item in its data set, the third part of keys ``(N, parts)``, int64 ``(N,)``.
+
+    Examples:
+        >>> index_of(torch.tensor([[0, 3, 17, 1], [0, 3, 18, 0]])).tolist()
+        [17, 18]
+    """
+    return named_part(key, 2)
+
+
+def named_part(key: Tensor, place: int) -> Tensor:
+    """Return a part of keys that has a name: seed, epoch, index; the parts behind number clips, frames and views."""
+    if key.ndim != 2 or key.shape[1] < 3:
+        raise ValueError(f"a key is (seed, epoch, index) first, int64 (N, 3 or more); got {tuple(key.shape)}")
+    return key[:, place]
+
+
+def stream_of(key: Tensor, number: int) -> Tensor:
+    """Return keys ``(N, parts + 1)`` of another stream of chance, such as labels beside views.
+
+    Args:
+        key: names each sample, ``(N, parts)``.
+        number: of the stream; negative, as parts of an item are numbered from 0.
+
+    Examples:
+        >>> stream_of(torch.tensor([[0, 3, 17]]), -2).tolist()
+        [[0, 3, 17, -2]]
+    """
+    return torch.cat([key, torch.full_like(key[:, :1], number)], 1)
+
+
 def numbered(key: Tensor, count: int) -> Tensor:
     """Return keys for ``count`` parts of each sample, ``(samples, count, parts + 1)``: the sample's, and a number.
 

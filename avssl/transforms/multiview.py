@@ -118,7 +118,7 @@ def clips_of(frames: Tensor) -> Tensor:
     """Return pictures, clips, or several clips an item, as ``(N, clips, frames, 3, H, W)``."""
     if frames.ndim not in (4, 5, 6) or frames.shape[-3] != 3:
         raise ValueError(
-            "views are made of pictures (N, 3, H, W), clips (N, frames, 3, H, W) or several clips an item "
+            "frames are pictures (N, 3, H, W), clips (N, frames, 3, H, W) or several clips an item "
             f"(N, clips, frames, 3, H, W); got {tuple(frames.shape)}"
         )
     for _ in range(6 - frames.ndim):

@@ -7,6 +7,7 @@ from torch import nn
 
 from avssl.methods import Method, RelativePosition, Rotation, RotationDecoupling, SeveralTasks
 from avssl.nets import SmallNet
+from avssl.nets.teacher import Teacher
 
 PLACES = {"patch": 6, "gap": 2, "jitter": 1, "hidden": 16}
 
@@ -53,7 +54,7 @@ def test_the_order_follows_from_seed_and_step_alone():
     tasks = order(several, 100)
     assert order(both(), 100) == tasks
     assert order(several, 100, seed=1) != tasks
-    several.after_step(41)
+    several.after_step(41, 100)
     assert several.drawn(batch_of(9, epoch=3)) == tasks[41]  # whatever the batch holds
     restored = both()
     restored.load_state_dict(several.state_dict())
@@ -81,7 +82,7 @@ def test_one_task_alone_learns_as_by_itself_bit_for_bit():
             method(batch_of(epoch=step))["loss"].backward()
             optimizer.step()
             optimizer.zero_grad()
-            method.after_step(step + 1)
+            method.after_step(step + 1, steps=100)
         return method.encoder.state_dict()
 
     alone, wrapped = learned(lambda method: method), learned(lambda method: SeveralTasks([method]))
@@ -123,25 +124,32 @@ class Told(Method):
         return [
             {"params": list(self.encoder.parameters()), "lr": 0.5},
             {"params": list(self.head.parameters())},
-            {"params": list(self.judge.parameters()), "adversary": True},
+            {"params": list(self.judge.parameters()), "optimizer": "adversary"},
         ]
 
-    def after_step(self, step):
-        self.told.append(step)
+    def after_step(self, step, steps):
+        self.told.append((step, steps))
 
-    def before_epoch(self, extract):
-        self.told.append(extract())
+    def after_backward(self, step, steps):
+        self.told.append(f"gradients of {step} of {steps}")
+
+    def before_epoch(self, features):
+        self.told.append(features(len))
+        return ["head.weight", "encoder.trunk.fc.0.weight"]
 
 
 def test_what_methods_are_asked_and_told_reaches_every_task():
     several = SeveralTasks([Rotation(net()), Told(net())], weights=[1, 3])
-    several.before_epoch(lambda: "all data")
-    several.after_step(1)
-    assert several.tasks[1].told == ["all data", 1]
+    anew = several.before_epoch(lambda extract: "all data")
+    several.after_backward(1, 100)
+    several.after_step(1, 100)
+    assert several.tasks[1].told == ["all data", "gradients of 1 of 100", (1, 100)]
+    assert anew == ["tasks.1.head.weight", "encoder.trunk.fc.0.weight"]
+    assert all(name in dict(several.named_parameters()) for name in anew)
     assert several.facts() == ["steps by task: Rotation 25%, Told 75%", "Told: listens"]
     groups = several.parameter_groups()
     assert [group.get("lr") for group in groups] == [None, 0.5, None, None]
-    assert [group.get("adversary") for group in groups] == [None, None, None, True]
+    assert [group.get("optimizer") for group in groups] == [None, None, None, "adversary"]
     assert sum(len(group["params"]) for group in groups) == len(list(several.parameters()))
     found = several.eval().measure([batch_of(4), batch_of(3)])
     assert found["Told/seen"] == 7.0 and "loss" not in found  # not every task has one
@@ -164,7 +172,7 @@ def test_methods_that_stand_there_twice_have_names_of_their_own():
 
 def test_buffers_and_halves_of_a_task_are_its_own():
     several = SeveralTasks([RotationDecoupling(net(), pictures=9, noise=4, dim=4), Rotation(net())])
-    several.after_step(3)
+    several.after_step(3, 100)
     assert several.state_dict()["tasks.0.steps"] == 3
     assert "tasks.0.bank" in several.state_dict()
 
@@ -184,7 +192,7 @@ def test_a_trunk_learns_both_tasks_of_pictures_that_have_a_shape():
         several(lit(step))["loss"].backward()
         optimizer.step()
         optimizer.zero_grad()
-        several.after_step(step + 1)
+        several.after_step(step + 1, 100)
     found = several.eval().measure([lit(99)])
     assert found["Rotation/accuracy"] > 0.9  # chance 0.25
     assert found["RelativePosition/accuracy"] > 0.5  # chance 0.125
@@ -223,3 +231,45 @@ class Clinging(Rotation):
 def test_a_method_that_keeps_parts_of_its_own_encoder_is_refused():
     with pytest.raises(ValueError, match=r"methods\.1: Clinging holds parts of its encoder elsewhere"):
         SeveralTasks([Rotation(net()), Clinging(net())])
+
+
+class Taught(Rotation):
+    """Has a teacher of its encoder and a head."""
+
+    def __init__(self, encoder):
+        super().__init__(encoder)
+        self.teacher = Teacher(nn.Sequential(encoder, nn.Linear(encoder.dim, 2)))
+
+
+class Halved(Rotation):
+    """Has a teacher of a part of its encoder."""
+
+    def __init__(self, encoder):
+        super().__init__(encoder)
+        self.teacher = Teacher(encoder.trunk.conv1)
+
+
+def test_a_teacher_is_one_of_the_shared_trunk():
+    several = SeveralTasks([Rotation(net()), Taught(net()), Taught(net())])
+    for task in (several.tasks[1], several.tasks[2]):
+        student, taught = several.encoder.state_dict(), task.teacher.network[0].state_dict()
+        assert all(value.equal(taught[name]) for name, value in student.items())
+        assert task.teacher.network[0].trunk.conv1[0].weight is not several.encoder.trunk.conv1[0].weight
+    first = SeveralTasks([Taught(net()), Rotation(net())])
+    assert first.tasks[0].teacher.network[0].trunk.conv1[0].weight.equal(first.encoder.trunk.conv1[0].weight)
+
+
+def test_a_fixed_network_of_a_task_that_is_no_copy_stays_as_it_is():
+    task = Rotation(net())
+    task.fixed = net()
+    before = {name: value.clone() for name, value in task.fixed.state_dict().items()}
+    SeveralTasks([Rotation(net()), task])
+    assert all(value.equal(before[name]) for name, value in task.fixed.state_dict().items())
+
+
+def test_a_teacher_of_a_part_of_a_trunk_that_is_given_up_is_refused():
+    with pytest.raises(
+        ValueError, match=r"methods\.1: a teacher of Halved holds parts of its encoder, .*list it first"
+    ):
+        SeveralTasks([Rotation(net()), Halved(net())])
+    SeveralTasks([Halved(net()), Rotation(net())])

@@ -52,8 +52,9 @@ def test_one_backward_pass_takes_the_steps_of_two(batches, clip):
     one, two = rivals(), rivals()
     slowly(two, batches, clip)
     fabric = Fabric(accelerator="cpu", devices=1)
-    stepping = optimizers(one.parameter_groups(), SGD(lr=0.1, momentum=0.0), SGD(lr=0.5, momentum=0.0))
-    module, *stepping = fabric.setup(one, *stepping)
+    stepping = optimizers(one.parameter_groups(), SGD(lr=0.1, momentum=0.0), {"adversary": SGD(lr=0.5, momentum=0.0)})
+    module, *set_up = fabric.setup(one, *stepping.values())
+    stepping = dict(zip(stepping, set_up, strict=True))
     torch.manual_seed(5)
     scalars = update(fabric, module, stepping, batches, 1, clip)
     assert {"gradient_norm", "adversary_gradient_norm", "loss", "adversary_loss"} <= scalars.keys()
@@ -87,7 +88,7 @@ def test_a_run_with_an_adversary_that_is_cut_off_ends_where_an_uncut_one_does(tm
     settings = BOTH | {"steps": 8, "accumulate": 2, "clip": 1.0}
     run(tmp_path / "whole", method=rivals(), **settings)
 
-    def after_step(_method, step):
+    def after_step(_method, step, steps):
         if step == 5:
             raise KeyboardInterrupt
 
@@ -160,7 +161,7 @@ def test_an_adversary_beside_another_task_steps_when_its_own_task_has_its_turn(t
 
 
 def test_settings_that_do_not_fit_an_adversary_are_refused_in_one_line(tmp_path):
-    with pytest.raises(TrainingError, match=r"Rivals trains an adversary, which needs .*; set adversary beside optim"):
+    with pytest.raises(TrainingError, match=r"Rivals trains its adversary, which needs .*; set adversary beside optim"):
         run(tmp_path, method=rivals())
     with pytest.raises(TrainingError, match="adversary: Toy has no adversary to train; take this setting out"):
         run(tmp_path, method=toy(), **BOTH)

@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from training_fakes import Dots, Linear, Toy, run, toy
+from training_fakes import Dots, Linear, Numbered, Toy, run, toy
 
 from avssl import config
 from avssl.nets import SmallNet
@@ -224,13 +224,16 @@ def test_an_epoch_begins_when_every_item_was_drawn(tmp_path):
 
 def test_before_an_epoch_a_method_may_look_at_all_the_data(tmp_path):
     class Looking(Toy):
-        def before_epoch(self, extract):
-            paths = [path for batch in extract() for path in batch["path"]]
+        def before_epoch(self, features):
+            paths = []
+            rows = features(lambda batch: paths.extend(batch["path"]) or {"target": batch["target"]})
             assert paths == [f"{i}.mp4" for i in range(10)]
+            assert rows["index"].tolist() == list(range(10))
+            assert rows["target"].tolist() == pytest.approx([i / 10 for i in range(10)])
             self.epochs += 1
 
     torch.manual_seed(0)
-    assert run(tmp_path, steps=3, data=Dots(10), method=Looking(SmallNet(dim=8, width=2))).epochs == 1
+    assert run(tmp_path, steps=3, data=Numbered(10), method=Looking(SmallNet(dim=8, width=2))).epochs == 1
 
 
 def test_lower_precision_trains_and_measures(tmp_path):

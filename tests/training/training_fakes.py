@@ -37,6 +37,15 @@ class Dots(Dataset):
         return {"frames": torch.from_numpy(frames), "target": target, "path": f"{index}.mp4"}
 
 
+class Numbered(Dots):
+    """The same, each item with its number, as data sets have."""
+
+    def __getitem__(self, key):
+        epoch, index = key if isinstance(key, tuple) else (0, key)
+        item = super().__getitem__(key)
+        return item if "failure" in item else item | {"key": torch.tensor([0, epoch, index])}
+
+
 class Toy(Method):
     """Regresses brightness, with dropout, noise, a queue of features and a counter."""
 
@@ -57,7 +66,7 @@ class Toy(Method):
         loss = F.mse_loss(guess.squeeze(1).float(), wanted)
         return {"loss": loss, "guess": guess.mean()}
 
-    def before_epoch(self, extract):
+    def before_epoch(self, features):
         self.epochs += 1
 
 
@@ -103,7 +112,7 @@ def run(out, steps=7, method=None, data=None, **settings):
 def run_until_killed(out, last, **settings):
     """Die without a word after a step, as a machine does that loses power; only for a process of its own."""
 
-    def after_step(_method, step):
+    def after_step(_method, step, steps):
         if step == last:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -128,7 +137,10 @@ class Rivals(Method):
 
     def parameter_groups(self):
         judge = list(self.judge.parameters())
-        return [{"params": [*self.encoder.parameters(), *self.head.parameters()]}, {"params": judge, "adversary": True}]
+        return [
+            {"params": [*self.encoder.parameters(), *self.head.parameters()]},
+            {"params": judge, "optimizer": "adversary"},
+        ]
 
 
 def rivals():
@@ -152,4 +164,4 @@ class LinearRivals(Linear):
 
     def parameter_groups(self):
         own = [*self.encoder.parameters(), *self.head.parameters()]
-        return [{"params": own}, {"params": list(self.judge.parameters()), "adversary": True}]
+        return [{"params": own}, {"params": list(self.judge.parameters()), "optimizer": "adversary"}]

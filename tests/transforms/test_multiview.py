@@ -132,7 +132,7 @@ def test_golden_views_of_one_key():
 
 @pytest.mark.parametrize("shape", [(4, 1, 8, 8), (3, 8, 8), (2, 2, 2, 2, 3, 8, 8)])
 def test_other_shapes_are_refused_in_one_line(shape, keys):
-    with pytest.raises(ValueError, match=r"views are made of pictures \(N, 3, H, W\), clips .*; got \("):
+    with pytest.raises(ValueError, match=r"frames are pictures \(N, 3, H, W\), clips .*; got \("):
         plain()(torch.zeros(shape), keys(shape[0]))
 
 

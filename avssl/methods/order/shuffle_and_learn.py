@@ -7,17 +7,18 @@ Order Verification", ECCV 2016. https://arxiv.org/abs/1603.08561
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from avssl.methods.base import Batch, Method
+from avssl.methods.inputs import as_batch, to_float
 from avssl.nets import Encoder, LinearHead, MLPHead, RelationHead
 from avssl.transforms import Draws, Transform
 from avssl.transforms.base import apply_views
-from avssl.transforms.draws import numbered
+from avssl.transforms.draws import numbered, stream_of
 
 A, B, C, D, E = range(5)  # five frames of one video, in order of time (the paper's names, section 3)
 
@@ -60,6 +61,8 @@ class ShuffleAndLearn(Method):
         ['ambiguous', 'balanced_accuracy', 'loss']
     """
 
+    chance = 0.5
+
     def __init__(
         self,
         encoder: Encoder,
@@ -82,12 +85,13 @@ class ShuffleAndLearn(Method):
             kind = {"relation": RelationHead, "mlp": MLPHead}[head]
             self.head = kind(encoder.dim, 3, hidden=hidden, dropout=dropout)
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
+    def forward(self, batch: Batch | Tensor) -> dict[str, Tensor]:
         """Judge every triplet of every tuple.
 
         Args:
-            batch: ``frames``, uint8 ``(videos, tuples, 5, 3, H, W)``, in order of time, as
-                ``OrderedFrames`` samples them; ``key``, int64 ``(videos, parts)``; optionally ``valid``.
+            batch: ``frames``, ``(videos, tuples, 5, 3, H, W)`` in order of time, as ``OrderedFrames`` samples them;
+                optionally ``key`` and ``valid``. Or a tensor alone, of clips of five frames. See
+                `avssl.methods.inputs.as_batch`.
 
         Returns:
             ``loss``, weighted cross-entropy in nats; ``balanced_accuracy``, chance 0.5; ``ambiguous``, the share
@@ -99,7 +103,7 @@ class ShuffleAndLearn(Method):
         seen = self.judge(batch)
         truth = seen.truth
         if self.training and self.labels == "shuffled":
-            coins = Draws(torch.cat([seen.key, torch.full_like(seen.key[:, :1], -1)], 1))
+            coins = Draws(stream_of(seen.key, -1))
             truth = (coins.uniform(len(TRIPLETS)) < 0.5).long()
         prior = torch.tensor([(1 - self.negatives) / 2] * 2 + [self.negatives / 4] * 4, device=truth.device)
         weight = prior * seen.kept
@@ -112,10 +116,11 @@ class ShuffleAndLearn(Method):
             "ambiguous": 1 - seen.kept[:, 2:].float().mean(),
         }
 
-    def judge(self, batch: Batch) -> "Verdicts":
+    def judge(self, batch: Batch | Tensor) -> "Verdicts":
         """Encode the frames, shuffle the features and score every triplet."""
+        batch = as_batch(batch)
         frames, key = tuples_of(batch)
-        plain = frames.float() / 255
+        plain = to_float(frames)
         kept = self.unambiguous(plain)
         if "valid" in batch:
             kept = kept & batch["valid"].flatten(0, 1).all(1, keepdim=True)
@@ -138,7 +143,7 @@ class ShuffleAndLearn(Method):
         return (scores.softmax(-1)[..., 1] > 1 - self.negatives).long()
 
     @torch.no_grad()
-    def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
+    def measure(self, batches: Iterable[Any]) -> dict[str, float]:
         """Return scores of tuple verification over a data set.
 
         Returns:
@@ -203,7 +208,7 @@ class Verdicts:
 def tuples_of(batch: Batch) -> tuple[Tensor, Tensor]:
     """Return the tuples of a batch, ``(tuples, 5, 3, H, W)``, and a key for each, ``(tuples, parts + 1)``."""
     frames, key = batch["frames"], batch["key"]
-    if frames.ndim != 6 or frames.shape[2] != 5:
+    if frames.shape[2] != 5:
         raise ValueError(
             f"ShuffleAndLearn needs tuples of 5 frames, (videos, tuples, 5, 3, H, W); got {tuple(frames.shape)}; "
             "sample with OrderedFrames"

@@ -3,13 +3,14 @@
 Zhang, Isola and Efros, "Colorful Image Colorization", ECCV 2016. https://arxiv.org/abs/1603.08511
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avssl.methods.base import Batch, Method
+from avssl.distributed import all_gather
+from avssl.methods.base import Batch, Features, Method, Rows
 from avssl.methods.inputs import pictures_of, view_pictures
 from avssl.nets import Encoder
 from avssl.nets.columns import channels_of, grey_and_lab, side_by_side
@@ -81,24 +82,28 @@ class Colorization(Method):
         )
 
     @torch.no_grad()
-    def before_epoch(self, extract: Callable[[], Iterable[Batch]]) -> None:
+    def before_epoch(self, features: Features) -> None:
         """Look once at all data, and keep how frequent each bin is; a checkpoint holds it from then on."""
         if not self.rebalance or self.prior.any():
             return
         count = torch.zeros_like(self.prior, dtype=torch.float64)
-        for batch in extract():
-            if "frames" in batch:
-                colours = lab_from_rgb(pictures_of(batch)[0])[:, 1:].movedim(1, -1).reshape(-1, 2)
-                count += torch.bincount(self.nearest(colours), minlength=len(count))
+
+        def add(batch: Batch) -> Rows:
+            colours = lab_from_rgb(pictures_of(batch)[0])[:, 1:].movedim(1, -1).reshape(-1, 2)
+            count.add_(torch.bincount(self.nearest(colours), minlength=len(count)))
+            return {}  # no row for each picture: a sum is all that is wanted
+
+        features(add)
+        count = all_gather(count[None]).sum(0)
         if not count.any():
             raise ValueError("no picture could be read, so the data's colours are not known; look at failures.jsonl")
         self.prior.copy_(count / count.sum())
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
+    def forward(self, batch: Batch | Tensor) -> dict[str, Tensor]:
         """Judge every cell of every picture.
 
         Args:
-            batch: pictures, as `avssl.methods.inputs.pictures_of` takes them.
+            batch: pictures, as `avssl.methods.inputs.as_batch` takes them: a dict, or a tensor alone.
 
         Returns:
             ``loss``, the rebalanced cross-entropy in nats (log 313 = 5.746 for a head that cannot decide), and

@@ -110,11 +110,11 @@ class ContextEncoder(Method):
         judged = len(range(size)[self.box])
         self.adversary = Discriminator(judged, width) if adversarial else None
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
+    def forward(self, batch: Batch | Tensor) -> dict[str, Tensor]:
         """Fill the holes of all pictures.
 
         Args:
-            batch: pictures, as `avssl.methods.inputs.pictures_of` takes them.
+            batch: pictures, as `avssl.methods.inputs.as_batch` takes them: a dict, or a tensor alone.
 
         Returns:
             ``loss``; its parts ``reconstruction`` and ``fooled`` (cross-entropy in nats of the verdict "true" on what
@@ -141,11 +141,11 @@ class ContextEncoder(Method):
         return {"loss": loss, "adversary_loss": against, "fooled": fooled, "told": told} | found
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return the method's own parameters, and those of its adversary, marked so."""
+        """Return the method's own parameters, and those of its adversary, which has an optimiser of its own."""
         own = [*self.encoder.parameters(), *self.decoder.parameters()]
         groups: list[dict[str, Any]] = [{"params": own}]
         if self.adversary is not None:
-            groups.append({"params": list(self.adversary.parameters()), "adversary": True})
+            groups.append({"params": list(self.adversary.parameters()), "optimizer": "adversary"})
         return groups
 
     @torch.no_grad()

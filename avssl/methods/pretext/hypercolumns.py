@@ -83,11 +83,11 @@ class HypercolumnColorization(Method):
             nn.BatchNorm1d(wide, affine=False), nn.Linear(wide, hidden), nn.ReLU(), nn.Linear(hidden, 2 * BINS)
         )
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
+    def forward(self, batch: Batch | Tensor) -> dict[str, Tensor]:
         """Judge some pixels of every picture, drawn by its key.
 
         Args:
-            batch: pictures, as `avssl.methods.inputs.pictures_of` takes them.
+            batch: pictures, as `avssl.methods.inputs.as_batch` takes them: a dict, or a tensor alone.
 
         Returns:
             ``loss``, in nats; its parts ``chroma_loss`` and ``hue_loss``, the mean over pixels and that weighted by

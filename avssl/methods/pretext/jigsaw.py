@@ -93,11 +93,11 @@ class Jigsaw(Method):
         self.register_buffer("permutations", torch.tensor(permutation_set(permutations, choice, seed)))
         self.head = MLPHead(encoder.dim, TILES, classes=permutations, hidden=hidden)
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
+    def forward(self, batch: Batch | Tensor) -> dict[str, Tensor]:
         """Judge the puzzles of every picture.
 
         Args:
-            batch: pictures, as `avssl.methods.inputs.pictures_of` takes them.
+            batch: pictures, as `avssl.methods.inputs.as_batch` takes them: a dict, or a tensor alone.
 
         Returns:
             ``loss``, cross-entropy in nats (the log of the number of permutations for a head that cannot decide);

@@ -5,13 +5,13 @@ Noroozi, Vinjimoor, Favaro and Pirsiavash, "Boosting Self-Supervised Learning vi
 """
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
 from avssl.methods.base import Batch, Method
-from avssl.methods.inputs import owners_of, pictures_of, view_pictures
+from avssl.methods.inputs import as_batch, owners_of, pictures_of, view_pictures
 from avssl.methods.pretext.permutations import TILES, Choice, distances, permutation_set
 from avssl.methods.pretext.puzzles import (
     GUARDS,
@@ -105,11 +105,11 @@ class JigsawPlusPlus(Method):
         self.register_buffer("permutations", torch.tensor(chosen))
         self.head = MLPHead(encoder.dim, TILES, classes=permutations, hidden=hidden)
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
+    def forward(self, batch: Batch | Tensor) -> dict[str, Tensor]:
         """Judge the puzzles of every picture.
 
         Args:
-            batch: pictures, as `avssl.methods.inputs.pictures_of` takes them.
+            batch: pictures, as `avssl.methods.inputs.as_batch` takes them: a dict, or a tensor alone.
 
         Returns:
             ``loss``, cross-entropy in nats (the log of the number of permutations for a head that cannot decide);
@@ -118,6 +118,7 @@ class JigsawPlusPlus(Method):
         Raises:
             ValueError: if the pictures are too small for the grid, or a batch to learn from holds one recording alone.
         """
+        batch = as_batch(batch)
         pictures, key = pictures_of(batch)
         owners = owners_of(batch)
         if self.training and self.foreign and (owners == owners[0]).all():
@@ -136,7 +137,7 @@ class JigsawPlusPlus(Method):
         return classification(scores, truth.flatten()) | {"foreign": swaps.places.sum(2).float().mean()}
 
     @torch.no_grad()
-    def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
+    def measure(self, batches: Iterable[Any]) -> dict[str, float]:
         """Return the mean of what ``forward`` returns; a lone last item joins its neighbour, or none gave it tiles."""
         return super().measure(in_company(batches))
 

@@ -68,7 +68,7 @@ class RelativePosition(Method):
             on={"centred": True, "levelled": True},
         ),
     )
-    chance: ClassVar = 1 / len(AROUND)
+    chance = 1 / len(AROUND)
 
     def __init__(
         self,
@@ -94,11 +94,11 @@ class RelativePosition(Method):
         self.coarse, self.views = coarse, tuple(views)
         self.head = MLPHead(encoder.dim, 2, classes=len(AROUND), hidden=hidden)
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
+    def forward(self, batch: Batch | Tensor) -> dict[str, Tensor]:
         """Judge the eight pairs of every picture.
 
         Args:
-            batch: pictures, as `avssl.methods.inputs.pictures_of` takes them.
+            batch: pictures, as `avssl.methods.inputs.as_batch` takes them: a dict, or a tensor alone.
 
         Returns:
             ``loss``, cross-entropy in nats (log 8 = 2.079 for a head that cannot decide); ``accuracy``, chance 0.125.

@@ -40,18 +40,18 @@ class Rotation(Method):
     """
 
     guards: ClassVar = ()
-    chance: ClassVar = 1 / QUARTERS
+    chance = 1 / QUARTERS
 
     def __init__(self, encoder: Encoder, views: Sequence[Transform] = ()):
         super().__init__()
         self.encoder, self.views = encoder, tuple(views)
         self.head = nn.Linear(encoder.dim, QUARTERS)
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
+    def forward(self, batch: Batch | Tensor) -> dict[str, Tensor]:
         """Judge every picture in all four turns.
 
         Args:
-            batch: pictures, as `avssl.methods.inputs.pictures_of` takes them.
+            batch: pictures, as `avssl.methods.inputs.as_batch` takes them: a dict, or a tensor alone.
 
         Returns:
             ``loss``, cross-entropy in nats (log 4 = 1.386 for a head that cannot decide); ``accuracy``, chance 0.25.

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from avssl.distributed import all_gather
 from avssl.methods.banks import contrast_entries, noise_entries, own_noise, register_owners
 from avssl.methods.base import Batch, Method
-from avssl.methods.inputs import owners_of, pictures_of, view_pictures
+from avssl.methods.inputs import as_batch, owners_of, pictures_of, view_pictures
 from avssl.methods.pretext.rotation import QUARTERS, turns
 from avssl.nets import Bank, Encoder
 from avssl.nets.older_names import load_older_names
@@ -60,6 +60,7 @@ class RotationDecoupling(Method):
     """
 
     remembers = True
+    chance = 1 / QUARTERS
 
     owners: Tensor
     constant: Tensor
@@ -105,11 +106,11 @@ class RotationDecoupling(Method):
         self.register_buffer("constant", torch.zeros(()))  # of the bank's distribution; 0 until it is known
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
+    def forward(self, batch: Batch | Tensor) -> dict[str, Tensor]:
         """Predict the turn of every picture in all four turns, and contrast it with others.
 
         Args:
-            batch: pictures, as `avssl.methods.inputs.pictures_of` takes them.
+            batch: pictures, as `avssl.methods.inputs.as_batch` takes them: a dict, or a tensor alone.
 
         Returns:
             ``loss``; its parts ``rotation`` (cross-entropy in nats, weighted in training: log 4 = 1.386 undecided),
@@ -120,6 +121,7 @@ class RotationDecoupling(Method):
         Raises:
             ValueError: if pictures are not square, or more than the bank has entries.
         """
+        batch = as_batch(batch, remembers=self.training)
         pictures, key = pictures_of(batch)
         turned, unturned = self.halves(turns(view_pictures(pictures, Draws(key), self.views, self.training)))
         truth = torch.arange(QUARTERS, device=turned.device).repeat(len(pictures))
@@ -167,7 +169,7 @@ class RotationDecoupling(Method):
         self.bank.update(all_gather(index), all_gather(rows.detach()))
         return each.mean()
 
-    def after_step(self, step: int) -> None:
+    def after_step(self, step: int, steps: int) -> None:
         """Count, to know when weights begin."""
         self.steps.fill_(step)
 

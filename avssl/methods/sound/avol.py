@@ -83,7 +83,7 @@ class AVOL(TwoStreams):
         cells, sounds = self.embed_cells(pairs.pictures), self.embed_sounds(*self.jittered(pairs))
         return verify_pairs(self.decide, cells, sounds, pairs, self.negatives)
 
-    def after_step(self, step: int) -> None:
+    def after_step(self, step: int, steps: int) -> None:
         """Sharpen the soft maximum."""
         low, high = self.sharp
         self.sharpness.fill_(low * (high / low) ** min(1.0, step / self.anneal))

@@ -96,7 +96,7 @@ class AVTS(JointStreams):
         self.slope = nn.Parameter(torch.tensor(4.0)) if loss == "binary" else None
         self.bias = nn.Parameter(torch.tensor(0.0)) if loss == "binary" else None
         self.register_buffer("shares", torch.zeros(len(KINDS)))
-        self.after_step(0)
+        self.after_step(0, steps=1)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return ``loss`` and, of the kinds that the batch has, ``accuracy_easy`` and so on, chance 0.5.
@@ -117,7 +117,7 @@ class AVTS(JointStreams):
                 found[f"accuracy_{kind}"] = (right[0] + right[1]) / 2
         return found
 
-    def after_step(self, step: int) -> None:
+    def after_step(self, step: int, steps: int) -> None:
         """Follow the curriculum."""
         part = min(1.0, max(0.0, (step - self.start) / self.ramp))
         hard, super_hard = part * self.hard, part * self.super_hard

@@ -4,7 +4,7 @@ Morgado, Vasconcelos and Misra, "Audio-Visual Instance Discrimination with Cross
 https://arxiv.org/abs/2004.12943
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -13,13 +13,14 @@ from torch import Tensor
 from avssl.distributed import all_gather
 from avssl.losses import halfway, symmetric_contrast
 from avssl.methods.banks import contrast_entries, noise_entries, own_noise
-from avssl.methods.base import Batch
+from avssl.methods.base import Batch, Features
 from avssl.methods.sound.bank import PairBank
 from avssl.methods.sound.nce import relations
 from avssl.methods.sound.pairs import Pairs
 from avssl.methods.sound.two_streams import JointStreams, embedding
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
 from avssl.transforms import Transform
+from avssl.transforms.draws import index_of
 
 ROWS = 1024  # of the bank that are compared with all of it at a time
 
@@ -110,7 +111,7 @@ class CMA(JointStreams):
         self.register_buffer("agreeing", torch.full((recordings, top), -1))  # -1: not known yet
         self.register_buffer("epochs", torch.zeros((), dtype=torch.int64))  # begun
 
-    def before_epoch(self, extract: Callable[[], Iterable[Batch]]) -> None:
+    def before_epoch(self, features: Features) -> None:
         """Compute agreement where it is due; the bank knows all recordings, so the data need not be read."""
         passed = int(self.epochs)
         if passed >= self.start and (passed - self.start) % self.refresh == 0:
@@ -123,14 +124,14 @@ class CMA(JointStreams):
         pictures, sounds = self.embed(pairs)
         across, within = self.contrasts(pictures, sounds, pairs)
         if self.training:
-            self.bank.update(pairs.key[:, 2], pictures.detach(), sounds.detach(), pairs.heard)
+            self.bank.update(index_of(pairs.key), pictures.detach(), sounds.detach(), pairs.heard)
         key, heard = all_gather(pairs.key), all_gather(pairs.heard)
         similar = all_gather(pictures) @ all_gather(sounds).T
         recording = all_gather(pairs.recording)
         if self.training and self.across == "batch" and len(recording.unique()) < 2:
             raise ValueError("negatives are sounds of other recordings: use a batch of at least 2 recordings")
         positive, counts = relations(key, torch.zeros_like(heard), "ignored", "none", recording)
-        strangers = counts & ~self.agree(key[:, 2])
+        strangers = counts & ~self.agree(index_of(key))
         within_batch, accuracy = symmetric_contrast(similar / self.temperature, positive, strangers, heard)
         if self.training:
             self.level.lerp_(halfway(similar.detach(), positive, counts, heard, self.level), 0.05)

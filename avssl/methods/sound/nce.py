@@ -21,6 +21,7 @@ from avssl.methods.sound.pairs import Pairs
 from avssl.methods.sound.two_streams import JointStreams, embedding
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
 from avssl.transforms import Transform
+from avssl.transforms.draws import epoch_of, index_of
 
 Shift = Literal["ignored", "variant", "invariant"]
 Reversal = Literal["none", "variant", "invariant"]
@@ -173,9 +174,10 @@ def relations(
         reversal: what the other direction of the same window is.
         recording: a number for the recording of each, ``(N,)``; None where every item is one of its own.
     """
-    recording = key[:, 2] if recording is None else recording
-    item = key[:, 2, None] == key[None, :, 2]
-    same_epoch = item & (key[:, 1, None] == key[None, :, 1])
+    index, epoch = index_of(key), epoch_of(key)
+    recording = index if recording is None else recording
+    item = index[:, None] == index
+    same_epoch = item & (epoch[:, None] == epoch)
     window = item & (key[:, None] == key[None]).all(2)
     direction = backwards[:, None] == backwards[None]
     positive = item & (window | (shift == "invariant")) & (direction | (reversal == "invariant"))

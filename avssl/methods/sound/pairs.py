@@ -14,10 +14,12 @@ from torch import Tensor
 
 from avssl.losses import pair_verification
 from avssl.methods.base import Batch
+from avssl.methods.inputs import to_float
 from avssl.methods.recordings import in_company, recordings_of
 from avssl.nets import SpectrogramMask
 from avssl.transforms import Draws, Transform
 from avssl.transforms.base import apply_views
+from avssl.transforms.draws import index_of, stream_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +53,9 @@ def pairs_of(batch: Batch, views: Sequence[Transform], train: bool, rate: int | 
     """Return the pairs of a batch: each clip and its window of sound.
 
     Args:
-        batch: ``frames`` uint8 ``(videos, clips, frames, 3, H, W)``, ``sound`` float ``(videos, clips, channels,
-            samples)``, ``key`` ``(videos, parts)``; optionally ``silent`` ``(videos, clips)`` and ``label``.
+        batch: ``frames`` ``(videos, clips, frames, 3, H, W)``, uint8 or float in [0, 1]; ``sound``, float ``(videos,
+            clips, channels, samples)``; ``key`` ``(videos, parts)``; optionally ``silent`` ``(videos, clips)`` and
+            ``label``.
         views: transforms of the pictures, drawn for each clip.
         train: whether views are drawn; otherwise they are those of evaluation.
         rate: samples a second that the sound encoder is made for; None does not ask.
@@ -78,7 +81,7 @@ def pairs_of(batch: Batch, views: Sequence[Transform], train: bool, rate: int | 
     video = torch.arange(videos, device=device).repeat_interleave(clips)
     clip = torch.arange(clips, device=device).repeat(videos)
     key = torch.cat([batch["key"][video], clip[:, None]], 1)
-    pictures = view_clips(frames.flatten(0, 1).float() / 255, key, views, train)
+    pictures = view_clips(to_float(frames.flatten(0, 1)), key, views, train)
     silent = batch.get("silent")
     heard = torch.ones(len(key), dtype=torch.bool, device=device) if silent is None else ~silent.flatten()
     label = batch["label"][video] if "label" in batch else None
@@ -139,7 +142,7 @@ def first_of(key: Tensor, recording: Tensor) -> Tensor:
     """Return the first pair that is of the same recording or item as each, ``(pairs,)``."""
     same = recording[:, None] == recording
     if key.shape[1] > 2:
-        same = same | (key[:, 2, None] == key[:, 2])
+        same = same | (index_of(key)[:, None] == index_of(key))
     return same.int().argmax(1)
 
 
@@ -148,7 +151,7 @@ def louder(sound: Tensor, key: Tensor, gain: float) -> Tensor:
 
     Arandjelovic and Zisserman, "Look, Listen and Learn", ICCV 2017, section 3.2: up to 10 %, constant over the window.
     """
-    draws = Draws(torch.cat([key, torch.full_like(key[:, :1], -2)], 1))  # a stream of its own, whatever the views drew
+    draws = Draws(stream_of(key, -2))  # a stream of its own, whatever the views drew
     return sound * draws.uniform(1, 1, low=1 - gain, high=1 + gain)
 
 
@@ -159,7 +162,7 @@ def jittered(
     sound = louder(pairs.sound, pairs.key, gain)
     if masks is None:
         return sound, None
-    draws = Draws(torch.cat([pairs.key, torch.full_like(pairs.key[:, :1], -4)], 1))
+    draws = Draws(stream_of(pairs.key, -4))
     chance = draws.uniform(masks.draws)
     return sound, lambda spectrograms: masks(spectrograms, chance)
 

@@ -1,14 +1,13 @@
 """Features of whole recordings in one pass, for methods that cluster."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from avssl.methods.base import Batch
-from avssl.methods.recordings import in_company
+from avssl.methods.base import Batch, Features, Rows
 from avssl.methods.sound.pairs import pairs_of
 from avssl.transforms import Transform
 
@@ -35,9 +34,8 @@ class Pooled:
         return len(self.index)
 
 
-@torch.no_grad()
 def pooled(
-    batches: Iterable[Batch],
+    features: Features,
     see: Callable[[Tensor], Tensor],
     hear: Callable[[Tensor], Tensor],
     views: Sequence[Transform],
@@ -46,7 +44,7 @@ def pooled(
     """Return features of recordings, the mean over those of their clips that are heard.
 
     Args:
-        batches: each recording once; batches of which nothing could be read are passed over.
+        features: computes rows of all items, see `avssl.methods.Method.before_epoch`.
         see: pictures ``(N, frames, 3, H, W)`` to rows.
         hear: windows of sound ``(N, channels, samples)`` to rows.
         views: of the pictures; those of evaluation are applied.
@@ -55,25 +53,22 @@ def pooled(
     Raises:
         ValueError: if nothing is heard at all.
     """
-    parts: dict[str, list[Tensor]] = {}
-    for batch in in_company(batch for batch in batches if "frames" in batch):  # one item has no batch statistics
-        key = batch["key"]
+
+    def rows_of(batch: Batch) -> Rows:
         pairs = pairs_of(batch, views, False, rate)
-        videos = len(key)
+        videos = len(batch["key"])
         heard = pairs.heard.view(videos, -1, 1)
-        found = {"index": key[:, 2], "label": batch.get("label", torch.full_like(key[:, 2], -1))}
+        found = {"label": batch.get("label", torch.full_like(batch["key"][:, 0], -1))}
         for name, rows in (("pictures", see(pairs.pictures)), ("sounds", hear(pairs.sound))):
             each = rows.float().view(videos, heard.shape[1], -1) * heard
             found[name] = each.sum(1) / heard.sum(1).clamp(min=1)
-        kept = heard.any(1).flatten()
-        for name, rows in found.items():
-            parts.setdefault(name, []).append(rows[kept])
-        parts.setdefault("silent", []).append((~pairs.heard).float())
-    everything = {name: torch.cat(rows) for name, rows in parts.items()}
-    if not everything or not len(everything["index"]):
+        return found | {"kept": heard.any(1).flatten(), "silent": (~heard).float().mean((1, 2))}
+
+    found = features(rows_of)
+    if not found or not found["kept"].any():
         raise ValueError("there is nothing to cluster: every window of sound is silent or missing")
-    silent = everything.pop("silent").mean().item()
-    return Pooled(**everything, silent=silent)
+    silent, kept = found.pop("silent").mean().item(), found.pop("kept")
+    return Pooled(**{name: rows[kept] for name, rows in found.items()}, silent=silent)
 
 
 @contextmanager
@@ -82,7 +77,8 @@ def looking(method: nn.Module, first: bool) -> Iterator[None]:
 
     Args:
         method: whose mode it is.
-        first: whether nothing was learned yet: then batch statistics stand in for the unknown running ones.
+        first: whether nothing was learned yet: then batch statistics stand in for the unknown running ones. They go
+            into the running ones, of a process's share alone; at the first step DDP gives all the first one's.
     """
     training = method.training
     method.train(first)

@@ -4,18 +4,19 @@ Asano, Patrick, Rupprecht and Vedaldi, "Labelling unlabelled videos from scratch
 NeurIPS 2020. https://arxiv.org/abs/2006.13662
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avssl.losses import drawn_sizes, transport
-from avssl.methods.base import Batch
+from avssl.methods.base import Batch, Features
 from avssl.methods.sound.recording_features import Pooled, looking, pooled
 from avssl.methods.sound.two_streams import TwoStreams
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
 from avssl.transforms import Draws, Transform
+from avssl.transforms.draws import index_of
 
 
 class SeLaVi(TwoStreams):
@@ -28,7 +29,6 @@ class SeLaVi(TwoStreams):
 
     Departures: all clusterings see the same pairs (section 3.4 gives some of them pairs of unlike pieces); a
     recording's probabilities are those of its features' mean over windows; the layers that predict labels are linear.
-    Every process of a training reads all of the data.
 
     Args:
         encoder: pictures or clips to vectors.
@@ -79,12 +79,12 @@ class SeLaVi(TwoStreams):
         self.register_buffer("known", torch.full((heads, recordings), -1))  # labels; -1: none
         self.register_buffer("epochs", torch.zeros((), dtype=torch.int64))  # begun
 
-    def before_epoch(self, extract: Callable[[], Iterable[Batch]]) -> None:
+    def before_epoch(self, features: Features) -> None:
         """Draw labels of all data, where that is due."""
         passed = int(self.epochs)
         if passed % self.refresh == 0:
             with looking(self, first=passed == 0):
-                found = pooled(extract(), self.encode_pictures, self.sound, self.views, self.sound.spec.rate)
+                found = pooled(features, self.encode_pictures, self.sound, self.views, self.sound.spec.rate)
             if len(found) < self.clusters:
                 raise ValueError(f"{len(found)} recordings that are heard cannot make {self.clusters} clusters")
             if passed == 0:
@@ -130,7 +130,7 @@ class SeLaVi(TwoStreams):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return ``loss`` in nats (log of the number of clusters when undecided) and ``accuracy``, means of both."""
         pairs = self.pairs_of(batch)
-        truth = self.known[:, pairs.key[:, 2]].masked_fill(~pairs.heard, -1)
+        truth = self.known[:, index_of(pairs.key)].masked_fill(~pairs.heard, -1)
         losses, right = [], []
         for layer, rows in self.streams(*self.encode(pairs)):
             logits, count = self.by_head(layer(rows)), (truth >= 0).sum().clamp(min=1)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from avssl.methods.base import Batch
 from avssl.methods.sound.pairs import Pairs
+from avssl.transforms.draws import index_of
 
 KINDS = ("easy", "hard", "super_hard")
 
@@ -75,7 +76,8 @@ def negatives_of(pairs: Pairs, moments: Moments, gap: float, least: float) -> di
     """
     heard = pairs.heard[:, None] & pairs.heard[None]
     other = pairs.recording[:, None] != pairs.recording[None]
-    item = pairs.key[:, 2, None] == pairs.key[None, :, 2]  # whose times are on one clock
+    index = index_of(pairs.key)
+    item = index[:, None] == index  # whose times are on one clock
     shift = (moments.start[:, None] - moments.start[None]).abs()
     length = torch.maximum(moments.length[:, None], moments.length[None])
     apart = shift >= length + gap - 1e-6  # containers round times

@@ -4,19 +4,20 @@ Alwassel, Mahajan, Korbar, Torresani, Ghanem and Tran, "Self-Supervised Learning
 Clustering", NeurIPS 2020. https://arxiv.org/abs/1911.12667
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avssl.methods.base import Batch
+from avssl.methods.base import Batch, Features
 from avssl.methods.sound.clusters import Clusters
 from avssl.methods.sound.recording_features import looking, pooled
 from avssl.methods.sound.two_streams import TwoStreams
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
 from avssl.transforms import Transform
+from avssl.transforms.draws import index_of
 
 SOURCES = {"other": (1, 0), "own": (0, 1), "joint": (2, 2)}  # whose clusters pictures and sounds learn
 
@@ -31,7 +32,7 @@ class XDC(TwoStreams):
 
     Departures: clusters weigh the same in the loss, in place of drawing recordings evenly from clusters (the same in
     expectation); features of several windows of a recording are averaged before they are clustered; MDC, two layers
-    on each encoder, is left out. Every process of a training reads all of the data.
+    on each encoder, is left out.
 
     Args:
         encoder: pictures or clips to vectors.
@@ -79,19 +80,21 @@ class XDC(TwoStreams):
         self.register_buffer("known", torch.full((3, recordings), -1))  # cluster of each recording; -1: none
         self.register_buffer("epochs", torch.zeros((), dtype=torch.int64))  # begun
 
-    def before_epoch(self, extract: Callable[[], Iterable[Batch]]) -> None:
-        """Find clusters of all data, where that is due."""
-        passed = int(self.epochs)
+    def before_epoch(self, features: Features) -> list[str]:
+        """Find clusters of all data, where that is due; return the parameters of the layers made anew then."""
+        passed, anew = int(self.epochs), list[str]()
         if passed % self.refresh == 0:
             with looking(self, first=passed == 0):
-                found = pooled(extract(), self.encode_pictures, self.sound, self.views, self.sound.spec.rate)
+                found = pooled(features, self.encode_pictures, self.sound, self.views, self.sound.spec.rate)
             self.known.fill_(-1)
-            tables = features(found.pictures, found.sounds)
+            tables = side_by_side(found.pictures, found.sounds)
             for place in sorted(set(SOURCES[self.labels])):
                 self.known[place, found.index] = self.group(place).fit(tables[place], passed)
             self.pictures_to.reset_parameters()
             self.sounds_to.reset_parameters()
+            anew = [f"{layer}.{part}" for layer in ("pictures_to", "sounds_to") for part in ("weight", "bias")]
         self.epochs += 1
+        return anew
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return ``loss`` in nats (log of the number of clusters when undecided) and ``accuracy``, means of both."""
@@ -100,7 +103,7 @@ class XDC(TwoStreams):
         logits = self.pictures_to(pictures), self.sounds_to(sounds)
         losses, right = [], []
         for rows, place in zip(logits, SOURCES[self.labels], strict=True):
-            truth = self.known[place, pairs.key[:, 2]].masked_fill(~pairs.heard, -1)
+            truth = self.known[place, index_of(pairs.key)].masked_fill(~pairs.heard, -1)
             losses.append(weighted_cross_entropy(rows, truth, self.weights(place)))
             right.append(((rows.argmax(1) == truth) & (truth >= 0)).sum() / (truth >= 0).sum().clamp(min=1))
         return {"loss": torch.stack(losses).mean(), "accuracy": torch.stack(right).mean()}
@@ -126,12 +129,12 @@ class XDC(TwoStreams):
         logits = self.pictures_to(both[0]), self.sounds_to(both[1])
         found = []
         for rows, place in zip(logits, SOURCES[self.labels], strict=True):
-            cluster = self.group(place).assign(features(*both)[place])
+            cluster = self.group(place).assign(side_by_side(*both)[place])
             found.append(rows.log_softmax(1).gather(1, cluster[:, None])[:, 0])
         return torch.stack(found).mean(0) + torch.tensor(float(self.pictures_to.out_features)).log()
 
 
-def features(pictures: Tensor, sounds: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def side_by_side(pictures: Tensor, sounds: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return features of pictures, of sounds, and both side by side, of unit length each."""
     return pictures, sounds, torch.cat([F.normalize(pictures, dim=1), F.normalize(sounds, dim=1)], 1)
 

@@ -8,6 +8,7 @@ import torch
 
 from avssl.methods import Colorization
 from avssl.methods.pretext.colorization import annealed, rebalanced, soft
+from avssl.methods.rows import features_of
 from avssl.nets import SmallNet
 from avssl.transforms.lab import bins, lab_from_rgb, rgb_from_lab
 
@@ -39,7 +40,7 @@ def test_an_undecided_head_pays_log_313_whatever_the_weights():
     batch = batch_of(striped(8, np.random.default_rng(0)))
     for _ in range(2):
         assert undecided(batch)["loss"].item() == pytest.approx(math.log(313), rel=1e-5)
-        undecided.before_epoch(lambda: [batch])
+        undecided.before_epoch(features_of([batch]))
 
 
 def test_soft_targets_are_those_of_a_loop():
@@ -73,7 +74,7 @@ def test_weights_are_those_of_a_loop_one_on_average_and_rare_colours_weigh_more(
 def test_the_loss_is_that_of_a_slow_writing():
     slow = method().eval()
     batch = batch_of(striped(3, np.random.default_rng(0)))
-    slow.before_epoch(lambda: [batch])
+    slow.before_epoch(features_of([batch]))
     pictures = batch["frames"][:, 0, 0].float() / 255
     lab = lab_from_rgb(pictures)
     scores = slow.scores(torch.stack([slow_grey(light) for light in lab[:, 0]]))
@@ -107,11 +108,11 @@ def test_the_prior_is_the_data_s_taken_once_and_kept_with_the_weights():
     looks, batch = [], batch_of(striped(16, np.random.default_rng(0)))
     first = method()
     for _ in range(2):
-        first.before_epoch(lambda: looks.append(1) or [{"failures": []}, batch])
+        first.before_epoch(lambda extract: looks.append(1) or features_of([{"failures": []}, batch])(extract))
     assert looks == [1] and first.prior.sum().item() == pytest.approx(1)
     second = method()
     second.load_state_dict(first.state_dict())
-    second.before_epoch(lambda: pytest.fail("looked again"))
+    second.before_epoch(lambda extract: pytest.fail("looked again"))
     assert torch.equal(first.prior, second.prior) and torch.equal(first.weights(), second.weights())
 
 
@@ -160,7 +161,7 @@ def test_bad_settings_are_refused():
 def test_constant_rows_are_the_best_that_one_answer_for_all_cells_reaches():
     painter = method().eval()
     batch = batch_of(striped(6, np.random.default_rng(0)))
-    painter.before_epoch(lambda: [batch])
+    painter.before_epoch(features_of([batch]))
     found = painter(batch)
     colour = torch.nn.functional.adaptive_avg_pool2d(lab_from_rgb(batch["frames"][:, 0, 0].float() / 255)[:, 1:], 4)
     colour = colour.movedim(1, -1).reshape(-1, 2)

@@ -110,7 +110,7 @@ def test_each_loss_reaches_its_own_parameters_alone():
 
 def test_every_parameter_is_in_one_group_and_none_is_marked_without_an_adversary():
     groups = small().parameter_groups()
-    assert [group.get("adversary", False) for group in groups] == [False, True]
+    assert [group.get("optimizer") for group in groups] == [None, "adversary"]
     assert sum(len(group["params"]) for group in groups) == len(list(small().parameters()))
     (alone,) = small(adversarial=0.0).parameter_groups()
     assert "adversary" not in alone

@@ -88,5 +88,5 @@ def test_frames_of_videos_are_pictures_with_keys_of_their_own_and_padding_is_non
 
 
 def test_what_is_no_picture_is_refused():
-    with pytest.raises(ValueError, match=r"pictures come as frames .*; got \(2, 3, 8, 8\)"):
-        pictures_of({"frames": torch.zeros(2, 3, 8, 8), "key": torch.zeros(2, 3).long()})
+    with pytest.raises(ValueError, match=r"frames are pictures \(N, 3, H, W\), .*; got \(2, 8, 8, 3\)"):
+        pictures_of({"frames": torch.zeros(2, 8, 8, 3), "key": torch.zeros(2, 3).long()})

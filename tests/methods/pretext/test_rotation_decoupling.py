@@ -60,7 +60,7 @@ def taught():
         method(batch)["loss"].backward()
         optimizer.step()
         optimizer.zero_grad()
-        method.after_step(step + 1)
+        method.after_step(step + 1, steps=100)
     return method.eval()
 
 
@@ -169,7 +169,7 @@ def test_heads_that_cannot_decide_cost_log_four_and_the_estimator_teaches_no_fea
 def test_weights_begin_after_their_start():
     method, batch = small(start=3), batch_of(discs(4, np.random.default_rng(0)))
     before = method(batch)["rotation"].item()
-    method.after_step(3)
+    method.after_step(3, steps=100)
     assert method(batch)["rotation"].item() < before
 
 

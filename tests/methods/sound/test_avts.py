@@ -42,7 +42,7 @@ def made(seed=0, **settings):
 @pytest.mark.parametrize("loss", ["contrastive", "binary"])
 def test_the_loss_equals_a_slow_writing(loss):
     method = made(loss=loss, hard=0.25, super_hard=0.1)
-    method.after_step(10)
+    method.after_step(10, steps=100)
     torch.manual_seed(0)
     batch = ticking(3, 0)
     batch["times"] = batch["times"] * torch.tensor([0.4, 1.0, 1.0])[:, None, None]
@@ -80,7 +80,7 @@ def test_the_loss_equals_a_slow_writing(loss):
 def test_the_curriculum_goes_from_easy_pairs_to_the_given_shares():
     method = made(hard=0.4, super_hard=0.2, start=100, ramp=50)
     for step, shares in ((0, (1, 0, 0)), (100, (1, 0, 0)), (125, (0.7, 0.2, 0.1)), (150, (0.4, 0.4, 0.2))):
-        method.after_step(step)
+        method.after_step(step, steps=100)
         assert method.shares.tolist() == pytest.approx(shares)
     again = made(hard=0.4, super_hard=0.2, start=100, ramp=50)
     again.load_state_dict(method.state_dict())
@@ -133,7 +133,7 @@ def test_being_in_step_is_learned_and_without_the_cue_stays_at_chance():
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-            method.after_step(step + 1)
+            method.after_step(step + 1, steps=100)
         scores[cue] = method.eval().measure([ticking(32, 1000 + one, cue) for one in range(3)])
     assert scores[True]["auc_hard"] > 0.8
     assert scores[True]["auc_easy"] > 0.8

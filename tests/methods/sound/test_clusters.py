@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from avssl.losses import transport
 from avssl.methods import CMA, XDC, SeLaVi
+from avssl.methods.rows import features_of
 from avssl.methods.sound.clusters import Clusters
 from avssl.methods.sound.cma import agreement
 from avssl.methods.sound.recording_features import pooled
@@ -37,7 +38,7 @@ def batches(cue=True, seed=0):
 def trained(method, cue=True, epochs=6):
     optimiser = torch.optim.AdamW(method.parameters(), lr=3e-3)
     for _ in range(epochs):
-        method.train().before_epoch(lambda: iter(batches(cue)))
+        method.train().before_epoch(features_of(batches(cue)))
         for _ in range(3):
             for batch in batches(cue):
                 loss = method(batch)["loss"]
@@ -117,14 +118,18 @@ def test_only_what_is_heard_is_pooled():
     batch = {name: torch.cat([rows, rows], 1) if name in ("frames", "sound") else rows for name, rows in batch.items()}
     batch["silent"] = torch.tensor([[False, False], [True, False], [True, True], [False, False]])
     found = pooled(
-        [batch], lambda pictures: pictures.mean((1, 3, 4)), lambda sound: sound.square().mean(2), (), SPEC.rate
+        features_of([batch]),
+        lambda pictures: pictures.mean((1, 3, 4)),
+        lambda sound: sound.square().mean(2),
+        (),
+        SPEC.rate,
     )
     assert found.index.tolist() == [0, 1, 3]
     assert found.silent == pytest.approx(3 / 8)
     assert torch.allclose(found.pictures[0], batch["frames"][0, 0, 0].float().mean((1, 2)) / 255)
     batch["silent"][:] = True
     with pytest.raises(ValueError, match="every window of sound is silent"):
-        pooled([batch], lambda rows: rows.flatten(1), lambda rows: rows.flatten(1), (), SPEC.rate)
+        pooled(features_of([batch]), lambda rows: rows.flatten(1), lambda rows: rows.flatten(1), (), SPEC.rate)
 
 
 def test_naming_weighs_clusters_and_leaves_out_what_has_none():
@@ -178,9 +183,9 @@ def test_an_undecided_head_costs_the_log_of_the_number_of_clusters():
 def test_labels_come_back_from_a_checkpoint_and_are_looked_for_when_due():
     asked = []
 
-    def look():
+    def look(extract):
         asked.append(True)
-        return iter(batches())
+        return features_of(batches())(extract)
 
     for kind in (XDC, SeLaVi):
         asked.clear()
@@ -201,7 +206,7 @@ def test_labels_come_back_from_a_checkpoint_and_are_looked_for_when_due():
 
 def test_labels_of_even_clusters_are_even():
     method = made(SeLaVi, clusters=4, heads=3, spread=0.0).train()
-    method.before_epoch(lambda: iter(batches()))
+    method.before_epoch(features_of(batches()))
     for labels in method.known:
         assert torch.bincount(labels, minlength=4).float().std().item() <= 3
 
@@ -232,10 +237,10 @@ def test_agreement_is_the_lesser_of_both_similarities_and_never_oneself():
 
 def test_agreeing_recordings_are_positives_within_and_never_noise():
     method = made(CMA, dim=8, hidden=8, noise=200, within_noise=50, top=4, start=1, refresh=3).train()
-    method.before_epoch(list)
+    method.before_epoch(features_of([]))
     assert (method.agreeing == -1).all()
     assert method(batches()[0])["within"].item() == 0
-    method.before_epoch(list)
+    method.before_epoch(features_of([]))
     assert torch.equal(method.agreeing, agreement(method.bank.pictures.rows, method.bank.sounds.rows, 4))
     assert method(batches()[0])["within"].item() > 0
 
