@@ -1,4 +1,4 @@
-"""How heads on pictures learn: the same pictures, steps and rates for every encoder, and the last step is judged."""
+"""How heads on pictures learn: the same pictures, steps and rates for every encoder, and the last step is scored."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -67,7 +67,7 @@ def learn(
 
     Args:
         network: all that may learn.
-        encoder: the part of it that is judged.
+        encoder: the part of it that is scored.
         batches: see `batches_of`.
         loss_of: the loss of a batch.
         fitting: the schedule.

@@ -22,28 +22,17 @@ from avssl.evaluation.dense.fitting import Fitting
 from avssl.evaluation.dense.pixels import NORMALS, Task
 from avssl.evaluation.dense.pixelwise import pixel_trials
 from avssl.evaluation.dense.sides import scan
+from avssl.evaluation.dense.trials import Groups, Trial, Weighed, differences, grouped, item_rows, notes
 from avssl.features.cache import digest
 from avssl.features.runs import Fresh
 from avssl.metrics import normals
 from avssl.nets import Encoder
 from avssl.report import overlays as drawing
-from avssl.report.comparison import (
-    Groups,
-    Metric,
-    Trial,
-    Weighed,
-    difference_notes,
-    difference_numbers,
-    differences,
-    grouped,
-    item_rows,
-    numbers_of,
-    table_of,
-)
+from avssl.report.comparison import Metric, by_metric, difference_numbers, group_at, numbers_of, table_of
 from avssl.report.scores import PIXELS, Scores
 
 METRICS = (
-    Metric(name="mean", column="mean", unit="degrees (less is better)"),
+    Metric(name="mean", column="mean", unit="degrees (less is better)", spread=True),
     Metric(name="median", column="median"),
     Metric(name="rmse", column="RMSE"),
     *(Metric(name=f"within {limit:g}", column=f"≤ {limit:g}", scale=100) for limit in normals.LIMITS),
@@ -61,24 +50,24 @@ class Normals(Evaluator):
     - ``random``: its architecture with initial weights, another initialisation for each seed, batch statistics
       calibrated on the training pictures;
     - ``pixels``: no encoder: the same head on each pixel's colours, its place, and their products;
-    - ``mean normal``: that of the training pictures, for every pixel: the level of knowing nothing;
+    - ``mean normal``: that of the training pictures, for every pixel: the level of chance;
     - one for each of ``extra``.
 
     Pixels whose normal nobody knows (0) do not count.
 
     Args:
         train: pictures with ``normals`` to learn from.
-        test: pictures that no normal is learned from; each is judged whole, in the size it is given in.
+        test: pictures that no normal is learned from; each is scored whole, in the size it is given in.
         layers: maps of the encoder that the head reads, what it says of them added; None takes the deepest of more
             than one cell.
         hidden: channels of a 3x3 convolution in the head; 0 for a linear head.
-        tuning: ways to judge: the encoder ``"frozen"``, ``"fine-tuned"``, or both.
+        tuning: how the encoder is used: ``"frozen"``, ``"fine-tuned"``, or both.
         seeds: fits of each row, at least 3 to say how sure a difference is.
         pictures: learn from so many training pictures, drawn anew for each seed; None for all.
         fitting: the schedule.
         extra: further rows, from a name to the folder of a run or a file of weights.
         seed: fixes draws, initialisations and fits.
-        shown: how many test pictures are drawn.
+        num_shown: how many test pictures are drawn.
         quiet: show no progress.
     """
 
@@ -96,7 +85,7 @@ class Normals(Evaluator):
         fitting: Fitting | None = None,
         extra: Mapping[str, str] | None = None,
         seed: int = 0,
-        shown: int = 6,
+        num_shown: int = 6,
         quiet: bool = False,
     ):
         self.hidden = hidden
@@ -110,7 +99,7 @@ class Normals(Evaluator):
             fitting=fitting or Fitting(),
             extra=dict(extra or {}),
             seed=seed,
-            shown=shown,
+            num_shown=num_shown,
             quiet=quiet,
         )
 
@@ -130,12 +119,14 @@ class Normals(Evaluator):
 
     def _scores(self, trials: list[Trial], seen: Sequence[tuple[str, str]], encoder: Encoder) -> Scores:
         groups = grouped(trials)
-        scores = {group: [measured(trial.found["stats"]) for trial in each] for group, each in groups.items()}
-        found = differences(groups, weighed, np.unique([group for _, group in seen], return_inverse=True)[1])
-        level = scores["", MEAN_NORMAL][0]
+        scores = {
+            group: by_metric([measured(trial.found["stats"]) for trial in each]) for group, each in groups.items()
+        }
+        found = differences(groups, weighed, np.array([group for _, group in seen]))
+        level = scores[group_at(MEAN_NORMAL, encoder="")]["mean"].mean()
         return Scores(
             title="Surface normals: angles between found and true ones in degrees; in % those of at most so many",
-            numbers=numbers_of(scores) | difference_numbers(found, METRICS[0]),
+            numbers=numbers_of(scores) | difference_numbers(found, "mean"),
             protocol=self.plan.protocol()
             | {
                 "encoder": type(encoder).__name__,
@@ -148,14 +139,14 @@ class Normals(Evaluator):
             },
             table=table_of(scores, METRICS),
             notes=(
-                *difference_notes(found, METRICS[0]),
-                f"Knowing nothing scores {level['mean']:.1f} degrees: the {MEAN_NORMAL} of the training pictures. A "
+                *notes(found, METRICS[0]),
+                f"Chance scores {level:.1f} degrees: the {MEAN_NORMAL} of the training pictures. A "
                 f"random direction: 90. Colours and places alone: the row {PIXELS}.",
             ),
             tables={"items": item_rows(trials, [path for path, _ in seen], of_items)},
             pictures={
                 f"normals_{tuning}": self._draw(groups, tuning)
-                for tuning in (self.plan.tuning if self.plan.shown else ())
+                for tuning in (self.plan.tuning if self.plan.num_shown else ())
             },
         )
 
@@ -167,9 +158,9 @@ class Normals(Evaluator):
             "picture": [item["frames"][0, 0].permute(1, 2, 0).numpy() for _, item in items],
             "truth": [drawing.directions(item[NORMALS].numpy()) for _, item in items],
         }
-        for (way, row), trials in groups.items():
-            if way == tuning or row == PIXELS:
-                lines[row] = [drawing.directions(trials[0].found[f"answer {index}"]) for index, _ in items]
+        for group, trials in groups.items():
+            if group["encoder"] == tuning or group.row == PIXELS:
+                lines[group.row] = [drawing.directions(trials[0].found[f"answer {index}"]) for index, _ in items]
         return drawing.sheet(lines, f"{tuning}, first seed: red to the right, green up, blue to the camera")
 
 

@@ -22,7 +22,7 @@ from avssl.nets import Encoder
 from avssl.report.scores import PIXELS
 
 MASK, NORMALS = "mask", "normals"
-TOGETHER = 1 << 17  # pixels that are judged in one pass at most, unless one picture has more
+TOGETHER = 1 << 17  # pixels that are scored in one pass at most, unless one picture has more
 
 
 class Task(ABC):
@@ -178,22 +178,22 @@ class Constant(nn.Module):
 
 @torch.inference_mode()
 def score(
-    network: nn.Module, task: Task, data: Dataset, shown: Sequence[int], device: torch.device
+    network: nn.Module, task: Task, data: Dataset, drawn: Sequence[int], device: torch.device
 ) -> dict[str, np.ndarray]:
     """Measure a network on every picture of a data set, each whole and in its own size.
 
     Returns:
         ``"stats"``: what `Task.measure` gives, ``(pictures, ...)``; ``"answer 7"``: what it said of picture 7, for each
-        of ``shown``.
+        of ``drawn``.
     """
     network = network.to(device).eval()
-    stats, answers = [], {f"answer {index}": np.zeros(0) for index in shown}  # empty where it cannot be read
+    stats, answers = [], {f"answer {index}": np.zeros(0) for index in drawn}  # empty where it cannot be read
     for items in same_sizes(data):
         images = torch.cat([item["frames"][0] for _, item in items])
         said = network(unit(images.to(device))).float().cpu().numpy()
         for (index, item), one in zip(items, said, strict=True):
             stats.append(task.measure(one, item[task.truth].numpy()))
-            if index in shown:
+            if index in drawn:
                 answers[f"answer {index}"] = task.answer(one)
     return answers | {"stats": np.stack(stats)}
 

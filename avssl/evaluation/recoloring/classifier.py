@@ -1,4 +1,4 @@
-"""The machine judge: a network that learned classes from true pictures, and is then shown others."""
+"""A classifier that learned from true pictures, and is then asked about recoloured ones."""
 
 import numpy as np
 import torch
@@ -48,8 +48,8 @@ def learned(
 
 
 @torch.no_grad()
-def told_right(network: nn.Module, pictures: np.ndarray, label: np.ndarray, device: str) -> np.ndarray:
-    """Return whether each picture's class is told, 1 or 0, ``(N,)``."""
+def is_right(network: nn.Module, pictures: np.ndarray, label: np.ndarray, device: str) -> np.ndarray:
+    """Return 1 for each picture whose class is found and 0 for others, ``(N,)``."""
     parts = torch.from_numpy(pictures).split(256)
     scores = torch.cat([network(unit(part).to(device)).float().cpu() for part in parts])
     return (scores.argmax(1).numpy() == label).astype(float)

@@ -16,12 +16,13 @@ from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.evaluation.base import MethodEvaluator
 from avssl.evaluation.sound.clips import Heard, listen, others, over
-from avssl.evaluation.sound.fresh import calibrated
+from avssl.evaluation.sound.fresh import untrained
 from avssl.features.runs import FreshMethod
 from avssl.methods import Method
 from avssl.methods.sound.base import PairScorer
 from avssl.methods.sound.pairs import view_clips
 from avssl.metrics import pairing
+from avssl.report.comparison import Metric, by_metric, group_at, numbers_of, table_of
 from avssl.report.scores import RANDOM, TRAINED, Scores
 
 BLIND = ("sound only", "picture only", "shuffled pairs")
@@ -80,7 +81,7 @@ class Correspondence(MethodEvaluator):
         rows["picture only"] = [score_pairs(method, heard, partner, device, sound=noise.expand_as(heard.sound))]
         rows["shuffled pairs"] = [score_pairs(method, heard, partner, device, sound=shuffled)]
         made = (
-            calibrated(fresh(self.seed + one), heard.frames, heard.sound, device) for one in range(self.initialisations)
+            untrained(fresh, self.seed + one, heard.frames, heard.sound, device) for one in range(self.initialisations)
         )
         rows[RANDOM] = [score_pairs(one, heard, partner, device) for one in made]
         same = (heard.label == heard.label[partner]).numpy() if (heard.label >= 0).all() else None
@@ -97,14 +98,12 @@ class Correspondence(MethodEvaluator):
         threshold: float | None,
         method: Method,
     ) -> Scores:
-        told = {row: [measures(true, false, same, threshold) for true, false in runs] for row, runs in rows.items()}
-        names = list(told[TRAINED][0])
-        numbers = {f"{row}/{name}": float(np.mean([one[name] for one in runs])) for row, runs in told.items()
-                   for name in names}  # fmt: skip
-        table = []
-        for row in (RANDOM, *BLIND, TRAINED):
-            spread = {name: [one[name] for one in told[row]] for name in names}
-            table.append({"row": row} | {name: format_scores(values) for name, values in spread.items()})
+        scores = {
+            group_at(row): by_metric([measures(true, false, same, threshold) for true, false in rows[row]])
+            for row in (RANDOM, *BLIND, TRAINED)
+        }
+        metrics = [Metric(name=name, column=name, form=".3f", spread=True) for name in scores[group_at(TRAINED)]]
+        numbers = numbers_of(scores)
         notes = [
             "Chance is 0.5 in every column; what the blind rows have above it is a shortcut.",
             f"{heard.silent:.1%} of the windows are silent and were left out; "
@@ -115,7 +114,7 @@ class Correspondence(MethodEvaluator):
             notes.insert(
                 1,
                 f"Knowing classes perfectly would give an accuracy of {numbers['ceiling']:.3f}: false pairs of "
-                f"one class ({same.mean():.1%}) cannot be told.",
+                f"one class ({same.mean():.1%}) cannot be told apart.",
             )
         true, false = rows[TRAINED][0]
         items = [
@@ -136,7 +135,7 @@ class Correspondence(MethodEvaluator):
             title="Which sound belongs to a picture",
             numbers=numbers,
             protocol=protocol,
-            table=tuple(table),
+            table=table_of(scores, metrics),
             notes=tuple(notes),
             tables={"items": items},
         )
@@ -165,11 +164,11 @@ def score_pairs(
     frames = heard.frames if frames is None else frames
     sound = heard.sound if sound is None else sound
 
-    def judge(pictures: Tensor, sounds: Tensor, key: Tensor) -> Tensor:
+    def score(pictures: Tensor, sounds: Tensor, key: Tensor) -> Tensor:
         return method.judge(view_clips(pictures, key, method.views), sounds)
 
-    true = over(judge, frames, sound, heard.key, device=device)
-    false = [over(judge, frames, sound[one], heard.key, device=device) for one in partner]
+    true = over(score, frames, sound, heard.key, device=device)
+    false = [over(score, frames, sound[one], heard.key, device=device) for one in partner]
     return true.numpy(), torch.stack(false).numpy()
 
 
@@ -187,7 +186,3 @@ def measures(true: np.ndarray, false: np.ndarray, same: np.ndarray | None, thres
         found["other class"] = pairing.accuracy(true, false[~same])
         found["2AFC, other"] = pairing.two_alternatives(true, np.where(same, np.nan, false))
     return found
-
-
-def format_scores(values: list[float]) -> str:
-    return f"{np.mean(values):.3f}" + (f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else "")

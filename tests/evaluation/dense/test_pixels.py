@@ -21,12 +21,12 @@ QUICK = Fitting(steps=40, batch=4, optim=AdamW(lr=0.1))
 
 
 def segmentation(**settings):
-    known = {"classes": NAMES, "fitting": QUICK, "seeds": 1, "shown": 2, "quiet": True}
+    known = {"classes": NAMES, "fitting": QUICK, "seeds": 1, "num_shown": 2, "quiet": True}
     return Segmentation(**({"train": Squares(), "test": Squares(6, seed=1)} | known | settings))
 
 
 def surfaces(**settings):
-    known = {"fitting": QUICK, "seeds": 1, "shown": 2, "quiet": True}
+    known = {"fitting": QUICK, "seeds": 1, "num_shown": 2, "quiet": True}
     return Normals(**({"train": Squares(), "test": Squares(6, seed=1)} | known | settings))
 
 
@@ -65,7 +65,7 @@ def test_every_row_stands_in_the_table_for_every_way_of_tuning(evaluator):
     main = "miou" if evaluator is segmentation else "mean"
     assert {f"trained-random/{way}/{main}/low" for way in ("frozen", "fine-tuned")} <= set(scores.numbers)
     assert scores.notes[0].startswith("trained − random, frozen:")
-    assert any(note.startswith("Knowing nothing scores") for note in scores.notes)
+    assert any(note.startswith("Chance scores") for note in scores.notes)
     assert len(scores.pictures) == 2 and len(list(scores.tables["items"])) == 6 * (1 + 2 + 4 * 2)
 
 

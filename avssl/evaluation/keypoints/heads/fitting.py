@@ -1,4 +1,4 @@
-"""How heads with a network learn: one loop, one schedule, one augmentation, whatever encoder is judged."""
+"""How heads with a network learn: one loop, one schedule, one augmentation, whatever encoder is scored."""
 
 import math
 from abc import ABC, abstractmethod
@@ -24,7 +24,7 @@ class Network(nn.Module, ABC):
     """An encoder, and what turns its features into joints.
 
     Args:
-        encoder: what is judged.
+        encoder: what is scored.
         head: new layers.
     """
 
@@ -42,7 +42,7 @@ Loss = Callable[[Network, Tensor, Tensor, Tensor], Tensor]  # network, pictures,
 
 @dataclass(frozen=True, kw_only=True)
 class Learning:
-    """How a head learns from a few labelled pictures; the last step is judged, for nothing is chosen on the test.
+    """How a head learns from a few labelled pictures; the last step is scored, for nothing is chosen on the test.
 
     Pictures are shifted within their margin, mirrored by chance, and get a random gain and offset.
 
@@ -138,7 +138,7 @@ def sides(labelled: Labelled) -> list[int]:
     """Return where each joint's namesake on the other side stands.
 
     Raises:
-        ConfigError: if nobody told.
+        ConfigError: if it is not given.
     """
     if not labelled.mirrored:
         raise ConfigError("flip and flip_test need to know which joints are left and right; pass mirrored")

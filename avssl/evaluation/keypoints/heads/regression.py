@@ -21,9 +21,9 @@ from avssl.nets import Encoder
 class Regression(Head):
     """One linear layer from the encoder's output to two numbers a joint, with a fixed schedule (section 3.1).
 
-    The schedule is the same whatever encoder is judged: AdamW, one cycle of the learning rate, smooth L1 between
+    The schedule is the same whatever encoder is scored: AdamW, one cycle of the learning rate, smooth L1 between
     joints in units of half the picture. Labelled pictures are shifted within their margin and get a random gain and
-    offset. The layer starts as the mean pose. The weights of the last step are judged: nothing is chosen on the test.
+    offset. The layer starts as the mean pose. The weights of the last step are scored: nothing is chosen on the test.
 
     Args:
         freeze: keep the encoder as it is and learn the linear layer alone.
