@@ -10,7 +10,7 @@ from avssl.report.scores import Scores
 
 
 class Evaluator(ABC):
-    """Asks what an encoder knows; it always asks a random initialisation of the same architecture too.
+    """Scores an encoder, beside random initialisations of the same architecture.
 
     Attributes:
         name: the folder in the run that the results go to.
@@ -34,7 +34,7 @@ class Evaluator(ABC):
 
 
 class MethodEvaluator(ABC):
-    """Asks what a whole method can do, heads and all, where an encoder alone cannot be asked.
+    """Scores a whole method, heads and all, beside initial weights.
 
     Attributes:
         name: the folder in the run that the results go to.

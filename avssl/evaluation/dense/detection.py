@@ -49,7 +49,9 @@ SCHEDULE = Step(milestones=(18 / 24, 22 / 24), warmup=0.1)
 
 
 class Detection(Evaluator):
-    """Finds objects with Faster R-CNN, which learns from pictures with boxes on top of an encoder.
+    """Average precision of Faster R-CNN on top of an encoder, learned from pictures with boxes.
+
+    Scores: ``ap@threshold/points``, the mean over classes, shares in [0, 1].
 
     Every row has the same pictures, steps, rates and seeds. Rows:
 

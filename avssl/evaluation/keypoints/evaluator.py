@@ -38,7 +38,10 @@ POOL = 1024  # pictures that give random encoders their batch statistics
 
 
 class KeyPoints(Evaluator):
-    """Finds key points with heads that learn from a few labelled pictures.
+    """Accuracy of key points found by heads that learn from a few labelled pictures.
+
+    Scores: ``pck@threshold`` and ``auc``, shares in [0, 1]; ``nme`` in lengths of the protocol; ``epe`` in pixels;
+    ``lost``, the share of joints that were not found.
 
     For each number of labels and each draw, that many training items are drawn and one picture of each is labelled,
     spread over files and groups (see `avssl.evaluation.keypoints.labels`). The draws are nested (the first 50 of 200

@@ -62,7 +62,10 @@ CHANCE, CLUSTERS = "chance", "k-means"
 
 
 class Probes(Evaluator):
-    """Reads classes from frozen features of every asked layer; all layers and rows come from one pass over the data.
+    """Accuracy of probes on frozen features of each layer; all layers and rows come from one pass over the data.
+
+    Scores: ``accuracy``, ``mean class accuracy`` and, of more than ten classes, ``top-5 accuracy``; for several labels
+    ``mAP``; all shares in [0, 1].
 
     Rows: ``random`` (initial weights, batch statistics of the training data, means over initialisations), ``trained``,
     further runs or weights, ``pixels``, ``hog``, and ``chance`` (the commonest class; for several labels their shares).

@@ -66,7 +66,9 @@ class Looks:
 
 
 class FineTune(Evaluator):
-    """Trains the encoder along with a linear layer, and takes the mean of its scores over a test item's frames.
+    """Accuracy of the encoder trained along with a linear layer; its scores are averaged over a test item's frames.
+
+    Scores: as of `avssl.evaluation.probes.evaluator.Probes`, shares in [0, 1].
 
     Rows: ``random`` (initial weights, another initialisation for each draw), ``trained``, further runs or weights, and
     ``chance``.
@@ -80,8 +82,8 @@ class FineTune(Evaluator):
         freeze: keep the encoder as it is and learn the linear layer alone.
         steps: of AdamW, one cycle of the learning rate.
         batch: pictures a step.
-        rate: highest learning rate of the encoder.
-        head_rate: highest learning rate of the linear layer.
+        lr: highest learning rate of the encoder.
+        head_lr: highest learning rate of the linear layer.
         weight_decay: of AdamW.
         precision: for several labels an item: ``"voc07"`` or ``"area"``.
         extra: further rows, from a name to the folder of a run or a file of weights.
@@ -102,8 +104,8 @@ class FineTune(Evaluator):
         freeze: bool = False,
         steps: int = 300,
         batch: int = 32,
-        rate: float = 1e-3,
-        head_rate: float = 3e-3,
+        lr: float = 1e-3,
+        head_lr: float = 3e-3,
         weight_decay: float = 1e-3,
         precision: Precision = "area",
         extra: Mapping[str, str] | None = None,
@@ -116,7 +118,7 @@ class FineTune(Evaluator):
                 f"needs draws, steps >= 1, batch >= 2 and shots; got {draws}, {steps}, {batch}, {list(shots)}"
             )
         self.train, self.test, self.views, self.shots, self.draws = train, test, tuple(views), list(shots), draws
-        self.freeze, self.steps, self.batch, self.rate, self.head_rate = freeze, steps, batch, rate, head_rate
+        self.freeze, self.steps, self.batch, self.lr, self.head_lr = freeze, steps, batch, lr, head_lr
         self.weight_decay, self.extra, self.seed, self.quiet = weight_decay, dict(extra or {}), seed, quiet
         self.precision: Precision = precision
         self.allow_shared_groups = allow_shared_groups
@@ -189,9 +191,9 @@ class FineTune(Evaluator):
             network = nn.Sequential(deepcopy(start), nn.Linear(start.dim, truth.shape[1])).to(device)
             nn.init.zeros_(network[1].weight)  # pyright: ignore[reportArgumentType]
             network[0].requires_grad_(not self.freeze)
-            groups = [{"params": list(network[1].parameters()), "lr": self.head_rate}]
+            groups = [{"params": list(network[1].parameters()), "lr": self.head_lr}]
             if not self.freeze:
-                groups.append({"params": list(network[0].parameters()), "lr": self.rate})
+                groups.append({"params": list(network[0].parameters()), "lr": self.lr})
             optimiser = torch.optim.AdamW(groups, weight_decay=self.weight_decay)
             rates = [group["lr"] for group in groups]
             schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=self.steps)
@@ -277,7 +279,7 @@ class FineTune(Evaluator):
         return rows
 
     def _settings(self) -> dict[str, Any]:
-        names = ("freeze", "steps", "batch", "rate", "head_rate", "weight_decay")
+        names = ("freeze", "steps", "batch", "lr", "head_lr", "weight_decay")
         return {name: getattr(self, name) for name in names} | {"views": describe(list(self.views))}
 
     def _protocol(self, encoder: Encoder, train: Looks, test: Looks, labels: Labels) -> dict[str, Any]:

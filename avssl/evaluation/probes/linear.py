@@ -59,7 +59,7 @@ class NonLinear(Probe):
         hidden: width.
         steps: of AdamW, one cycle of the learning rate.
         batch: items a step, drawn with replacement.
-        rate: highest learning rate.
+        lr: highest learning rate.
         weight_decay: of AdamW.
         dropout: chance of dropping a hidden value.
     """
@@ -71,7 +71,7 @@ class NonLinear(Probe):
         hidden: int = 256,
         steps: int = 400,
         batch: int = 128,
-        rate: float = 1e-3,
+        lr: float = 1e-3,
         weight_decay: float = 1e-2,
         dropout: float = 0.5,
     ):
@@ -79,7 +79,7 @@ class NonLinear(Probe):
             raise ValueError(
                 f"needs hidden, steps, batch >= 1 and dropout in [0, 1); got {hidden}, {steps}, {batch}, {dropout}"
             )
-        self.hidden, self.steps, self.batch, self.rate = hidden, steps, batch, rate
+        self.hidden, self.steps, self.batch, self.lr = hidden, steps, batch, lr
         self.weight_decay, self.dropout = weight_decay, dropout
 
     def __call__(self, train: np.ndarray, labels: Labels, test: np.ndarray, seed: int) -> np.ndarray:
@@ -95,8 +95,8 @@ class NonLinear(Probe):
                 nn.Dropout(self.dropout),
                 nn.Linear(self.hidden, truth.shape[1]),
             )
-            optimiser = torch.optim.AdamW(network.parameters(), lr=self.rate, weight_decay=self.weight_decay)
-            schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, self.rate, total_steps=self.steps)
+            optimiser = torch.optim.AdamW(network.parameters(), lr=self.lr, weight_decay=self.weight_decay)
+            schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, self.lr, total_steps=self.steps)
             for _ in range(self.steps):
                 rows = torch.from_numpy(rng.integers(len(known), size=max(2, self.batch)))
                 optimiser.zero_grad()

@@ -40,7 +40,7 @@ CALIBRATED = 64  # pictures that the batch statistics of random rows are taken o
 
 
 class Recoloring(MethodEvaluator):
-    """Shows true, grey and recoloured pictures to a classifier that learned from true ones, and measures the colours.
+    """Accuracy of a classifier of true pictures on recoloured ones, and how near their colours are.
 
     Columns: ``accuracy`` of the classifier, in %; ``AuC``, the area under the share of pixels whose colour is near, and
     ``PSNR`` in dB, over pictures. Rows: ``true``; ``grey``; ``colours of another picture``; ``random`` (the method with
@@ -55,7 +55,7 @@ class Recoloring(MethodEvaluator):
         classifier: its architecture; needed with ``train``.
         steps: of its training.
         batch: pictures a step.
-        rate: highest learning rate.
+        lr: highest learning rate.
         draws: classifiers, each from other initial weights.
         initialisations: of the random row.
         allow_shared_groups: training and test may share groups; then say so with the result.
@@ -73,7 +73,7 @@ class Recoloring(MethodEvaluator):
         classifier: Encoder | None = None,
         steps: int = 300,
         batch: int = 64,
-        rate: float = 2e-3,
+        lr: float = 2e-3,
         draws: int = 3,
         initialisations: int = 3,
         allow_shared_groups: bool = False,
@@ -86,7 +86,7 @@ class Recoloring(MethodEvaluator):
         if min(steps, draws, initialisations, num_shown) < 1 or batch < 2:
             raise ValueError("steps, draws, initialisations and num_shown should be at least 1, batch at least 2")
         self.test, self.train, self.classifier, self.steps, self.batch = test, train, classifier, steps, batch
-        self.rate, self.draws, self.initialisations, self.num_shown = rate, draws, initialisations, num_shown
+        self.lr, self.draws, self.initialisations, self.num_shown = lr, draws, initialisations, num_shown
         self.allow_shared_groups, self.seed, self.quiet = allow_shared_groups, seed, quiet
 
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
@@ -160,7 +160,7 @@ class Recoloring(MethodEvaluator):
         right: dict[str, list[np.ndarray]] = {row: [] for row in rows}
         for draw in range(self.draws):
             network = learned(
-                self.classifier, train.images, label, self.steps, self.batch, self.rate, self.seed + draw, device
+                self.classifier, train.images, label, self.steps, self.batch, self.lr, self.seed + draw, device
             )
             for row, several in rows.items():
                 right[row].append(is_right(network, several[draw % len(several)], truth, device))
@@ -187,7 +187,7 @@ class Recoloring(MethodEvaluator):
         return picture_table({row: several[0][chosen] for row, several in rows.items()}, "True and recoloured")
 
     def _protocol(self, method: Method, test: Looks) -> dict[str, Any]:
-        schedule = {"steps": self.steps, "batch": self.batch, "rate": self.rate, "optimiser": "AdamW, one cycle"}
+        schedule = {"steps": self.steps, "batch": self.batch, "lr": self.lr, "optimiser": "AdamW, one cycle"}
         return {
             "data": describe(self.test),
             "pictures": len(test.images),

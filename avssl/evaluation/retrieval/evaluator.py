@@ -34,7 +34,10 @@ from avssl.report.scores import Scores
 
 
 class Retrieval(Evaluator):
-    """Measures how often the nearest neighbours of a frame, patch, clip, item or sound are right, and draws them.
+    """Retrieval scores of frames, patches, clips, items or sounds by their nearest neighbours, and pictures of these.
+
+    Scores: ``R@k``, ``recall@k``, ``precision@k``, ``nDCG@k``, ``mAP@k`` and ``mAP``, shares in [0, 1]; ``median rank``
+    from 1; ``pose distance@k/torso`` in torso lengths.
 
     Rows: ``random`` (initial weights, batch statistics of the gallery; mean over initialisations), ``trained``, further
     runs or weights, ``pixels`` and ``hog`` (for sounds ``log-mel``), and ``chance`` (the exact expectation of a random

@@ -96,7 +96,7 @@ class Retrieved:
 
     def numbers(self) -> dict[str, float]:
         """Return every score by row and measure."""
-        numbers = numbers_of(self.scores | ({group_at(ORACLE): by_metric([self.best])} if self.best else {}))
+        numbers = numbers_of(self.scores)
         for row in (*self.found, ORACLE):
             for k in self.ks:
                 value = numbers.get(f"{row}/{pose_name(k)}")
@@ -108,9 +108,10 @@ class Retrieved:
 
     @property
     def scores(self) -> dict[Group, Values]:
-        """Every measure of every row, one value per initialisation, chance first."""
-        rows: dict[Group, Values] = {group_at(CHANCE): by_metric([self.levels])}
-        return rows | {group_at(row): found.means() for row, found in self.found.items()}
+        """Every measure of every row, one value per initialisation: chance first, the oracle last."""
+        scores: dict[Group, Values] = {group_at(CHANCE): by_metric([self.levels])}
+        scores |= {group_at(row): found.means() for row, found in self.found.items()}
+        return scores | ({group_at(ORACLE): by_metric([self.best])} if self.best else {})
 
     def way(self, value: float, name: str) -> float:
         """Return the share of the way from chance to the oracle that a pose distance has gone."""

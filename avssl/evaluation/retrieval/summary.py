@@ -4,16 +4,16 @@ import numpy as np
 from PIL.Image import Image
 
 from avssl.evaluation.retrieval.question import Question, shown
-from avssl.evaluation.retrieval.results import CHANCE, MEDIAN, ORACLE, POSE, Retrieved
+from avssl.evaluation.retrieval.results import CHANCE, MEDIAN, POSE, Retrieved
 from avssl.features.alignment import listed
-from avssl.report.comparison import Metric, by_metric, format_difference, group_at, percent, table_of
+from avssl.report.comparison import Metric, format_difference, percent, table_of
 from avssl.report.figures import Curve, curve_picture
 from avssl.report.scores import RANDOM, TRAINED
 
 
 def table(retrieved: Retrieved) -> list[dict[str, str]]:
     """Return the rows that a person reads."""
-    scores = retrieved.scores | ({group_at(ORACLE): by_metric([retrieved.best])} if retrieved.best else {})
+    scores = retrieved.scores
     metrics = [
         metric_of(name, column, spread=column == f"R@{retrieved.ks[0]}") for column, name in retrieved.headline.items()
     ]

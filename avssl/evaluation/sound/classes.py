@@ -37,7 +37,9 @@ CHANCE = "chance"
 
 
 class Classes(MethodEvaluator):
-    """Asks which classes can be read from the features of both encoders, before any head.
+    """Accuracy of classes read from the features of both encoders, before any head.
+
+    Scores: accuracy of each probe and ``NMI`` of clusters, shares in [0, 1].
 
     A recording is the mean of its clips' features. Rows: the commonest class, random initialisations with the batch
     statistics of the training recordings, pixels or log-mel statistics, and the trained encoders.

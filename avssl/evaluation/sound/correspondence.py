@@ -29,7 +29,9 @@ BLIND = ("sound only", "picture only", "shuffled pairs")
 
 
 class Correspondence(MethodEvaluator):
-    """Asks whether a method tells which sound belongs to a picture, on recordings that it never saw.
+    """Accuracy in telling true pairs of picture and sound from false ones, on held-out recordings.
+
+    Scores: ``accuracy``, ``AUC`` and the choice between two alternatives (``2AFC``), shares in [0, 1]; chance is 0.5.
 
     False pairs take the sound of another recording, each sound as often as every other. ``sound only`` and
     ``picture only`` ask the trained method with one mean picture, or one faint noise, for all; ``shuffled pairs`` calls

@@ -31,7 +31,9 @@ Both = Mapping[str, np.ndarray]  # "picture" and "sound" -> embeddings (N, dim)
 
 
 class CrossModal(MethodEvaluator):
-    """Asks a method for the nearest sounds of a picture, the nearest pictures of a sound, and both within themselves.
+    """Retrieval between pictures and sounds, and within each, by the joint embedding of a method.
+
+    Scores: ``P@10``, ``nDCG@30``, ``R@k`` and ``own R@k`` of each direction, shares in [0, 1].
 
     What is of the query's class and of another recording is right; beside that, across modalities, how early the
     recording's own other half comes (``own``). Similarity: the scalar product of unit vectors. ``pixels`` and

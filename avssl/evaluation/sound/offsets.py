@@ -58,7 +58,9 @@ class Stretches:
 
 
 class Offsets(MethodEvaluator):
-    """Moves the sound of held-out recordings and asks the method at which offset picture and sound fit best.
+    """Share of held-out recordings for which a method finds by how much the sound was moved.
+
+    Scores: ``found``, a share in [0, 1]; ``error``, the mean distance from the true offset in seconds.
 
     Each recording is cut into clips at even steps; a candidate offset is scored by the mean score of the same middle
     clips with the windows so many steps later, so that no candidate has more or other pictures than another. The offset

@@ -36,7 +36,9 @@ POOL = 512  # windows at most that give random rows their batch statistics
 
 
 class SoundProbe(MethodEvaluator):
-    """Reads classes from the sound encoder of a method, window by window; a recording's scores are their mean.
+    """Accuracy of classes read from the sound encoder of a method; a recording's scores are the mean over its windows.
+
+    Scores: ``accuracy`` and, over folds, its ``deviation``, shares in [0, 1].
 
     Rows: the commonest class of training, random initialisations with the batch statistics of the data, mean and
     deviation of log-mel bands, and the trained encoder. Departures from section 4.2: the layer is the encoder's output

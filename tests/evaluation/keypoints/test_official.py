@@ -78,4 +78,4 @@ def test_the_shipped_settings_are_those_of_the_papers(name):
     assert settings["train"]["size"] == settings["test"]["size"]
     assert [head["name"] for head in settings["heads"]] == ["Ridge", "Regression", "HeatMaps"]
     maps = settings["heads"][2]
-    assert (maps["epochs"], maps["batch"], maps["rate"], maps["schedule"]) == (140, 128, 1e-3, "drops")
+    assert (maps["epochs"], maps["batch"], maps["lr"], maps["schedule"]) == (140, 128, 1e-3, "drops")

@@ -51,8 +51,8 @@ class Learning:
         steps: optimiser steps, at least.
         epochs: passes over the labels, where these are more than ``steps``.
         batch: pictures a step, drawn with replacement.
-        rate: highest learning rate of the encoder.
-        head_rate: highest learning rate of the new layers.
+        lr: highest learning rate of the encoder.
+        head_lr: highest learning rate of the new layers.
         weight_decay: of AdamW; without any it is Adam.
         schedule: ``"cycle"``: one cycle of the rate; ``"drops"``: divided by 10 after 9/14 and 12/14 of the steps.
         flip: share of the pictures that are mirrored, left and right joints exchanged.
@@ -67,8 +67,8 @@ class Learning:
     steps: int
     epochs: float
     batch: int
-    rate: float
-    head_rate: float
+    lr: float
+    head_lr: float
     weight_decay: float
     schedule: Schedule
     flip: float
@@ -122,10 +122,10 @@ class Learning:
     def _optimiser(
         self, network: Network, steps: int
     ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-        groups = [{"params": list(network.head.parameters()), "lr": self.head_rate}]
+        groups = [{"params": list(network.head.parameters()), "lr": self.head_lr}]
         network.encoder.requires_grad_(not self.freeze)
         if not self.freeze:
-            groups.append({"params": list(network.encoder.parameters()), "lr": self.rate})
+            groups.append({"params": list(network.encoder.parameters()), "lr": self.lr})
         optimiser = torch.optim.AdamW(groups, weight_decay=self.weight_decay)
         rates = [group["lr"] for group in groups]
         if self.schedule == "cycle":
