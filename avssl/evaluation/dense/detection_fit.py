@@ -82,9 +82,9 @@ def detect(network: FasterRCNN, data: Dataset, device: torch.device) -> dict[str
         item = data[0, index]
         if "failure" in item:
             continue
-        said = network([unit(item["frames"][0, 0].to(device))])[0]
-        edges = boxes_from_torchvision(said["boxes"].cpu().numpy()).reshape(-1, 4)
-        about = [np.full(len(edges), number), said["labels"].cpu().numpy() - 1, said["scores"].cpu().numpy()]
+        found = network([unit(item["frames"][0, 0].to(device))])[0]
+        edges = boxes_from_torchvision(found["boxes"].cpu().numpy()).reshape(-1, 4)
+        about = [np.full(len(edges), number), found["labels"].cpu().numpy() - 1, found["scores"].cpu().numpy()]
         rows.append(np.column_stack([*about, edges]).astype(np.float32))
         number += 1
     return {"found": np.concatenate(rows)}

@@ -60,7 +60,7 @@ class Normals(Evaluator):
     Args:
         train: pictures with ``normals`` to learn from.
         test: pictures that no normal is learned from; each is scored whole, in the size it is given in.
-        layers: maps of the encoder that the head reads, what it says of them added; None takes the deepest of more
+        layers: maps of the encoder that the head reads, their outputs added; None takes the deepest of more
             than one cell.
         hidden: channels of a 3x3 convolution in the head; 0 for a linear head.
         tuning: how the encoder is used: ``"frozen"``, ``"fine-tuned"``, or both.
@@ -115,8 +115,8 @@ class Normals(Evaluator):
         if not total.any():
             raise ConfigError("no training pixel has a known normal; all of them are 0")
         seen = scan(plan.test, NORMALS, "test", lambda item: (item["path"], item["group"]), plan.quiet)
-        said = torch.from_numpy(total / np.linalg.norm(total)).float()
-        trials = pixel_trials(plan, Directions(), self.hidden, (MEAN_NORMAL, said), encoder, fresh, folder, device)
+        start = torch.from_numpy(total / np.linalg.norm(total)).float()
+        trials = pixel_trials(plan, Directions(), self.hidden, (MEAN_NORMAL, start), encoder, fresh, folder, device)
         return self._scores(trials, seen, encoder)
 
     def _scores(self, trials: list[Trial], seen: Sequence[tuple[str, str]], encoder: Encoder) -> Scores:
@@ -176,21 +176,21 @@ class Directions(Task):
     truth = NORMALS
     outputs = 3
 
-    def loss(self, said: Tensor, truth: Tensor) -> Tensor:
+    def loss(self, predicted: Tensor, truth: Tensor) -> Tensor:
         known = (truth != 0).any(1)
-        unlike = 1 - (F.normalize(said, dim=1) * truth).sum(1)
+        unlike = 1 - (F.normalize(predicted, dim=1) * truth).sum(1)
         return (unlike * known).sum() / known.sum().clamp(min=1)
 
-    def measure(self, said: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    def measure(self, predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
         known = (truth != 0).any(0)
-        errors = normals.angles(said.transpose(1, 2, 0)[known], truth.transpose(1, 2, 0)[known])
-        errors = np.where(np.isnan(errors), 180.0, errors)  # nothing was said: as wrong as can be
+        errors = normals.angles(predicted.transpose(1, 2, 0)[known], truth.transpose(1, 2, 0)[known])
+        errors = np.where(np.isnan(errors), 180.0, errors)  # nothing is predicted: as wrong as can be
         bins = np.bincount((errors / BIN).astype(int).clip(0, round(180 / BIN) - 1), minlength=round(180 / BIN))
         inside = [(errors <= limit).sum() for limit in normals.LIMITS]
         return np.concatenate([[len(errors), errors.sum(), (errors**2).sum(), *inside], bins]).astype(np.float32)
 
-    def answer(self, said: np.ndarray) -> np.ndarray:
-        return said / np.maximum(np.linalg.norm(said, axis=0), 1e-9)
+    def answer(self, predicted: np.ndarray) -> np.ndarray:
+        return predicted / np.maximum(np.linalg.norm(predicted, axis=0), 1e-9)
 
 
 SUMS = 3 + len(normals.LIMITS)  # numbers before the bins

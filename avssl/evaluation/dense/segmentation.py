@@ -120,8 +120,8 @@ class Segmentation(Evaluator):
         names = self._names(counts + np.sum([each for *_, each in seen], 0))
         commonest = int(counts[: len(names)].argmax())
         row = f"always {names[commonest]}"
-        said = torch.from_numpy(np.log((counts[: len(names)] + 1) / (counts[: len(names)].sum() + len(names)))).float()
-        trials = pixel_trials(plan, Regions(len(names)), self.hidden, (row, said), encoder, fresh, folder, device)
+        start = torch.from_numpy(np.log((counts[: len(names)] + 1) / (counts[: len(names)].sum() + len(names)))).float()
+        trials = pixel_trials(plan, Regions(len(names)), self.hidden, (row, start), encoder, fresh, folder, device)
         ours, theirs = (each[: len(names)] > 0 for each in (counts, np.sum([each for *_, each in seen], 0)))
         return self._scores(trials, names, seen, row, encoder, class_notes(ours, theirs, names, "pixel"))
 
@@ -231,15 +231,15 @@ class Regions(Task):
     def __init__(self, classes: int):
         self.outputs = classes
 
-    def loss(self, said: Tensor, truth: Tensor) -> Tensor:
+    def loss(self, predicted: Tensor, truth: Tensor) -> Tensor:
         known = (truth != regions.VOID).sum().clamp(min=1)
-        return F.cross_entropy(said, truth.long(), ignore_index=regions.VOID, reduction="sum") / known
+        return F.cross_entropy(predicted, truth.long(), ignore_index=regions.VOID, reduction="sum") / known
 
-    def measure(self, said: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        return regions.confusion(said.argmax(0), truth, self.outputs).astype(np.int32)
+    def measure(self, predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        return regions.confusion(predicted.argmax(0), truth, self.outputs).astype(np.int32)
 
-    def answer(self, said: np.ndarray) -> np.ndarray:
-        return said.argmax(0).astype(np.uint8)
+    def answer(self, predicted: np.ndarray) -> np.ndarray:
+        return predicted.argmax(0).astype(np.uint8)
 
 
 def histogram(item: Mapping[str, Any]) -> np.ndarray:

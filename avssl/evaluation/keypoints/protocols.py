@@ -17,7 +17,7 @@ DEFAULT = "default"
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """How predictions are scored; what is not said is as the default has it, which is the correct one.
+    """How predictions are scored; what is not given is as in the default, which is the correct one.
 
     Pixels are counted from the centre of the top left one, every labelled joint counts, a lost joint is wrong, on the
     threshold is right, each joint weighs the same.

@@ -63,10 +63,11 @@ def summarize(fits: list[Fit], scorer: Scorer, protocol: Mapping[str, Any], agai
 
 def compare(groups: Mapping[Group, list[Fit]], scorer: Scorer, against: str) -> dict[Group, Difference]:
     """Return each row's paired difference of the main score from the row ``against``, where both have the head."""
-    return {
-        group: paired_difference(*(np.stack([scorer.paired(fit) for fit in side]) for side in sides), scorer.group)
-        for group, *sides in compared(groups, against)
-    }
+    found = {}
+    for group, ours, theirs in compared(groups, against):
+        mine, others = (np.stack([scorer.paired(fit) for fit in side]) for side in (ours, theirs))
+        found[group] = paired_difference(mine, others, scorer.group)
+    return found
 
 
 def table_rows(scores: Mapping[Group, Values], scorer: Scorer) -> Iterator[dict[str, str]]:
