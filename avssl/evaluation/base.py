@@ -10,7 +10,7 @@ from avssl.report.scores import Scores
 
 
 class Evaluator(ABC):
-    """Asks what an encoder knows; it always asks a random initialisation of the same architecture too.
+    """Scores an encoder, beside random initialisations of the same architecture.
 
     Attributes:
         name: the folder in the run that the results go to.
@@ -25,7 +25,7 @@ class Evaluator(ABC):
         """Return the scores of an encoder.
 
         Args:
-            encoder: what is judged; its weights are not changed.
+            encoder: what is scored; its weights are not changed.
             fresh: makes encoders of the same architecture with initial weights; None re-initialises copies, see
                 `avssl.evaluation.baselines.reinitialised`.
             folder: where what is computed may be kept, so that an interrupted evaluation goes on; None keeps nothing.
@@ -34,7 +34,7 @@ class Evaluator(ABC):
 
 
 class MethodEvaluator(ABC):
-    """Asks what a whole method can do, heads and all, where an encoder alone cannot be asked.
+    """Scores a whole method, heads and all, beside initial weights.
 
     Attributes:
         name: the folder in the run that the results go to.
@@ -47,7 +47,7 @@ class MethodEvaluator(ABC):
         """Return the scores of a method; those of initial weights stand beside them.
 
         Args:
-            method: what is judged; its weights are not changed.
+            method: what is scored; its weights are not changed.
             fresh: makes methods of the same settings with initial weights.
             folder: where what is computed may be kept; None keeps nothing.
             device: where networks run.

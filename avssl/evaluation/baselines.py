@@ -1,7 +1,8 @@
 """What an encoder is compared with: random initialisations of its own architecture, and plain pixels."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from avssl.nets.encoders import Takes
 from avssl.report.scores import HOG, PIXELS, RANDOM, TRAINED
 
 LEAST = 16  # pixels a side, for HOG
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
 class Pixels(Encoder):
@@ -60,7 +62,10 @@ def compared_encoders(
         ConfigError: if the weights of a further row cannot be loaded.
     """
     make = fresh or (lambda number: reinitialised(encoder, number))
-    rows = {RANDOM: [calibrated(make(seed + one), pool, device) for one in range(initialisations)], TRAINED: [encoder]}
+    rows = {
+        RANDOM: [calibrated(make(seed + one), pool, device=device) for one in range(initialisations)],
+        TRAINED: [encoder],
+    }
     for name, path in (extra or {}).items():
         if name in (*rows, PIXELS, HOG):
             raise ConfigError(f"evaluator.extra.{name}: there is a row of that name already; choose another")
@@ -85,15 +90,19 @@ def baselines(pool: Tensor) -> dict[str, list[Encoder]]:
 
 
 def pool_of(
-    data: Dataset, count: int = 512, crop: int | tuple[int, int] | None = None, takes: Takes = "pictures"
+    data: Dataset,
+    count: int = 512,
+    crop: int | tuple[int, int] | Literal["common"] | None = None,
+    takes: Takes = "pictures",
 ) -> Tensor:
     """Return pictures or clips of items spread evenly over a data set.
 
     Args:
         data: items with ``frames``.
         count: pictures at most, or frames of all clips together (one clip at least).
-        crop: the middle of each picture.
-        takes: which of both an encoder takes.
+        crop: the middle of each picture that is taken, (height, width) or a side in pixels; ``"common"`` for the
+            largest size that all of them have.
+        takes: whether an encoder takes pictures or clips.
 
     Returns:
         uint8 ``(pictures, 3, H, W)`` or ``(clips, frames, 3, H, W)``.
@@ -101,28 +110,59 @@ def pool_of(
     Raises:
         ConfigError: if none can be read, or they differ in size.
     """
-    items = np.unique(np.linspace(0, len(data) - 1, min(count, len(data))).round().astype(int)).tolist()
-    each = -(-count // len(items))
+    items = spread_items(data, count)
+    each = -(-count // max(1, min(count, len(data))))
     found = []
-    for index in items:
-        item = data[0, index]
-        if "failure" not in item:
-            valid = item["valid"]
-            frames = item["frames"][valid.any(1) if takes == "clips" else valid]
-            chosen = frames[torch.linspace(0, len(frames) - 1, min(each, len(frames))).round().long()]
-            found.append(chosen if crop is None else centre(chosen, crop)[0])
+    for item in items:
+        valid = item["valid"]
+        frames = item["frames"][valid.any(1) if takes == "clips" else valid]
+        found.append(frames[torch.linspace(0, len(frames) - 1, min(each, len(frames))).round().long()])
     found = [frames for frames in found if len(frames)]
+    if found and crop == "common":
+        crop = (min(frames.shape[-2] for frames in found), min(frames.shape[-1] for frames in found))
+    if crop is not None and crop != "common":
+        found = [centre(frames, crop)[0] for frames in found]
     sizes = {tuple(frames.shape[-2:]) for frames in found}
     if len(sizes) == 1 and len(lengths := {frames.shape[1] for frames in found if frames.ndim == 5}) > 1:
         raise ConfigError(f"the clips of the data differ in length ({sorted(lengths)[:3]} frames); sample equal ones")
     if len(sizes) != 1:
-        told = f"differ in size ({sorted(sizes)[:3]}); set size: [height, width]" if sizes else "cannot be read"
-        raise ConfigError(f"the pictures of the data {told}")
+        wrong = f"differ in size ({sorted(sizes)[:3]}); set size: [height, width]" if sizes else "cannot be read"
+        raise ConfigError(f"the pictures of the data {wrong}")
     pool = torch.cat(found)
     if takes == "pictures":
         return pool[:count]
     most = min(len(pool), frames_per_pass(count, pool))
     return pool[torch.linspace(0, len(pool) - 1, most).round().long()]
+
+
+def sounds_of(data: Dataset, count: int = 256, windows: Literal["all", "middle"] = "all") -> Tensor:
+    """Return windows of sound of items spread evenly over a data set, ``(windows, channels, samples)``.
+
+    Args:
+        data: items with ``sound``.
+        count: items at most, and about as many windows.
+        windows: of each item all that hold sound, or the one in the middle.
+
+    Raises:
+        ConfigError: if an item has no sound, or none can be read.
+    """
+    found = []
+    for item in spread_items(data, count):
+        if "sound" not in item:
+            raise ConfigError(f"{item['path']} has no sound; such data cannot be looked at by stream: sound")
+        sound = item["sound"]
+        middle = slice(len(sound) // 2, len(sound) // 2 + 1)
+        found.append(sound[middle] if windows == "middle" else sound[item["sound_valid"].flatten(1).any(1)])
+    total = sum(map(len, found))
+    if not total:
+        raise ConfigError("no window of sound of the data can be read")
+    return torch.cat(found)[:: max(1, total // count)]
+
+
+def spread_items(data: Dataset, count: int) -> list[dict[str, Any]]:
+    """Return the items that can be read among at most ``count`` that are spread evenly over a data set."""
+    places = np.unique(np.linspace(0, len(data) - 1, min(count, len(data))).round().astype(int)).tolist()
+    return [item for item in (data[0, index] for index in places) if "failure" not in item]
 
 
 class Shrink(nn.Module):
@@ -162,31 +202,39 @@ def reinitialised(encoder: Encoder, seed: int) -> Encoder:
 
 
 @torch.no_grad()
-def calibrated(encoder: Encoder, pool: Tensor, device: torch.device | str = "cpu", batch: int = 256) -> Encoder:
-    """Set the statistics of batch normalisation to those of a pool of pictures, and return the encoder.
+def calibrated(
+    module: AnyModule,
+    *pool: Tensor,
+    run: Callable[..., object] | None = None,
+    device: torch.device | str = "cpu",
+    batch: int | None = 256,
+) -> AnyModule:
+    """Set the statistics of batch normalisation to those of data, and return the module in evaluation mode.
 
-    Without this a random network is judged with statistics that fit no data, and looks worse than it is.
+    Without this a random network is scored with statistics that fit no data, and looks worse than it is. Normalisation
+    alone is in training mode, so nothing is dropped and nothing else is drawn.
 
     Args:
-        encoder: changed in place; left in evaluation mode.
-        pool: uint8 RGB ``(pictures, 3, H, W)``, or clips ``(clips, frames, 3, H, W)`` for an encoder of clips.
-        device: where the encoder runs.
-        batch: frames a pass; the mean over passes counts.
+        module: changed in place.
+        pool: tensors whose rows belong together, such as pictures, uint8 ``(pictures, 3, H, W)``, or clips.
+        run: takes so many rows of each tensor through the module; None calls it on pictures or clips in [0, 1].
+        device: where the module runs.
+        batch: frames a pass; None for all in one. The mean over passes counts.
     """
-    encoder = encoder.to(device).eval()
-    norms = [module for module in encoder.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+    module = module.to(device).eval()
+    norms = [one for one in module.modules() if isinstance(one, _BatchNorm) and one.track_running_stats]
     if not norms:
-        return encoder
+        return module
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # a plain mean over the passes
         norm.train()
-    passes = max(
-        1, len(pool) // frames_per_pass(batch, pool)
-    )  # no small last pass: it would weigh as much as a full one
-    for images in pool.chunk(passes):
-        encoder(unit(images.to(device)))
+    run = run or (lambda images: module(unit(images)))
+    # no small last pass: it would weigh as much
+    passes = 1 if batch is None else max(1, len(pool[0]) // frames_per_pass(batch, pool[0]))
+    for parts in zip(*(one.chunk(passes) for one in pool), strict=True):
+        run(*(part.to(device) for part in parts))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
-    return encoder.eval()
+    return module.eval()

@@ -141,9 +141,9 @@ def _best(
     return share, target
 
 
-def curve(judged: Matches, objects: int) -> tuple[np.ndarray, np.ndarray]:
+def curve(matches: Matches, objects: int) -> tuple[np.ndarray, np.ndarray]:
     """Return recall and precision after each box that counts, the surest first."""
-    right = judged.right[~np.isnan(judged.right)]
+    right = matches.right[~np.isnan(matches.right)]
     hits = np.cumsum(right)
     return hits / max(objects, 1), hits / np.arange(1, len(right) + 1)
 

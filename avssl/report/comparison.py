@@ -1,192 +1,186 @@
-"""From the trials of a dense task to numbers, a table, differences and notes."""
+"""Rows compared over several runs: numbers, table, differences and their notes, all from one form of scores.
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+A *row* is what was scored (trained, random, pixels, ...), a *group* a row at one place of the table (a probe, a layer,
+a number of labels), a *run* one seed, draw of labels or initialisation of a group.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 
-from avssl.features.alignment import listed
-from avssl.metrics.bootstrap import Difference
+from avssl.metrics.bootstrap import Difference, paired_difference
 from avssl.report.scores import RANDOM, TRAINED
-from avssl.sampling import rng_for
 
-Weighed = Callable[[np.ndarray], np.ndarray]  # how often each picture counts (resamples, pictures) -> (resamples,)
-RESAMPLES = 1000
+T = TypeVar("T")
+Values = Mapping[str, np.ndarray]  # by metric, one value per run
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Trial:
-    """What one fit found.
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """A row at one place of a table.
 
     Args:
-        row: what was judged: ``"trained"``, ``"random"``, ...
-        tuning: ``"frozen"``, ``"fine-tuned"``, or empty for a row without an encoder.
-        seed: of the fit, counted from 0.
-        found: arrays by name.
+        row: ``"trained"``, ``"random"``, ...
+        place: pairs of a column and its text, such as ``("layer", "conv5")``; empty text where a row has no such thing.
+        prefix: stands before the place in names of numbers alone.
     """
 
     row: str
-    tuning: str
-    seed: int
-    found: Mapping[str, np.ndarray]
+    place: tuple[tuple[str, str], ...] = ()
+    prefix: str = ""
+
+    def __getitem__(self, column: str) -> str:
+        return dict(self.place)[column]
+
+    @property
+    def cells(self) -> dict[str, str]:
+        """The first cells of the group's line: its place, then its row."""
+        return {column: text or ("" if number else "none") for number, (column, text) in enumerate(self.place)} | {
+            "row": self.row
+        }
+
+    def path(self, metric: str) -> str:
+        """Return the name of a number of the group, such as ``"trained/linear/all/conv5/accuracy"``."""
+        return "/".join(filter(None, (self.row, self.prefix, *(text for _, text in self.place), metric)))
+
+    def beside(self, row: str) -> "Group":
+        """Return another row at the same place."""
+        return replace(self, row=row)
+
+    def __str__(self) -> str:
+        texts = (f"{text} labels" if column == "labels" else text for column, text in self.place)
+        return ", ".join(filter(None, (self.row, *texts)))
+
+
+def group_at(row: str, /, *, prefix: str = "", **place: str) -> Group:
+    """Return a row at a place of the table.
+
+    Examples:
+        >>> group = group_at("trained", head="ridge", labels="50")
+        >>> group.path("pck"), str(group), group.cells
+        ('trained/ridge/50/pck', 'trained, ridge, 50 labels', {'head': 'ridge', 'labels': '50', 'row': 'trained'})
+    """
+    return Group(row=row, place=tuple(place.items()), prefix=prefix)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """A score and how it is shown.
+    """A score and how it is written.
 
     Args:
         name: in ``numbers``.
         column: over its column.
-        scale: what it is shown in: 100 for percent, 1 as it is.
+        scale: what it is written in: 100 for percent, 1 as it is.
+        form: format of the scaled value.
         unit: after a difference.
+        spread: write the deviation over runs in the table.
     """
 
     name: str
     column: str
     scale: float = 1.0
+    form: str = ".1f"
     unit: str = ""
+    spread: bool = False
 
 
-Groups = Mapping[tuple[str, str], Sequence[Trial]]  # (tuning, row) -> a trial a seed
+def percent(name: str, column: str | None = None, spread: bool = True) -> Metric:
+    """Return a share in [0, 1] that is written in percent."""
+    return Metric(name=name, column=column or name, scale=100, unit="points", spread=spread)
 
 
-def grouped(trials: Iterable[Trial]) -> dict[tuple[str, str], list[Trial]]:
-    """Return the trials of each tuning and row, frozen ones first, by seed."""
-    found: dict[tuple[str, str], list[Trial]] = {}
-    for trial in sorted(trials, key=lambda trial: trial.seed):
-        found.setdefault((trial.tuning, trial.row), []).append(trial)
-    order = ["", "frozen", "fine-tuned"]
-    return {group: found[group] for group in sorted(found, key=lambda group: order.index(group[0]))}
+def by_metric(runs: Sequence[Mapping[str, float]]) -> dict[str, np.ndarray]:
+    """Return the scores of several runs, each by metric, as arrays over runs."""
+    return {name: np.array([run[name] for run in runs]) for name in runs[0]}
 
 
-def numbers_of(scores: Mapping[tuple[str, str], Sequence[Mapping[str, float]]]) -> dict[str, float]:
-    """Return means over seeds by name, such as ``trained/frozen/miou``."""
-    return {
-        "/".join(filter(None, (row, tuning, name))): float(np.mean([one[name] for one in each]))
-        for (tuning, row), each in scores.items()
-        for name in each[0]
-    }
+def numbers_of(scores: Mapping[Group, Values]) -> dict[str, float]:
+    """Return means over runs by name, such as ``trained/frozen/miou``."""
+    return {group.path(name): float(values.mean()) for group, own in scores.items() for name, values in own.items()}
 
 
-def table_of(
-    scores: Mapping[tuple[str, str], Sequence[Mapping[str, float]]], metrics: Sequence[Metric]
-) -> tuple[dict[str, str], ...]:
-    """Return the rows that a person reads; the first metric with its deviation over seeds."""
-    rows = []
-    for (tuning, row), each in scores.items():
-        cells = {"encoder": tuning or "none", "row": row}
-        for place, metric in enumerate(metrics):
-            values = metric.scale * np.array([one[metric.name] for one in each])
-            spread = f" ± {values.std(ddof=1):.1f}" if place == 0 and len(values) > 1 else ""
-            cells[metric.column] = f"{values.mean():.1f}{spread}"
-        rows.append(cells)
-    return tuple(rows)
+def table_of(scores: Mapping[Group, Values], metrics: Sequence[Metric]) -> tuple[dict[str, str], ...]:
+    """Return the rows that a person reads, one per group; empty where a group lacks a metric."""
+    return tuple(
+        group.cells
+        | {one.column: format_metric(values[one.name], one) if one.name in values else "" for one in metrics}
+        for group, values in scores.items()
+    )
 
 
-def differences(
-    groups: Groups, weighed: Callable[[Trial], Weighed], group_of: np.ndarray, against: str = RANDOM
-) -> dict[tuple[str, str], Difference]:
-    """Return each row's difference from the row ``against`` with the same tuning.
+def compared(groups: Mapping[Group, T], against: str = RANDOM) -> Iterator[tuple[Group, T, T]]:
+    """Yield each group with its own content and with that of the row ``against`` at the same place, where it is."""
+    for group, own in groups.items():
+        other = groups.get(group.beside(against))
+        if group.row != against and other is not None:
+            yield group, own, other
 
-    The bootstrap draws seeds and groups of test pictures (frames of one video are not independent) with replacement.
+
+def item_difference(ours: np.ndarray, theirs: np.ndarray, group: np.ndarray) -> Difference:
+    """Return the paired difference of scores of items; a row of fewer runs is repeated beside one of more.
 
     Args:
-        groups: see `grouped`.
-        weighed: makes of a trial what scores it when pictures count several times.
-        group_of: which group each test picture belongs to, whole numbers ``(pictures,)``.
-        against: what the others are compared with.
+        ours: score of each item, NaN where it does not count, ``(runs, items, columns)``.
+        theirs: the same for the other row.
+        group: name or number of the group of each item, ``(items,)``; of another length where scores are of classes:
+            then each stands for itself.
     """
-    names, place = np.unique(group_of, return_inverse=True)
-    rng = rng_for(0, epoch=0, sample=0)
-    pictures = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=RESAMPLES)[:, place]
-    once = np.ones((1, len(place)))
-    cached: dict[int, tuple[float, np.ndarray]] = {}
-
-    def scored(trial: Trial) -> tuple[float, np.ndarray]:
-        if id(trial) not in cached:
-            score = weighed(trial)
-            cached[id(trial)] = float(score(once)[0]), score(pictures)
-        return cached[id(trial)]
-
-    found = {}
-    for (tuning, row), ours in groups.items():
-        theirs = groups.get((tuning, against))
-        if row == against or theirs is None:
-            continue
-        pairs = [(scored(one), scored(other)) for one, other in zip(ours, theirs, strict=True)]
-        each = np.array([one[0] - other[0] for one, other in pairs])
-        resampled = np.stack([one[1] - other[1] for one, other in pairs], 1)
-        seeds = rng_for(0, epoch=0, sample=1).multinomial(len(each), np.full(len(each), 1 / len(each)), size=RESAMPLES)
-        low, high = np.nanpercentile((resampled * seeds).sum(1) / len(each), [2.5, 97.5])
-        error = each.std(ddof=1) / np.sqrt(len(each)) if len(each) > 1 else float("nan")
-        found[tuning, row] = Difference(
-            mean=float(each.mean()), error=float(error), low=float(low), high=float(high), draws=len(each)
-        )
-    return found
+    runs, items = max(len(ours), len(theirs)), ours.shape[1]
+    ours, theirs = (np.resize(side, (runs, *side.shape[1:])) for side in (ours, theirs))
+    return paired_difference(ours, theirs, group if len(group) == items else np.arange(items))
 
 
-def difference_numbers(
-    found: Mapping[tuple[str, str], Difference], metric: Metric, against: str = RANDOM
-) -> dict[str, float]:
+def difference_numbers(found: Mapping[Group, Difference], metric: str, against: str = RANDOM) -> dict[str, float]:
     """Return differences by name, such as ``trained-random/frozen/miou/low``."""
     numbers = {}
-    for (tuning, row), one in found.items():
-        name = f"{row}-{against}/{tuning}/{metric.name}"
+    for group, one in found.items():
+        name = group.beside(f"{group.row}-{against}").path(metric)
         numbers |= {name: one.mean, f"{name}/error": one.error, f"{name}/low": one.low, f"{name}/high": one.high}
     return numbers
 
 
-def difference_notes(
-    found: Mapping[tuple[str, str], Difference], metric: Metric, against: str = RANDOM
-) -> Iterable[str]:
-    """Say each difference, those of the trained encoder first, and how it was taken."""
-    for (tuning, row), one in sorted(found.items(), key=lambda each: each[0][1] != TRAINED):
-        mean, error, low, high = (metric.scale * value for value in (one.mean, one.error, one.low, one.high))
-        doubt = f" ± {error:.1f}" if one.draws > 1 else ""
-        interval = f"(95 % {low:+.1f} to {high:+.1f})"
-        yield f"{row} − {against}, {tuning}: {mean:+.1f}{doubt} {interval} {metric.unit} of {metric.column}"
-    yield (
-        "± in the table: deviation over seeds. In a difference: standard error over seeds, the same pictures and steps "
-        "for both; the interval is a bootstrap over seeds and groups of test pictures."
-    )
+def difference_notes(found: Mapping[Group, Difference], metric: Metric, against: str = RANDOM) -> Iterator[str]:
+    """Yield a sentence for each difference, those of the trained encoder first."""
+    for group, one in sorted(found.items(), key=lambda each: each[0].row != TRAINED):
+        yield f"{group.beside(f'{group.row} − {against}')}: {format_difference(one, metric)} of {metric.column}"
 
 
-def item_rows(
-    trials: Iterable[Trial], paths: Sequence[str], values: Callable[[Trial], Mapping[str, np.ndarray]]
-) -> list[dict[str, Any]]:
-    """Return a row for each trial and test picture.
+def difference_rows(found: Mapping[Group, Difference], metric: str) -> list[dict[str, Any]]:
+    """Return one row per difference, for a CSV file."""
+    rows = [
+        group.cells
+        | {"measure": metric}
+        | {name: round(getattr(one, name), 5) for name in ("mean", "error", "low", "high")}
+        for group, one in found.items()
+    ]
+    return rows or [{"row": "none"}]
 
-    Args:
-        trials: what was found.
-        paths: of the test pictures.
-        values: columns of a trial, each ``(pictures,)``.
+
+def format_metric(values: np.ndarray, metric: Metric) -> str:
+    """Return the mean over runs as text.
+
+    Examples:
+        >>> format_metric(np.array([0.4, 0.6]), percent("accuracy"))
+        '50.0 ± 14.1'
     """
-    rows = []
-    for trial in trials:
-        columns = values(trial)
-        about = {"row": trial.row, "encoder": trial.tuning, "seed": trial.seed}
-        for place, path in enumerate(paths):
-            own = {name: round(float(column[place]), 4) for name, column in columns.items()}
-            rows.append(about | {"path": path} | own)
-    return rows
+    return format_mean(values, metric.scale, metric.form, metric.spread)
 
 
-def class_notes(ours: np.ndarray, theirs: np.ndarray, classes: Sequence[str], what: str) -> list[str]:
-    """Return a line for the classes that only the test shows, and one for those that only training shows.
+def format_mean(values: np.ndarray, scale: float = 100, form: str = ".1f", spread: bool = True) -> str:
+    """Return a mean, by default in percent, and with ``spread`` the deviation if there are several values."""
+    deviation = f" ± {scale * values.std(ddof=1):{form}}" if spread and len(values) > 1 else ""
+    return f"{scale * values.mean():{form}}{deviation}"
 
-    Args:
-        ours: which classes training shows, bool ``(classes,)``.
-        theirs: which the test shows.
-        classes: their names.
-        what: a thing of a class, such as ``"object"``.
-    """
-    never, idle = ([classes[kind] for kind in np.flatnonzero(some)] for some in (theirs & ~ours, ours & ~theirs))
-    notes = []
-    if never:
-        notes.append(
-            f"{len(never)} classes of the test have no training {what} ({listed(never)}): nothing is learned "
-            "of them, and they count in the mean."
-        )
-    return notes + ([f"{len(idle)} classes of training have no test {what}: {listed(idle)}."] if idle else [])
+
+def format_percent(share: float) -> str:
+    """Return a share in percent, without the sign."""
+    return f"{100 * share:.1f}"
+
+
+def format_difference(one: Difference, metric: Metric) -> str:
+    """Return a difference as text: mean, standard error where there are several runs, interval and unit."""
+    mean, error, low, high = (metric.scale * value for value in (one.mean, one.error, one.low, one.high))
+    doubt = f" ± {error:{metric.form}}" if one.draws > 1 else ""  # a single run does not tell its error
+    return f"{mean:+{metric.form}}{doubt} (95 % {low:+{metric.form}} to {high:+{metric.form}}) {metric.unit}".rstrip()

@@ -44,7 +44,7 @@ class Line:
 
 
 def lines(table: Sequence[Mapping[str, str]]) -> list[Line]:
-    """Return a table's rows to show: the columns before ``row`` make groups and are told once a group.
+    """Return a table's rows to show: the columns before ``row`` make groups and are written once per group.
 
     Examples:
         >>> table = [{"labels": "50", "row": "random"}, {"labels": "50", "row": "trained"}]
@@ -55,7 +55,7 @@ def lines(table: Sequence[Mapping[str, str]]) -> list[Line]:
     for number, row in enumerate(table):
         before = table[number - 1] if number else {}
         leading = list(takewhile(lambda column: column != "row", row))
-        told = list(takewhile(lambda column, row=row, before=before: row[column] == before.get(column), leading))
-        starts = number == 0 or told != leading
-        shown.append(Line({**row, **dict.fromkeys(told, "")}, starts))
+        same = list(takewhile(lambda column, row=row, before=before: row[column] == before.get(column), leading))
+        starts = number == 0 or same != leading
+        shown.append(Line({**row, **dict.fromkeys(same, "")}, starts))
     return shown

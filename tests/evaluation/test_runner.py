@@ -35,13 +35,13 @@ def run(tmp_path):
 
 
 def key_points(**settings):
-    known = {"train": Dots(20), "test": Dots(5, seed=1), "labels": (6,), "draws": 2, "heads": [Ridge()], "shown": 1}
+    known = {"train": Dots(20), "test": Dots(5, seed=1), "labels": (6,), "draws": 2, "heads": [Ridge()], "num_shown": 1}
     return KeyPoints(**(known | {"quiet": True} | settings))
 
 
 def test_an_evaluation_leaves_scores_tables_pictures_and_the_page_in_the_run(run, capsys):
     scores = evaluate(key_points(), runs=run.parent, device="cpu")
-    evaluate(Retrieval(queries=Dots(6), ks=[2], shown=1, quiet=True), run=run, device="cpu")
+    evaluate(Retrieval(queries=Dots(6), ks=[2], num_shown=1, quiet=True), run=run, device="cpu")
     first, second = map(json.loads, (run / "scores.jsonl").read_text().splitlines())
     assert (first["evaluator"], second["evaluator"]) == ("KeyPoints", "Retrieval")
     assert first["numbers"] == dict(scores.numbers) and first["protocol"]["labels"] == [6]
@@ -129,7 +129,7 @@ def test_a_layer_that_is_not_there_is_told_before_anything_is_read(judge):
 
 def test_the_shipped_config_judges_an_encoder_on_real_video_files(tmp_path):
     world = prepare(root=tmp_path, train=8, heldout=3, workers=1, progress=False)
-    settings = read(ROOT / "configs" / "eval_keypoints.yaml")["evaluator"] | {"quiet": True, "shown": 1}
+    settings = read(ROOT / "configs" / "eval_keypoints.yaml")["evaluator"] | {"quiet": True, "num_shown": 1}
     for part in ("train", "test"):
         settings[part]["source"] = str(world)
     settings |= {"labels": [8], "heads": ["Ridge", {"name": "Regression", "steps": 2, "batch": 4}]}

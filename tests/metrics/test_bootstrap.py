@@ -53,5 +53,5 @@ def test_few_videos_make_the_interval_wider_than_many():
 
 def test_arrays_that_do_not_fit_are_refused():
     ours, theirs, video = rows()
-    with pytest.raises(ValueError, match=r"needs two arrays \(draws, pictures, joints\)"):
+    with pytest.raises(ValueError, match=r"needs two arrays \(runs, items, columns\)"):
         paired_difference(ours, theirs[:2], video)

@@ -29,6 +29,7 @@ from avssl.features.runs import Fresh
 from avssl.methods.pretext.rotation import QUARTERS, turns
 from avssl.nets import Encoder
 from avssl.nets.encoders import require_takes
+from avssl.report.comparison import format_mean
 from avssl.report.figures import picture_table
 from avssl.report.scores import Scores
 
@@ -91,7 +92,7 @@ class Attention(Evaluator):
         turned: look at each picture in all four turns, and tell how alike its maps are when turned back.
         initialisations: of the random row.
         extra: further rows, from a name to the folder of a run or a file of weights.
-        shown: pictures to draw; None for all of them, each in a file of its own too.
+        num_shown: pictures to draw; None for all of them, each in a file of its own too.
         seed: of the first random initialisation.
         quiet: show no progress.
     """
@@ -109,7 +110,7 @@ class Attention(Evaluator):
         turned: bool = False,
         initialisations: int = 3,
         extra: Mapping[str, str] | None = None,
-        shown: int | None = 8,
+        num_shown: int | None = 8,
         seed: int = 0,
         quiet: bool = False,
     ):
@@ -123,7 +124,7 @@ class Attention(Evaluator):
             )
         self.data, self.kind, self.layers, self.power, self.side = data, kind, layers, power, side
         self.crop, self.turned, self.initialisations, self.extra = crop, turned, initialisations, dict(extra or {})
-        self.shown, self.seed, self.quiet = shown, seed, quiet
+        self.num_shown, self.seed, self.quiet = num_shown, seed, quiet
 
     def __call__(
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
@@ -217,12 +218,11 @@ class Attention(Evaluator):
             for name, values in on.items():
                 row, _, layer = name.partition("/")
                 numbers[f"{name}/pointing"] = float(values.mean())
-                spread_of = f" ± {100 * values.mean(1).std(ddof=1):.1f}" if len(values) > 1 else ""
                 table.append(
                     {
                         "layer": layer or "any",
                         "row": row,
-                        "peak near a joint, %": f"{100 * values.mean():.1f}{spread_of}",
+                        "peak near a joint, %": format_mean(values.mean(1)),
                     }
                 )
         else:
@@ -260,11 +260,11 @@ class Attention(Evaluator):
     def _pictures(self, maps: Mapping[tuple[str, str], Tensor], seen: Seen, layers: list[str]) -> dict[str, Any]:
         copies = QUARTERS if self.turned else 1
         pictures = len(seen.paths) // copies
-        count = pictures if self.shown is None else min(self.shown, pictures)
+        count = pictures if self.num_shown is None else min(self.num_shown, pictures)
         chosen = np.unique(np.linspace(0, pictures - 1, count).round().astype(int)) * copies
         drawn = {}
         for layer in layers:
-            parts = [chosen] if self.shown is not None else np.array_split(chosen, -(-len(chosen) // 8))
+            parts = [chosen] if self.num_shown is not None else np.array_split(chosen, -(-len(chosen) // 8))
             for number, part in enumerate(parts):
                 lines = {}
                 for turn in range(copies):

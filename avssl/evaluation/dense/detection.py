@@ -21,6 +21,7 @@ from avssl.evaluation.dense.detector import Detector
 from avssl.evaluation.dense.fits import Plan, Tuning, fit_all
 from avssl.evaluation.dense.fitting import Fitting
 from avssl.evaluation.dense.sides import scan
+from avssl.evaluation.dense.trials import Groups, Trial, Weighed, class_notes, differences, grouped, notes
 from avssl.features.alignment import align_classes, check_common
 from avssl.features.cache import FeatureCache, digest
 from avssl.features.layers import last_map
@@ -29,16 +30,12 @@ from avssl.metrics.boxes import Points, Truth, ap_name
 from avssl.nets import Encoder
 from avssl.report import overlays as drawing
 from avssl.report.comparison import (
-    Groups,
-    Metric,
-    Trial,
-    Weighed,
-    class_notes,
-    difference_notes,
+    by_metric,
     difference_numbers,
-    differences,
-    grouped,
+    format_percent,
+    group_at,
     numbers_of,
+    percent,
     table_of,
 )
 from avssl.report.scores import Scores
@@ -52,7 +49,9 @@ SCHEDULE = Step(milestones=(18 / 24, 22 / 24), warmup=0.1)
 
 
 class Detection(Evaluator):
-    """Finds objects with Faster R-CNN, which learns from pictures with boxes on top of an encoder.
+    """Average precision of Faster R-CNN on top of an encoder, learned from pictures with boxes.
+
+    Scores: ``ap@threshold/points``, the mean over classes, shares in [0, 1].
 
     Every row has the same pictures, steps, rates and seeds. Rows:
 
@@ -69,7 +68,7 @@ class Detection(Evaluator):
         train: pictures with ``boxes`` to learn from.
         test: pictures that no box is learned from.
         detector: Faster R-CNN's own parts and sizes.
-        tuning: ways to judge: the encoder ``"frozen"``, ``"fine-tuned"``, or both.
+        tuning: how the encoder is used: ``"frozen"``, ``"fine-tuned"``, or both.
         seeds: fits of each row, at least 3 to say how sure a difference is.
         pictures: learn from so many training pictures, drawn anew for each seed; None for all.
         fitting: the schedule; None for 300 steps of 16 pictures by SGD.
@@ -80,7 +79,7 @@ class Detection(Evaluator):
             (VOC 2007). Both are in ``numbers``; this one leads.
         extra: further rows, from a name to the folder of a run or a file of weights.
         seed: fixes draws, initialisations and fits.
-        shown: how many test pictures are drawn.
+        num_shown: how many test pictures are drawn.
         quiet: show no progress.
     """
 
@@ -100,7 +99,7 @@ class Detection(Evaluator):
         points: Points = "area",
         extra: Mapping[str, str] | None = None,
         seed: int = 0,
-        shown: int = 6,
+        num_shown: int = 6,
         quiet: bool = False,
     ):
         if not thresholds or not all(0 < one < 1 for one in thresholds):
@@ -123,7 +122,7 @@ class Detection(Evaluator):
             fitting=fitting or schedule,
             extra=dict(extra or {}),
             seed=seed,
-            shown=shown,
+            num_shown=num_shown,
             quiet=quiet,
         )
 
@@ -149,16 +148,16 @@ class Detection(Evaluator):
         about = {"task": BOXES, "layers": layers, "classes": classes, "difficult": self.difficult}
         key = plan.key(about | {"detector": describe(self.detector), "device": where.type})
 
-        def work(judged: Encoder, freeze: bool, seed: int) -> dict[str, np.ndarray]:
+        def work(copy: Encoder, freeze: bool, seed: int) -> dict[str, np.ndarray]:
             chosen, number = plan.chosen(seed), plan.seed + seed
-            network = fit(judged, self.detector, layers, len(classes), plan.train, chosen, plan.fitting,
+            network = fit(copy, self.detector, layers, len(classes), plan.train, chosen, plan.fitting,
                           self.difficult, freeze, number, where)  # fmt: skip
             return detect(network, plan.test, where)
 
         guess = Trial(row=GUESS, tuning="", seed=0, found={"found": guesses(train, test, len(classes))})
         trials = [guess, *fit_all(rows, plan, work, ["found"], key, FeatureCache(folder))]
-        notes = class_notes(ours, theirs, classes, "object")
-        return self._scores(trials, classes, place, notes, test, truth, layers, encoder)
+        missing = class_notes(ours, theirs, classes, "object")
+        return self._scores(trials, classes, place, missing, test, truth, layers, encoder)
 
     def _classes(self) -> tuple[list[str], np.ndarray]:
         """Return the names of the classes, training's first, and where the test's own numbers stand among them."""
@@ -176,7 +175,7 @@ class Detection(Evaluator):
         trials: list[Trial],
         classes: list[str],
         place: np.ndarray,
-        notes: Sequence[str],
+        about: Sequence[str],
         test: Sequence[Mapping[str, Any]],
         truth: Truth,
         layers: Sequence[str],
@@ -185,25 +184,25 @@ class Detection(Evaluator):
         groups = grouped(trials)
         each_class = {id(trial): per_class(trial, truth, len(classes), self.asked) for trial in trials}
         metrics = [
-            Metric(name=ap_name(one, points), column=f"AP {one:g}, {points}", scale=100, unit="points")
-            for one, points in self.asked
+            percent(ap_name(one, points), f"AP {one:g}, {points}", spread=number == 0)
+            for number, (one, points) in enumerate(self.asked)
         ]
         names = [metric.name for metric in metrics]
         means = {trial: np.nanmean(each, 1).tolist() for trial, each in each_class.items()}
         scores = {
-            group: [dict(zip(names, means[id(trial)], strict=True)) for trial in each] for group, each in groups.items()
+            group: by_metric([dict(zip(names, means[id(trial)], strict=True)) for trial in each])
+            for group, each in groups.items()
         }
         paths = [item["path"] for item in test]
-        group_of = np.unique([item["group"] for item in test], return_inverse=True)[1]
 
         def resampled(trial: Trial) -> Weighed:
             return weighed(found_of(trial), truth, len(classes), len(test), *self.asked[0])
 
-        found = differences(groups, resampled, group_of)
-        level = 100 * scores["", GUESS][0][metrics[0].name]
+        found = differences(groups, resampled, np.array([item["group"] for item in test]))
+        level = float(scores[group_at(GUESS, encoder="")][metrics[0].name].mean())
         return Scores(
             title="Detection: mean average precision in %",
-            numbers=numbers_of(scores) | difference_numbers(found, metrics[0]),
+            numbers=numbers_of(scores) | difference_numbers(found, names[0]),
             protocol=self.plan.protocol()
             | {
                 "encoder": type(encoder).__name__,
@@ -218,9 +217,9 @@ class Detection(Evaluator):
             },
             table=table_of(scores, metrics),
             notes=(
-                *notes,
-                *difference_notes(found, metrics[0]),
-                f"Knowing nothing scores {level:.1f} {metrics[0].column}: the {GUESS}, boxes right in most training "
+                *about,
+                *notes(found, metrics[0]),
+                f"Chance scores {format_percent(level)} {metrics[0].column}: the {GUESS}, boxes right in most training "
                 "pictures, whatever the picture.",
             ),
             tables={
@@ -229,7 +228,7 @@ class Detection(Evaluator):
             },
             pictures={
                 f"boxes_{tuning}": self._draw(groups, tuning, classes, place, paths)
-                for tuning in (self.plan.tuning if self.plan.shown else ())
+                for tuning in (self.plan.tuning if self.plan.num_shown else ())
             },
         )
 
@@ -244,15 +243,15 @@ class Detection(Evaluator):
                 for image, item in zip(images, items, strict=True)
             ]
         }
-        for (way, row), trials in groups.items():
-            if way in (tuning, ""):
+        for group, trials in groups.items():
+            if group["encoder"] in (tuning, ""):
                 found = found_of(trials[0])
-                lines[row] = []
+                lines[group.row] = []
                 for image, item in zip(images, items, strict=True):
                     mine = np.flatnonzero(found.picture == numbers[item["path"]])
                     best = mine[np.argsort(-found.score[mine], kind="stable")][: max(1, len(item["kinds"]))]
                     kinds, scores = found.kind[best].tolist(), found.score[best].tolist()
-                    lines[row].append(drawing.boxed(image, found.box[best], kinds, classes, scores))
+                    lines[group.row].append(drawing.boxed(image, found.box[best], kinds, classes, scores))
         return drawing.sheet(lines, f"{tuning}, first seed: as many of the surest boxes as there are objects")
 
 

@@ -74,7 +74,7 @@ def detect(network: FasterRCNN, data: Dataset, device: torch.device) -> dict[str
     """Return what a detector finds in every picture that can be read.
 
     Returns:
-        ``"found"``: a row a detection, float32 ``(detections, 7)``: number of the picture, class, score, box.
+        ``"found"``: one row per detection, float32 ``(detections, 7)``: number of the picture, class, score, box.
     """
     network = network.to(device).eval()
     rows, number = [np.zeros((0, 7), np.float32)], 0
@@ -82,16 +82,16 @@ def detect(network: FasterRCNN, data: Dataset, device: torch.device) -> dict[str
         item = data[0, index]
         if "failure" in item:
             continue
-        said = network([unit(item["frames"][0, 0].to(device))])[0]
-        edges = boxes_from_torchvision(said["boxes"].cpu().numpy()).reshape(-1, 4)
-        about = [np.full(len(edges), number), said["labels"].cpu().numpy() - 1, said["scores"].cpu().numpy()]
+        found = network([unit(item["frames"][0, 0].to(device))])[0]
+        edges = boxes_from_torchvision(found["boxes"].cpu().numpy()).reshape(-1, 4)
+        about = [np.full(len(edges), number), found["labels"].cpu().numpy() - 1, found["scores"].cpu().numpy()]
         rows.append(np.column_stack([*about, edges]).astype(np.float32))
         number += 1
     return {"found": np.concatenate(rows)}
 
 
 def guesses(train: Sequence[Mapping[str, Any]], test: Sequence[Mapping[str, Any]], classes: int) -> np.ndarray:
-    """Return the boxes that who never looks at a picture would guess: the level of knowing nothing.
+    """Return the boxes that are guessed whatever the picture: the level of chance.
 
     For each class, the training boxes, in shares of their pictures, that overlap most of the others by half or more;
     each next one counts only those that none before has reached. A guess is as sure as the share of training pictures

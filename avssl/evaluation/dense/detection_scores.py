@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from avssl.evaluation.dense.trials import Groups, Trial, Weighed
 from avssl.metrics import boxes
 from avssl.metrics.boxes import Found, Points, Truth, ap_name
-from avssl.report.comparison import Groups, Trial, Weighed
 
 Asked = Sequence[tuple[float, Points]]  # thresholds, and how the area is taken
 CHUNK = 50  # resamples that are scored at once
@@ -45,7 +45,7 @@ def per_class(trial: Trial, truth: Truth, classes: int, asked: Asked) -> np.ndar
 def class_rows(
     groups: Groups, scores: Mapping[int, np.ndarray], classes: Sequence[str], asked: Asked
 ) -> Iterator[dict[str, Any]]:
-    """Yield a row for each class, means over seeds; an empty score where it has no object.
+    """Yield one row per class, means over seeds; an empty score where it has no object.
 
     Args:
         groups: the trials.
@@ -53,28 +53,28 @@ def class_rows(
         classes: their names.
         asked: what was asked.
     """
-    for (tuning, row), trials in groups.items():
+    for group, trials in groups.items():
         each = np.mean([scores[id(trial)] for trial in trials], 0)
         for kind, name in enumerate(classes):
             cells = {
                 ap_name(one, points): "" if np.isnan(each[place, kind]) else round(float(each[place, kind]), 4)
                 for place, (one, points) in enumerate(asked)
             }
-            yield {"row": row, "encoder": tuning, "class": name} | cells
+            yield {"row": group.row, "encoder": group["encoder"], "class": name} | cells
 
 
 def picture_rows(
     trials: Sequence[Trial], paths: Sequence[str], truth: Truth, threshold: float
 ) -> Iterator[dict[str, Any]]:
-    """Yield a row for each trial and picture: objects, how many of them were found, and boxes that are wrong."""
+    """Yield one row per trial and picture: objects, how many of them were found, and boxes that are wrong."""
     objects = np.bincount(truth.picture[~truth.ignored], minlength=len(paths))
     for trial in trials:
         found = found_of(trial)
         right, wrong = np.zeros(len(paths), int), np.zeros(len(paths), int)
         for kind in np.unique(found.kind):
-            judged = boxes.match_boxes(found, truth, int(kind), threshold)
-            np.add.at(right, judged.picture[judged.right == 1], 1)
-            np.add.at(wrong, judged.picture[judged.right == 0], 1)
+            matches = boxes.match_boxes(found, truth, int(kind), threshold)
+            np.add.at(right, matches.picture[matches.right == 1], 1)
+            np.add.at(wrong, matches.picture[matches.right == 0], 1)
         about = {"row": trial.row, "encoder": trial.tuning, "seed": trial.seed}
         for number, path in enumerate(paths):
             counts = {"objects": objects[number], "found": right[number], "wrong": wrong[number]}
@@ -83,17 +83,17 @@ def picture_rows(
 
 def weighed(found: Found, truth: Truth, classes: int, pictures: int, threshold: float, points: Points) -> Weighed:
     """Return what gives the mean average precision when test pictures count several times."""
-    judged = []
+    classes_found = []
     for kind in range(classes):
         objects = truth.picture[(truth.kind == kind) & ~truth.ignored]
         if len(objects):
             one = boxes.match_boxes(found, truth, kind, threshold)
             counted = ~np.isnan(one.right)
-            judged.append((one.picture[counted], one.right[counted], np.bincount(objects, minlength=pictures)))
+            classes_found.append((one.picture[counted], one.right[counted], np.bincount(objects, minlength=pictures)))
 
     def score(weights: np.ndarray) -> np.ndarray:
         parts = [
-            np.stack([_weighed_ap(part, places, right, counts, points) for places, right, counts in judged])
+            np.stack([_weighed_ap(part, places, right, counts, points) for places, right, counts in classes_found])
             for part in _chunks(weights)
         ]
         every = np.concatenate(parts, 1)

@@ -27,7 +27,7 @@ class Detector:
     Args:
         layers: maps of the encoder: one, or several for a feature pyramid; None takes the deepest of more than one
             cell.
-        short: the short side that pictures are brought to, in pixels; in training one out of several, judged with the
+        short: the short side that pictures are brought to, in pixels; in training one out of several, tested with the
             largest.
         long: the long side at most.
         anchors: sides of the boxes that proposals start from, in pixels of the resized picture; with a pyramid one for
@@ -38,7 +38,7 @@ class Detector:
         width: of the new layers.
         cells: side of the grid that a proposal is read with: 7, or 14 before a ResNet's layer4, 13 before AlexNet's
             conv5.
-        proposals: proposals a picture that the head judges; training keeps as many.
+        proposals: proposals a picture that the head classifies; training keeps as many.
         samples: proposals a picture that the head learns from.
         least: scores below are no detections.
         overlap: of two detections of a class that overlap more, the less sure goes.

@@ -13,17 +13,18 @@ from torch import Tensor
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
-from avssl.evaluation.baselines import compared_encoders
+from avssl.evaluation.baselines import compared_encoders, pool_of
 from avssl.evaluation.dense.fitting import Fitting
-from avssl.evaluation.dense.sides import apart, pool_of, stamp
+from avssl.evaluation.dense.sides import apart, stamp
+from avssl.evaluation.dense.trials import Trial
 from avssl.features.cache import FeatureCache, digest
 from avssl.features.layers import check_layer
 from avssl.features.runs import Fresh
 from avssl.nets import Encoder
 from avssl.nets.encoders import require_takes
-from avssl.report.comparison import Trial
 from avssl.sampling import rng_for
 
+POOL = 256  # pictures that give random encoders their batch statistics
 Tuning = Literal["frozen", "fine-tuned"]
 
 
@@ -47,7 +48,7 @@ class Plan:
     fitting: Fitting
     extra: Mapping[str, str]
     seed: int
-    shown: int
+    num_shown: int
     quiet: bool
 
     def __post_init__(self):
@@ -82,13 +83,13 @@ class Plan:
     @cached_property
     def pool(self) -> Tensor:
         """Pictures spread evenly over the training data, cut to the size that all have, uint8 ``(N, 3, H, W)``."""
-        return pool_of(self.train)
+        return pool_of(self.train, POOL, crop="common")
 
     @cached_property
     def drawn(self) -> list[int]:
         """Which test pictures are drawn."""
         last = len(self.test) - 1
-        return np.unique(np.linspace(0, last, min(self.shown, last + 1)).round().astype(int)).tolist()
+        return np.unique(np.linspace(0, last, min(self.num_shown, last + 1)).round().astype(int)).tolist()
 
     def chosen(self, fit: int) -> list[int]:
         """Return which training pictures a fit learns from: all, or some that are drawn anew for each seed."""
@@ -118,7 +119,7 @@ class Plan:
             "test data": describe(self.test),
             "truth": ", ".join(sorted({one.truth for one in getattr(self.test, "scenes", ()) if one.truth})) or "given",
             "seeds": self.seeds,
-            "same for every row": "pictures, their order and cuts, steps, rates; the last step is judged",
+            "same for every row": "pictures, their order and cuts, steps, rates; the last step is scored",
             "random": f"{self.seeds} initialisations, batch statistics of the training pictures",
             "fitting": describe(self.fitting),
             "seed": self.seed,
@@ -132,17 +133,17 @@ def fit_all(
     work: Work,
     names: Sequence[str],
     key: Mapping[str, Any] | None,
-    kept: FeatureCache,
+    cache: FeatureCache,
 ) -> list[Trial]:
     """Fit every row, way of tuning and seed; what is finished is kept and not done again.
 
     Args:
-        rows: encoders by name; one for all seeds, or one a seed. One without weights is judged frozen alone.
+        rows: encoders by name; one for all seeds, or one a seed. One without weights is scored frozen alone.
         plan: says which ways and how many seeds.
-        work: fits an encoder (a copy, which it may change) and judges it.
+        work: fits an encoder (a copy, which it may change) and scores it.
         names: of the arrays that ``work`` gives.
         key: all else that the result depends on; None keeps nothing.
-        kept: where results are kept.
+        cache: where results are kept.
     """
     jobs = [
         (row, tuning, seed, encoders[seed % len(encoders)])
@@ -156,7 +157,7 @@ def fit_all(
         for row, tuning, seed, encoder in jobs:
             progress.update(bar, description=f"{row}, {tuning}, seed {seed}")
             own = None if key is None else {**key, "weights": digest(encoder), "tuning": tuning, "fit": seed}
-            found = cached(kept, own, names, partial(on_copy, work, encoder, tuning == "frozen", seed))
+            found = cached(cache, own, names, partial(on_copy, work, encoder, tuning == "frozen", seed))
             trials.append(Trial(row=row, tuning=tuning, seed=seed, found=found))
             progress.advance(bar)
     return trials
@@ -168,7 +169,7 @@ def on_copy(work: Work, encoder: Encoder, freeze: bool, seed: int) -> dict[str, 
 
 
 def cached(
-    kept: FeatureCache,
+    cache: FeatureCache,
     key: Mapping[str, Any] | None,
     names: Sequence[str],
     compute: Callable[[], dict[str, np.ndarray]],
@@ -176,10 +177,10 @@ def cached(
     """Return named arrays, computed now or before."""
     if key is None:
         return compute()
-    arrays = {name: kept.get({**key, "array": name}) for name in names}
+    arrays = {name: cache.get({**key, "array": name}) for name in names}
     found = {name: array for name, array in arrays.items() if array is not None}
     if len(found) < len(names):
         found = compute()
         for name in names:
-            kept.put({**key, "array": name}, found[name])
+            cache.put({**key, "array": name}, found[name])
     return found

@@ -1,4 +1,4 @@
-"""How heads on pictures learn: the same pictures, steps and rates for every encoder, and the last step is judged."""
+"""How heads on pictures learn: the same pictures, steps and rates for every encoder, and the last step is scored."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ class Fitting:
         batch: pictures a step; each picture once before any comes again.
         optim: makes the optimiser; its rate is that of what is new.
         schedule: multiplies the rates; None leaves them as they are.
-        encoder_rate: rate of the encoder where it learns too; None takes the optimiser's.
+        encoder_lr: rate of the encoder where it learns too; None takes the optimiser's.
         batch_norm: ``"frozen"``: the encoder's batch normalisation keeps its statistics, as is usual with few pictures
             a step; ``"trained"``: it learns along where the encoder does.
         scale: bring each picture to a random size between these shares of its own (masks and normals by the nearest
@@ -47,7 +47,7 @@ class Fitting:
     batch: Count = 16
     optim: Optim = field(default_factory=lambda: AdamW(lr=3e-3, weight_decay=1e-3))
     schedule: Schedule | None = field(default_factory=OneCycle)
-    encoder_rate: Positive | None = None
+    encoder_lr: Positive | None = None
     batch_norm: Literal["frozen", "trained"] = "frozen"
     scale: tuple[Positive, Positive] | None = None
     crop: tuple[int, int] | None = None
@@ -67,7 +67,7 @@ def learn(
 
     Args:
         network: all that may learn.
-        encoder: the part of it that is judged.
+        encoder: the part of it that is scored.
         batches: see `batches_of`.
         loss_of: the loss of a batch.
         fitting: the schedule.
@@ -80,7 +80,7 @@ def learn(
     encoder.requires_grad_(not freeze)
     groups: list[dict[str, Any]] = [{"params": [one for one in network.parameters() if id(one) not in own]}]
     if not freeze:
-        rate = {} if fitting.encoder_rate is None else {"lr": fitting.encoder_rate}
+        rate = {} if fitting.encoder_lr is None else {"lr": fitting.encoder_lr}
         groups.append({"params": list(encoder.parameters())} | rate)
     optimizer = fitting.optim([group for group in groups if group["params"]])
     network.train()

@@ -75,7 +75,7 @@ def cells_of(encoder: Encoder, layers: Sequence[str], image: Tensor) -> dict[str
 
 
 def _through(module: nn.Module, given: Tensor, output: Tensor, cells: Cells | None) -> Cells | None:
-    """Return where a module's cells look, None where that cannot be told."""
+    """Return where a module's cells look, None where that is not known."""
     if cells is None:
         return None
     if isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):

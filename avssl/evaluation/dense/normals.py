@@ -22,28 +22,17 @@ from avssl.evaluation.dense.fitting import Fitting
 from avssl.evaluation.dense.pixels import NORMALS, Task
 from avssl.evaluation.dense.pixelwise import pixel_trials
 from avssl.evaluation.dense.sides import scan
+from avssl.evaluation.dense.trials import Groups, Trial, Weighed, differences, grouped, item_rows, notes
 from avssl.features.cache import digest
 from avssl.features.runs import Fresh
 from avssl.metrics import normals
 from avssl.nets import Encoder
 from avssl.report import overlays as drawing
-from avssl.report.comparison import (
-    Groups,
-    Metric,
-    Trial,
-    Weighed,
-    difference_notes,
-    difference_numbers,
-    differences,
-    grouped,
-    item_rows,
-    numbers_of,
-    table_of,
-)
+from avssl.report.comparison import Metric, by_metric, difference_numbers, group_at, numbers_of, table_of
 from avssl.report.scores import PIXELS, Scores
 
 METRICS = (
-    Metric(name="mean", column="mean", unit="degrees (less is better)"),
+    Metric(name="mean", column="mean", unit="degrees (less is better)", spread=True),
     Metric(name="median", column="median"),
     Metric(name="rmse", column="RMSE"),
     *(Metric(name=f"within {limit:g}", column=f"≤ {limit:g}", scale=100) for limit in normals.LIMITS),
@@ -53,7 +42,9 @@ MEAN_NORMAL = "mean normal"
 
 
 class Normals(Evaluator):
-    """Finds the normal of each pixel with heads that learn from pictures with known ones.
+    """Angles between true and found normals of pixels, by heads on the encoder that learn from known ones.
+
+    Scores: ``mean``, ``median`` and ``rmse`` of the angle in degrees; ``within 11.25``, ... , shares in [0, 1].
 
     Every row has the same pictures, steps, rates and seeds. Rows:
 
@@ -61,24 +52,24 @@ class Normals(Evaluator):
     - ``random``: its architecture with initial weights, another initialisation for each seed, batch statistics
       calibrated on the training pictures;
     - ``pixels``: no encoder: the same head on each pixel's colours, its place, and their products;
-    - ``mean normal``: that of the training pictures, for every pixel: the level of knowing nothing;
+    - ``mean normal``: that of the training pictures, for every pixel: the level of chance;
     - one for each of ``extra``.
 
     Pixels whose normal nobody knows (0) do not count.
 
     Args:
         train: pictures with ``normals`` to learn from.
-        test: pictures that no normal is learned from; each is judged whole, in the size it is given in.
-        layers: maps of the encoder that the head reads, what it says of them added; None takes the deepest of more
+        test: pictures that no normal is learned from; each is scored whole, in the size it is given in.
+        layers: maps of the encoder that the head reads, their outputs added; None takes the deepest of more
             than one cell.
         hidden: channels of a 3x3 convolution in the head; 0 for a linear head.
-        tuning: ways to judge: the encoder ``"frozen"``, ``"fine-tuned"``, or both.
+        tuning: how the encoder is used: ``"frozen"``, ``"fine-tuned"``, or both.
         seeds: fits of each row, at least 3 to say how sure a difference is.
         pictures: learn from so many training pictures, drawn anew for each seed; None for all.
         fitting: the schedule.
         extra: further rows, from a name to the folder of a run or a file of weights.
         seed: fixes draws, initialisations and fits.
-        shown: how many test pictures are drawn.
+        num_shown: how many test pictures are drawn.
         quiet: show no progress.
     """
 
@@ -96,7 +87,7 @@ class Normals(Evaluator):
         fitting: Fitting | None = None,
         extra: Mapping[str, str] | None = None,
         seed: int = 0,
-        shown: int = 6,
+        num_shown: int = 6,
         quiet: bool = False,
     ):
         self.hidden = hidden
@@ -110,7 +101,7 @@ class Normals(Evaluator):
             fitting=fitting or Fitting(),
             extra=dict(extra or {}),
             seed=seed,
-            shown=shown,
+            num_shown=num_shown,
             quiet=quiet,
         )
 
@@ -124,18 +115,20 @@ class Normals(Evaluator):
         if not total.any():
             raise ConfigError("no training pixel has a known normal; all of them are 0")
         seen = scan(plan.test, NORMALS, "test", lambda item: (item["path"], item["group"]), plan.quiet)
-        said = torch.from_numpy(total / np.linalg.norm(total)).float()
-        trials = pixel_trials(plan, Directions(), self.hidden, (MEAN_NORMAL, said), encoder, fresh, folder, device)
+        start = torch.from_numpy(total / np.linalg.norm(total)).float()
+        trials = pixel_trials(plan, Directions(), self.hidden, (MEAN_NORMAL, start), encoder, fresh, folder, device)
         return self._scores(trials, seen, encoder)
 
     def _scores(self, trials: list[Trial], seen: Sequence[tuple[str, str]], encoder: Encoder) -> Scores:
         groups = grouped(trials)
-        scores = {group: [measured(trial.found["stats"]) for trial in each] for group, each in groups.items()}
-        found = differences(groups, weighed, np.unique([group for _, group in seen], return_inverse=True)[1])
-        level = scores["", MEAN_NORMAL][0]
+        scores = {
+            group: by_metric([measured(trial.found["stats"]) for trial in each]) for group, each in groups.items()
+        }
+        found = differences(groups, weighed, np.array([group for _, group in seen]))
+        level = scores[group_at(MEAN_NORMAL, encoder="")]["mean"].mean()
         return Scores(
             title="Surface normals: angles between found and true ones in degrees; in % those of at most so many",
-            numbers=numbers_of(scores) | difference_numbers(found, METRICS[0]),
+            numbers=numbers_of(scores) | difference_numbers(found, "mean"),
             protocol=self.plan.protocol()
             | {
                 "encoder": type(encoder).__name__,
@@ -148,14 +141,14 @@ class Normals(Evaluator):
             },
             table=table_of(scores, METRICS),
             notes=(
-                *difference_notes(found, METRICS[0]),
-                f"Knowing nothing scores {level['mean']:.1f} degrees: the {MEAN_NORMAL} of the training pictures. A "
+                *notes(found, METRICS[0]),
+                f"Chance scores {level:.1f} degrees: the {MEAN_NORMAL} of the training pictures. A "
                 f"random direction: 90. Colours and places alone: the row {PIXELS}.",
             ),
             tables={"items": item_rows(trials, [path for path, _ in seen], of_items)},
             pictures={
                 f"normals_{tuning}": self._draw(groups, tuning)
-                for tuning in (self.plan.tuning if self.plan.shown else ())
+                for tuning in (self.plan.tuning if self.plan.num_shown else ())
             },
         )
 
@@ -167,9 +160,9 @@ class Normals(Evaluator):
             "picture": [item["frames"][0, 0].permute(1, 2, 0).numpy() for _, item in items],
             "truth": [drawing.directions(item[NORMALS].numpy()) for _, item in items],
         }
-        for (way, row), trials in groups.items():
-            if way == tuning or row == PIXELS:
-                lines[row] = [drawing.directions(trials[0].found[f"answer {index}"]) for index, _ in items]
+        for group, trials in groups.items():
+            if group["encoder"] == tuning or group.row == PIXELS:
+                lines[group.row] = [drawing.directions(trials[0].found[f"answer {index}"]) for index, _ in items]
         return drawing.sheet(lines, f"{tuning}, first seed: red to the right, green up, blue to the camera")
 
 
@@ -183,21 +176,21 @@ class Directions(Task):
     truth = NORMALS
     outputs = 3
 
-    def loss(self, said: Tensor, truth: Tensor) -> Tensor:
+    def loss(self, predicted: Tensor, truth: Tensor) -> Tensor:
         known = (truth != 0).any(1)
-        unlike = 1 - (F.normalize(said, dim=1) * truth).sum(1)
+        unlike = 1 - (F.normalize(predicted, dim=1) * truth).sum(1)
         return (unlike * known).sum() / known.sum().clamp(min=1)
 
-    def measure(self, said: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    def measure(self, predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
         known = (truth != 0).any(0)
-        errors = normals.angles(said.transpose(1, 2, 0)[known], truth.transpose(1, 2, 0)[known])
-        errors = np.where(np.isnan(errors), 180.0, errors)  # nothing was said: as wrong as can be
+        errors = normals.angles(predicted.transpose(1, 2, 0)[known], truth.transpose(1, 2, 0)[known])
+        errors = np.where(np.isnan(errors), 180.0, errors)  # nothing is predicted: as wrong as can be
         bins = np.bincount((errors / BIN).astype(int).clip(0, round(180 / BIN) - 1), minlength=round(180 / BIN))
         inside = [(errors <= limit).sum() for limit in normals.LIMITS]
         return np.concatenate([[len(errors), errors.sum(), (errors**2).sum(), *inside], bins]).astype(np.float32)
 
-    def answer(self, said: np.ndarray) -> np.ndarray:
-        return said / np.maximum(np.linalg.norm(said, axis=0), 1e-9)
+    def answer(self, predicted: np.ndarray) -> np.ndarray:
+        return predicted / np.maximum(np.linalg.norm(predicted, axis=0), 1e-9)
 
 
 SUMS = 3 + len(normals.LIMITS)  # numbers before the bins

@@ -1,4 +1,4 @@
-"""A network that says something of each pixel: an encoder, and a small head on each of its maps.
+"""A network with outputs for each pixel: an encoder, and a small head on each of its maps.
 
 Long, Shelhamer and Darrell, "Fully Convolutional Networks for Semantic Segmentation", CVPR 2015: scores of several maps
 are brought to the size of the picture and added (section 4.2). https://arxiv.org/abs/1411.4038
@@ -22,11 +22,11 @@ from avssl.nets import Encoder
 from avssl.report.scores import PIXELS
 
 MASK, NORMALS = "mask", "normals"
-TOGETHER = 1 << 17  # pixels that are judged in one pass at most, unless one picture has more
+TOGETHER = 1 << 17  # pixels that are scored in one pass at most, unless one picture has more
 
 
 class Task(ABC):
-    """What is said of each pixel, and how right it is.
+    """What is predicted for each pixel, and how right it is.
 
     Attributes:
         truth: the key of the truth in an item.
@@ -37,28 +37,28 @@ class Task(ABC):
     outputs: int
 
     @abstractmethod
-    def loss(self, said: Tensor, truth: Tensor) -> Tensor:
-        """Return the loss of ``said`` ``(N, outputs, H, W)``; where nobody knows the truth nothing counts."""
+    def loss(self, predicted: Tensor, truth: Tensor) -> Tensor:
+        """Return the loss of ``predicted`` ``(N, outputs, H, W)``; where nobody knows the truth nothing counts."""
 
     @abstractmethod
-    def measure(self, said: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        """Return what scores are made of, for one picture: ``said`` is ``(outputs, H, W)``."""
+    def measure(self, predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        """Return what scores are made of, for one picture: ``predicted`` is ``(outputs, H, W)``."""
 
     @abstractmethod
-    def answer(self, said: np.ndarray) -> np.ndarray:
-        """Return what is drawn of ``said``."""
+    def answer(self, predicted: np.ndarray) -> np.ndarray:
+        """Return what is drawn of ``predicted``."""
 
 
 class PixelNet(nn.Module):
     """An encoder and a head on each of some maps, scores brought to the picture's size and added.
 
     Each map is standardised by a batch normalisation without weights of its own, so that a linear head asks the same
-    of large and of small features. At first the network says the same of every pixel.
+    of large and of small features. At first the network predicts the same for every pixel.
 
     Args:
         encoder: pictures to maps.
         layers: which maps.
-        start: what it says of every pixel at first, ``(outputs,)``.
+        start: what it predicts for every pixel at first, ``(outputs,)``.
         hidden: channels of a 3x3 convolution before the linear one; 0 for a linear head alone.
         image: a picture as the network will see it, float in [0, 1], ``(1, 3, H, W)``.
     """
@@ -134,7 +134,7 @@ def fit(
     Args:
         encoder: changed in place unless ``freeze``.
         task: what to learn.
-        start: what is said of every pixel at first, ``(outputs,)``.
+        start: what is predicted for every pixel at first, ``(outputs,)``.
         data: pictures and their truth.
         rows: which of them to learn from.
         layers: maps of the encoder.
@@ -152,48 +152,48 @@ def fit(
         network = PixelNet(encoder.to(device), layers, start, hidden, image).to(device)
 
         def loss_of(batch: list[dict[str, Any]]) -> Tensor:
-            said = network(unit(stacked(batch, "image", device)))
-            return task.loss(said, stacked(batch, task.truth, device))
+            predicted = network(unit(stacked(batch, "image", device)))
+            return task.loss(predicted, stacked(batch, task.truth, device))
 
         learn(network, encoder, chain([first], batches), loss_of, fitting, freeze)
     return network
 
 
 class Constant(nn.Module):
-    """Says the same of every pixel of every picture.
+    """Predicts the same for every pixel of every picture.
 
     Args:
-        said: numbers, ``(outputs,)``.
+        value: what is predicted, ``(outputs,)``.
     """
 
-    def __init__(self, said: Tensor):
+    def __init__(self, value: Tensor):
         super().__init__()
-        self.register_buffer("said", said)
+        self.register_buffer("value", value)
 
-    said: Tensor
+    value: Tensor
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.said[None, :, None, None].expand(len(images), -1, *images.shape[-2:])
+        return self.value[None, :, None, None].expand(len(images), -1, *images.shape[-2:])
 
 
 @torch.inference_mode()
 def score(
-    network: nn.Module, task: Task, data: Dataset, shown: Sequence[int], device: torch.device
+    network: nn.Module, task: Task, data: Dataset, drawn: Sequence[int], device: torch.device
 ) -> dict[str, np.ndarray]:
     """Measure a network on every picture of a data set, each whole and in its own size.
 
     Returns:
-        ``"stats"``: what `Task.measure` gives, ``(pictures, ...)``; ``"answer 7"``: what it said of picture 7, for each
-        of ``shown``.
+        ``"stats"``: what `Task.measure` gives, ``(pictures, ...)``; ``"answer 7"``: what is predicted for picture 7,
+        for each of ``drawn``.
     """
     network = network.to(device).eval()
-    stats, answers = [], {f"answer {index}": np.zeros(0) for index in shown}  # empty where it cannot be read
+    stats, answers = [], {f"answer {index}": np.zeros(0) for index in drawn}  # empty where it cannot be read
     for items in same_sizes(data):
         images = torch.cat([item["frames"][0] for _, item in items])
-        said = network(unit(images.to(device))).float().cpu().numpy()
-        for (index, item), one in zip(items, said, strict=True):
+        predicted = network(unit(images.to(device))).float().cpu().numpy()
+        for (index, item), one in zip(items, predicted, strict=True):
             stats.append(task.measure(one, item[task.truth].numpy()))
-            if index in shown:
+            if index in drawn:
                 answers[f"answer {index}"] = task.answer(one)
     return answers | {"stats": np.stack(stats)}
 

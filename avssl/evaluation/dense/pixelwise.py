@@ -8,11 +8,11 @@ from torch import Tensor
 
 from avssl.evaluation.dense.fits import Plan, cached, fit_all
 from avssl.evaluation.dense.pixels import ColorsAndPlace, Constant, Task, fit, score
+from avssl.evaluation.dense.trials import Trial
 from avssl.features.cache import FeatureCache, digest
 from avssl.features.layers import last_map
 from avssl.features.runs import Fresh
 from avssl.nets import Encoder
-from avssl.report.comparison import Trial
 from avssl.report.scores import PIXELS
 
 
@@ -26,15 +26,15 @@ def pixel_trials(
     folder: Path | None,
     device: str,
 ) -> list[Trial]:
-    """Fit and judge every row.
+    """Fit and score every row.
 
     Args:
         plan: rows, seeds, data.
-        task: what is said of each pixel.
+        task: what is predicted for each pixel.
         hidden: see `PixelNet`.
-        constant: name of the row that says the same of every pixel, and what it says, ``(outputs,)``; the fits start
+        constant: name of the row that predicts the same for every pixel, and what, ``(outputs,)``; the fits start
             from it.
-        encoder: what is judged.
+        encoder: what is scored.
         fresh: makes it with initial weights.
         folder: where results are kept.
         device: where networks run.
@@ -42,21 +42,21 @@ def pixel_trials(
     Returns:
         Trials whose ``found`` holds ``"stats"`` and the answers that are drawn, see `score`.
     """
-    kept, where = FeatureCache(folder), torch.device(device)
+    cache, where = FeatureCache(folder), torch.device(device)
     rows = {PIXELS: [ColorsAndPlace()], **plan.rows(encoder, fresh, device)}
     names = [*(f"answer {index}" for index in plan.drawn), "stats"]
-    row, said = constant
+    row, start = constant
     layers = list(plan.layers or [last_map(encoder.to(where), plan.pool)])
-    about = {"task": task.truth, "layers": layers, "hidden": hidden, "start": digest(said), "device": where.type}
+    about = {"task": task.truth, "layers": layers, "hidden": hidden, "start": digest(start), "device": where.type}
     key = plan.key(about)
 
-    def work(judged: Encoder, freeze: bool, seed: int) -> dict[str, np.ndarray]:
-        maps = [PIXELS] if isinstance(judged, ColorsAndPlace) else layers
+    def work(copy: Encoder, freeze: bool, seed: int) -> dict[str, np.ndarray]:
+        maps = [PIXELS] if isinstance(copy, ColorsAndPlace) else layers
         chosen, number = plan.chosen(seed), plan.seed + seed
-        network = fit(judged, task, said, plan.train, chosen, maps, hidden, plan.fitting, freeze, number, where)
+        network = fit(copy, task, start, plan.train, chosen, maps, hidden, plan.fitting, freeze, number, where)
         return score(network, task, plan.test, plan.drawn, where)
 
-    trials = fit_all(rows, plan, work, names, key, kept)
+    trials = fit_all(rows, plan, work, names, key, cache)
     own = None if key is None else {**key, "row": row}
-    found = cached(kept, own, names, lambda: score(Constant(said), task, plan.test, plan.drawn, where))
+    found = cached(cache, own, names, lambda: score(Constant(start), task, plan.test, plan.drawn, where))
     return [Trial(row=row, tuning="", seed=0, found=found), *trials]

@@ -22,35 +22,30 @@ from avssl.evaluation.dense.fitting import Fitting
 from avssl.evaluation.dense.pixels import MASK, Task
 from avssl.evaluation.dense.pixelwise import pixel_trials
 from avssl.evaluation.dense.sides import scan
+from avssl.evaluation.dense.trials import Groups, Trial, Weighed, class_notes, differences, grouped, item_rows, notes
 from avssl.features.cache import digest
 from avssl.features.runs import Fresh
 from avssl.metrics import regions
 from avssl.nets import Encoder
 from avssl.report import overlays as drawing
 from avssl.report.comparison import (
-    Groups,
-    Metric,
-    Trial,
-    Weighed,
-    class_notes,
-    difference_notes,
+    by_metric,
     difference_numbers,
-    differences,
-    grouped,
-    item_rows,
+    format_percent,
+    group_at,
     numbers_of,
+    percent,
     table_of,
 )
 from avssl.report.scores import PIXELS, Scores
 
-METRICS = (
-    Metric(name="miou", column="mean IoU", scale=100, unit="points"),
-    Metric(name="pixel accuracy", column="pixels right", scale=100, unit="points"),
-)
+METRICS = (percent("miou", "mean IoU"), percent("pixel accuracy", "pixels right", spread=False))
 
 
 class Segmentation(Evaluator):
-    """Paints each pixel in its class with heads that learn from annotated pictures.
+    """Overlap of true and found regions, by heads on the encoder that learn from annotated pictures.
+
+    Scores: ``miou`` and ``pixel accuracy``, shares in [0, 1].
 
     Every row has the same pictures, steps, rates and seeds. Rows:
 
@@ -58,24 +53,24 @@ class Segmentation(Evaluator):
     - ``random``: its architecture with initial weights, another initialisation for each seed, batch statistics
       calibrated on the training pictures;
     - ``pixels``: no encoder: the same head on each pixel's colours, its place, and their products;
-    - ``always ...``: every pixel in the commonest class of the training pictures: the level of knowing nothing;
+    - ``always ...``: every pixel in the commonest class of the training pictures: the level of chance;
     - one for each of ``extra``.
 
     Args:
         train: pictures with a ``mask`` to learn from.
-        test: pictures that no mask is learned from; each is judged whole, in the size it is given in.
+        test: pictures that no mask is learned from; each is scored whole, in the size it is given in.
         classes: names of the classes, the numbers 0, 1, ... of the masks; None takes numbers for names.
         layers: maps of the encoder that the head reads, their scores added; None takes the deepest of more than one
             cell.
         hidden: channels of a 3x3 convolution in the head; 0 for a linear head.
-        tuning: ways to judge: the encoder ``"frozen"``, ``"fine-tuned"``, or both.
+        tuning: how the encoder is used: ``"frozen"``, ``"fine-tuned"``, or both.
         seeds: fits of each row, at least 3 to say how sure a difference is.
         pictures: learn from so many training pictures, drawn anew for each seed; None for all.
         fitting: the schedule.
         absent: what a class counts as that is neither in the test pictures nor found there; None leaves it out.
         extra: further rows, from a name to the folder of a run or a file of weights.
         seed: fixes draws, initialisations and fits.
-        shown: how many test pictures are drawn.
+        num_shown: how many test pictures are drawn.
         quiet: show no progress.
     """
 
@@ -95,7 +90,7 @@ class Segmentation(Evaluator):
         absent: float | None = None,
         extra: Mapping[str, str] | None = None,
         seed: int = 0,
-        shown: int = 6,
+        num_shown: int = 6,
         quiet: bool = False,
     ):
         if classes is not None and len(classes) < 2:
@@ -111,7 +106,7 @@ class Segmentation(Evaluator):
             fitting=fitting or Fitting(),
             extra=dict(extra or {}),
             seed=seed,
-            shown=shown,
+            num_shown=num_shown,
             quiet=quiet,
         )
 
@@ -125,10 +120,10 @@ class Segmentation(Evaluator):
         names = self._names(counts + np.sum([each for *_, each in seen], 0))
         commonest = int(counts[: len(names)].argmax())
         row = f"always {names[commonest]}"
-        said = torch.from_numpy(np.log((counts[: len(names)] + 1) / (counts[: len(names)].sum() + len(names)))).float()
-        trials = pixel_trials(plan, Regions(len(names)), self.hidden, (row, said), encoder, fresh, folder, device)
-        painted = [each[: len(names)] > 0 for each in (counts, np.sum([each for *_, each in seen], 0))]
-        return self._scores(trials, names, seen, row, encoder, class_notes(*painted, names, "pixel"))
+        start = torch.from_numpy(np.log((counts[: len(names)] + 1) / (counts[: len(names)].sum() + len(names)))).float()
+        trials = pixel_trials(plan, Regions(len(names)), self.hidden, (row, start), encoder, fresh, folder, device)
+        ours, theirs = (each[: len(names)] > 0 for each in (counts, np.sum([each for *_, each in seen], 0)))
+        return self._scores(trials, names, seen, row, encoder, class_notes(ours, theirs, names, "pixel"))
 
     def _names(self, counts: np.ndarray) -> list[str]:
         """Return the names of the classes, and check that the masks paint no others."""
@@ -152,12 +147,12 @@ class Segmentation(Evaluator):
         about: list[str],
     ) -> Scores:
         groups = grouped(trials)
-        scores = {group: [self._measure(trial) for trial in each] for group, each in groups.items()}
-        found = differences(groups, self._weighed, np.unique([group for _, group, _ in seen], return_inverse=True)[1])
-        level = 100 * scores["", constant][0]["miou"]
+        scores = {group: by_metric([self._measure(trial) for trial in each]) for group, each in groups.items()}
+        found = differences(groups, self._weighed, np.array([group for _, group, _ in seen]))
+        level = float(scores[group_at(constant, encoder="")]["miou"].mean())
         return Scores(
             title="Segmentation: overlap of found and true regions in %",
-            numbers=numbers_of(scores) | difference_numbers(found, METRICS[0]),
+            numbers=numbers_of(scores) | difference_numbers(found, "miou"),
             protocol=self.plan.protocol()
             | {
                 "encoder": type(encoder).__name__,
@@ -172,8 +167,9 @@ class Segmentation(Evaluator):
             table=table_of(scores, METRICS),
             notes=(
                 *about,
-                *difference_notes(found, METRICS[0]),
-                f"Knowing nothing scores {level:.1f} mean IoU: {constant}. Colours and places alone: the row {PIXELS}.",
+                *notes(found, METRICS[0]),
+                f"Chance scores {format_percent(level)} mean IoU: {constant}. Colours and places alone: the row "
+                f"{PIXELS}.",
             ),
             tables={
                 "items": item_rows(trials, [path for path, *_ in seen], self._of_items),
@@ -181,7 +177,7 @@ class Segmentation(Evaluator):
             },
             pictures={
                 f"regions_{tuning}": self._draw(groups, tuning, len(names))
-                for tuning in (self.plan.tuning if self.plan.shown else ())
+                for tuning in (self.plan.tuning if self.plan.num_shown else ())
             },
         )
 
@@ -217,9 +213,9 @@ class Segmentation(Evaluator):
             "picture": [item["frames"][0, 0].permute(1, 2, 0).numpy() for _, item in items],
             "truth": [drawing.regions(item[MASK].numpy(), classes) for _, item in items],
         }
-        for (way, row), trials in groups.items():
-            if way == tuning or row == PIXELS:
-                lines[row] = [drawing.regions(trials[0].found[f"answer {index}"], classes) for index, _ in items]
+        for group, trials in groups.items():
+            if group["encoder"] == tuning or group.row == PIXELS:
+                lines[group.row] = [drawing.regions(trials[0].found[f"answer {index}"], classes) for index, _ in items]
         return drawing.sheet(lines, f"{tuning}, first seed")
 
 
@@ -235,15 +231,15 @@ class Regions(Task):
     def __init__(self, classes: int):
         self.outputs = classes
 
-    def loss(self, said: Tensor, truth: Tensor) -> Tensor:
+    def loss(self, predicted: Tensor, truth: Tensor) -> Tensor:
         known = (truth != regions.VOID).sum().clamp(min=1)
-        return F.cross_entropy(said, truth.long(), ignore_index=regions.VOID, reduction="sum") / known
+        return F.cross_entropy(predicted, truth.long(), ignore_index=regions.VOID, reduction="sum") / known
 
-    def measure(self, said: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        return regions.confusion(said.argmax(0), truth, self.outputs).astype(np.int32)
+    def measure(self, predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        return regions.confusion(predicted.argmax(0), truth, self.outputs).astype(np.int32)
 
-    def answer(self, said: np.ndarray) -> np.ndarray:
-        return said.argmax(0).astype(np.uint8)
+    def answer(self, predicted: np.ndarray) -> np.ndarray:
+        return predicted.argmax(0).astype(np.uint8)
 
 
 def histogram(item: Mapping[str, Any]) -> np.ndarray:
@@ -252,9 +248,9 @@ def histogram(item: Mapping[str, Any]) -> np.ndarray:
 
 
 def class_rows(groups: Groups, names: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Yield a row for each class, means over seeds; an empty score where the class is absent everywhere."""
-    for (tuning, row), trials in groups.items():
+    """Yield one row per class, means over seeds; an empty score where the class is absent everywhere."""
+    for group, trials in groups.items():
         each = np.mean([regions.iou(trial.found["stats"].sum(0)) for trial in trials], 0)
         for name, score in zip(names, each, strict=True):
             known = "" if np.isnan(score) else round(float(score), 4)
-            yield {"row": row, "encoder": tuning, "class": name, "iou": known}
+            yield {"row": group.row, "encoder": group["encoder"], "class": name, "iou": known}

@@ -1,23 +1,18 @@
-"""The two sides of an evaluation, training and test pictures: looked over, kept apart, recognised again."""
+"""The two sides of an evaluation, training and test pictures: scanned, checked to be apart, stamped."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from rich.progress import track
-from torch import Tensor
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.features.cache import digest
-from avssl.features.rows import centre
-
-POOL = 256  # pictures that give random encoders their batch statistics
 
 
 def stamp(data: Dataset) -> str | None:
-    """Return the hash of a data set's settings and of the state of its files; None if that cannot be told."""
+    """Return the hash of a data set's settings and of the state of its files; None if that is not known."""
     prints = [data.fingerprint(index) for index in range(len(data))]
     return None if None in prints else digest(np.array([str(describe(data)), *map(str, prints)]))
 
@@ -34,20 +29,6 @@ def apart(train: Dataset, test: Dataset) -> None:
     ours, theirs = ({str(one.path) for one in getattr(data, "scenes", ())} for data in (train, test))
     if ours & theirs:
         raise ConfigError(f"{len(ours & theirs)} pictures are in training and in test, such as {min(ours & theirs)}")
-
-
-def pool_of(data: Dataset) -> Tensor:
-    """Return pictures spread evenly over a data set, cut to the size that all of them have.
-
-    Returns:
-        uint8 ``(pictures, 3, H, W)``, at most `POOL`.
-    """
-    rows = np.unique(np.linspace(0, len(data) - 1, min(POOL, len(data))).round().astype(int)).tolist()
-    found = [item["frames"][0] for item in (data[0, index] for index in rows) if "failure" not in item]
-    if not found:
-        raise ConfigError("none of the training pictures can be read")
-    least = tuple(min(image.shape[side] for image in found) for side in (-2, -1))
-    return torch.cat([centre(image, least)[0] for image in found])
 
 
 def scan(data: Dataset, truth: str, what: str, see: Callable[[Mapping[str, Any]], Any], quiet: bool) -> list[Any]:

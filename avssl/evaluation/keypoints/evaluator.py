@@ -23,7 +23,7 @@ from avssl.evaluation.keypoints.people import Joints, People, collect
 from avssl.evaluation.keypoints.presets import protocol_of
 from avssl.evaluation.keypoints.protocols import Normaliser
 from avssl.evaluation.keypoints.skeletons import FIGURE, SKELETONS, skeleton_of
-from avssl.evaluation.keypoints.table import summarise
+from avssl.evaluation.keypoints.table import summarize
 from avssl.features.cache import FeatureCache, digest
 from avssl.features.layers import Extractor, check_layer
 from avssl.features.runs import Fresh
@@ -39,7 +39,10 @@ POOL = 1024  # pictures that give random encoders their batch statistics
 
 
 class KeyPoints(Evaluator):
-    """Finds key points with heads that learn from a few labelled pictures.
+    """Accuracy of key points found by heads that learn from a few labelled pictures.
+
+    Scores: ``pck@threshold`` and ``auc``, shares in [0, 1]; ``nme`` in lengths of the protocol; ``epe`` in pixels;
+    ``lost``, the share of joints that were not found.
 
     For each number of labels and each draw, that many training items are drawn and one picture of each is labelled,
     spread over files and groups (see `avssl.evaluation.keypoints.labels`). The draws are nested (the first 50 of 200
@@ -49,7 +52,7 @@ class KeyPoints(Evaluator):
     - ``random``: its architecture with initial weights, another initialisation for each draw, batch statistics
       calibrated on the training pictures;
     - ``pixels`` and ``hog``: ridge regression on the picture itself, and on its histograms of oriented gradients;
-    - ``mean pose``: the mean of the labelled poses, whatever the picture: the level of knowing nothing;
+    - ``mean pose``: the mean of the labelled poses, whatever the picture: the level of chance;
     - one for each of ``extra``.
 
     Args:
@@ -60,7 +63,7 @@ class KeyPoints(Evaluator):
         heads: what learns from the labels; None for `Ridge` and `Regression` as they are.
         margin: pixels of the pictures that are cut on each side; heads that augment shift within them.
         skeleton: the joint convention; None for that of the data, or ``figure``.
-        protocol: how predictions are judged, one of `avssl.evaluation.keypoints.presets.PRESETS`.
+        protocol: how predictions are scored, one of `avssl.evaluation.keypoints.presets.PRESETS`.
         thresholds: of the PCKs, in place of the protocol's; differences and items are given for the first one.
         normaliser: what the default protocol divides by in place of the torso.
         length: in pixels of the evaluated picture, with ``normaliser: pixels``.
@@ -69,7 +72,7 @@ class KeyPoints(Evaluator):
         read: training items that labels are drawn from at most, a sample by chance of larger data; all are held in
             memory.
         seed: fixes draws, initialisations and fits.
-        shown: how many test pictures are drawn.
+        num_shown: how many test pictures are drawn.
         quiet: show no progress.
 
     Encoders of clips have no key points of their own frames, and are refused.
@@ -97,14 +100,14 @@ class KeyPoints(Evaluator):
         extra: Mapping[str, str] | None = None,
         read: int = 4096,
         seed: int = 0,
-        shown: int = 6,
+        num_shown: int = 6,
         quiet: bool = False,
     ):
         wrong = [count for count in labels if count != ALL and (not isinstance(count, int) or count < LEAST)]
-        if not labels or wrong or draws < 1 or read < LEAST or shown < 1:
+        if not labels or wrong or draws < 1 or read < LEAST or num_shown < 1:
             raise ValueError(
-                f"needs at least {LEAST} labels (numbers, or all), {LEAST} items to read, 1 draw and 1 picture shown; "
-                f"got labels={list(labels)}, read={read}, draws={draws}, shown={shown}"
+                f"needs at least {LEAST} labels (numbers, or all), {LEAST} items to read, 1 draw, 1 picture to show; "
+                f"got labels={list(labels)}, read={read}, draws={draws}, num_shown={num_shown}"
             )
         self.train, self.test, self.labels, self.draws, self.read = train, test, list(labels), draws, read
         self.heads = list(heads) if heads is not None else [Ridge(), Regression()]
@@ -113,7 +116,7 @@ class KeyPoints(Evaluator):
         self.protocol = protocol_of(protocol, thresholds, normaliser, length)
         self.margin, self.skeleton = margin, skeleton_of(skeleton or getattr(test, "skeleton", None) or FIGURE.name)
         self.joints: Joints = joints
-        self.extra, self.seed, self.shown, self.quiet = dict(extra or {}), seed, shown, quiet
+        self.extra, self.seed, self.num_shown, self.quiet = dict(extra or {}), seed, num_shown, quiet
 
     def __call__(
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
@@ -126,9 +129,9 @@ class KeyPoints(Evaluator):
         test = collect(self.test, "test", self.joints, self.quiet).cropped(self.margin)
         counts = self._counts(train)
         self._check(train, test)
-        judge = Scorer(test, self.skeleton, self.protocol)
-        kept = FeatureCache(folder)
-        extract = Extractor(kept, device, quiet=self.quiet)
+        scorer = Scorer(test, self.skeleton, self.protocol)
+        cache = FeatureCache(folder)
+        extract = Extractor(cache, device, quiet=self.quiet)
         draws = {(count, draw): self.label(train, count, draw) for count in counts for draw in range(self.draws)}
         jobs = [
             (name, encoders[draw], head, count, draw)
@@ -144,10 +147,12 @@ class KeyPoints(Evaluator):
             bar = progress.add_task("key points", total=len(jobs))
             for name, network, head, count, draw in jobs:
                 progress.update(bar, description=f"{name}, {head.name}, {count} labels")
-                found = self._fit(network, head, draws[count, draw], test, extract, draw, kept)
+                found = self._fit(network, head, draws[count, draw], test, extract, draw, cache)
                 fits.append(Fit(row=name, head=head.name, labels=count, draw=draw, found=found))
                 progress.advance(bar)
-        return summarise(fits, judge, self._protocol(encoder, train, judge, counts), against=RANDOM, shown=self.shown)
+        return summarize(
+            fits, scorer, self._protocol(encoder, train, scorer, counts), against=RANDOM, num_shown=self.num_shown
+        )
 
     def label(self, train: People, labels: int, draw: int) -> Labelled:
         """Return the labelled pictures of a draw: one of each of ``labels`` items."""
@@ -173,10 +178,10 @@ class KeyPoints(Evaluator):
 
     def _chosen(self) -> list[int] | None:
         """Return which training items are read; None for all of them."""
-        most = max([self.read, *(count for count in self.labels if isinstance(count, int))])
-        if ALL in self.labels or len(self.train) <= most:
+        limit = max([self.read, *(count for count in self.labels if isinstance(count, int))])
+        if ALL in self.labels or len(self.train) <= limit:
             return None
-        return rng_for(self.seed, epoch=0, sample=1).permutation(len(self.train))[:most].tolist()
+        return rng_for(self.seed, epoch=0, sample=1).permutation(len(self.train))[:limit].tolist()
 
     def _rows(self, encoder: Encoder, fresh: Fresh | None, train: People, device: str) -> dict[str, list[Encoder]]:
         """Return each row's encoders, one a draw of labels."""
@@ -199,7 +204,7 @@ class KeyPoints(Evaluator):
         test: People,
         extract: Extractor,
         draw: int,
-        kept: FeatureCache,
+        cache: FeatureCache,
     ) -> np.ndarray:
         key = {
             "head": head.name,
@@ -213,7 +218,7 @@ class KeyPoints(Evaluator):
             "device": extract.device.type,
         }
         seed = self.seed + 1000 * draw
-        return kept(key, lambda: head(encoder, labelled, test.images, extract, seed))
+        return cache(key, lambda: head(encoder, labelled, test.images, extract, seed))
 
     def _check(self, train: People, test: People) -> None:
         if shared := set(train.paths) & set(test.paths):
@@ -232,8 +237,8 @@ class KeyPoints(Evaluator):
                     f"{', '.join(SKELETONS)}"
                 )
 
-    def _protocol(self, encoder: Encoder, train: People, judge: Scorer, counts: list[int]) -> dict[str, Any]:
-        protocol, test, pictures = self.protocol, judge.test, judge.test.images[:1]
+    def _protocol(self, encoder: Encoder, train: People, scorer: Scorer, counts: list[int]) -> dict[str, Any]:
+        protocol, test, pictures = self.protocol, scorer.test, scorer.test.images[:1]
         return {
             "encoder": type(encoder).__name__,
             "weights": digest(encoder),
@@ -247,7 +252,7 @@ class KeyPoints(Evaluator):
             "same for every row",
             "picture": "{}x{}, cut by {} px on each side".format(*train.images.shape[-2:], self.margin),
             "protocol": protocol.name,
-            "normaliser": self._normaliser(judge.unit),
+            "normaliser": self._normaliser(scorer.unit),
             "thresholds": protocol.thresholds,
             "comparison": protocol.comparison,
             "average": protocol.average,
@@ -256,7 +261,7 @@ class KeyPoints(Evaluator):
             "joints": f"{len(self.skeleton)} of {self.skeleton.name!r}, {self.joints} ones count",
             "lost joints": "left out" if protocol.drop_lost else "wrong",
             "first frames": "left out" if protocol.skip_first else "judged",
-            "test pictures without a length": judge.unmeasured,
+            "test pictures without a length": scorer.unmeasured,
             "random": f"{self.draws} initialisations, batch statistics of the training pictures",
             "heads": {head.name: head.settings() | head.chosen(encoder, pictures) for head in self.heads},
             "seed": self.seed,

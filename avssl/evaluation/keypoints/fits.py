@@ -10,6 +10,7 @@ from avssl.evaluation.keypoints.people import People
 from avssl.evaluation.keypoints.protocols import Protocol, counted, lengths
 from avssl.evaluation.keypoints.skeletons import Skeleton
 from avssl.metrics import pck
+from avssl.report.comparison import Group, group_at
 
 LOST = "lost"
 
@@ -19,7 +20,7 @@ class Fit:
     """The joints that one head found on one encoder from one draw of labels.
 
     Args:
-        row: what was judged: ``"trained"``, ``"random"``, ...
+        row: what was scored: ``"trained"``, ``"random"``, ...
         head: name of the head; empty for a row without one.
         labels: how many labelled pictures.
         draw: which draw of them.
@@ -39,16 +40,16 @@ class Scorer:
     Args:
         test: the pictures and the truth.
         skeleton: the joint convention.
-        protocol: how they are judged.
+        protocol: how they are scored.
 
     Attributes:
         unit: what distances are divided by, as scores name it.
         main: the name of the main score, without the protocol's.
-        judged: which joints are judged, ``(pictures, joints)``.
+        counted: which joints count, ``(pictures, joints)``.
         unmeasured: how many pictures with joints have no length to divide by.
 
     Raises:
-        ConfigError: if the data lack the protocol's length, or no joint is judged.
+        ConfigError: if the data lack the protocol's length, or no joint counts.
     """
 
     def __init__(self, test: People, skeleton: Skeleton, protocol: Protocol):
@@ -56,23 +57,23 @@ class Scorer:
         self.unit = protocol.unit(skeleton)
         self.main = protocol.pck_name(protocol.thresholds[0], skeleton)
         self._lengths = lengths(protocol, test, skeleton)
-        self.judged = counted(protocol, test, self._lengths)
+        self.counted = counted(protocol, test, self._lengths)
         self.unmeasured = int((test.counted.any(1) & ~_above_0(self._lengths)).sum())
-        if not self.judged.any():
-            raise ConfigError(f"protocol: {protocol.name} judges none of the {len(test)} test pictures: no {self.unit}")
+        if not self.counted.any():
+            raise ConfigError(f"protocol: {protocol.name} counts none of the {len(test)} test pictures: no {self.unit}")
         if protocol.group and protocol.group not in skeleton.groups:
             raise ConfigError(
                 f"protocol: {protocol.name} tells {protocol.group!r} joints, {skeleton.name!r} has no such"
             )
         self._places = skeleton.places(skeleton.groups[protocol.group] if protocol.group else skeleton.joints)
-        if not self.judged[:, self._places].any():
+        if not self.counted[:, self._places].any():
             raise ConfigError(
                 f"protocol: {protocol.name} tells {protocol.group!r} joints, and none of them is labelled"
             )
 
     def pixels(self, fit: Fit) -> np.ndarray:
         """Return distances in pixels, NaN where a joint does not count, ``(pictures, joints)``."""
-        far = np.where(self.judged, pck.distances(fit.found, self.test.points), np.nan)
+        far = np.where(self.counted, pck.distances(fit.found, self.test.points), np.nan)
         return np.where(np.isinf(far), np.nan, far) if self.protocol.drop_lost else far
 
     def distances(self, fit: Fit) -> np.ndarray:
@@ -80,9 +81,9 @@ class Scorer:
         far, length = self.pixels(fit), self._lengths
         if self.protocol.drop_lost:
             length = lengths(self.protocol, self.test, self.skeleton, ~is_lost(fit))
-        told = _above_0(length)[:, None]
+        known = _above_0(length)[:, None]
         # the box of a single found joint has no size, and in the source no joint is near then
-        return np.where(told | np.isnan(far), far / np.where(told, length[:, None], 1.0), np.inf)
+        return np.where(known | np.isnan(far), far / np.where(known, length[:, None], 1.0), np.inf)
 
     def hits(self, fit: Fit) -> np.ndarray:
         """Return 1, 0 or NaN for each joint at the main threshold, ``(pictures, joints)``."""
@@ -120,7 +121,7 @@ class Scorer:
         right = pck.right(far, protocol.thresholds[0], protocol.comparison)
         for group, names in self.skeleton.groups.items():
             places = self.skeleton.places(names)
-            if sorted(places) != sorted(self._places) and self.judged[:, places].any():
+            if sorted(places) != sorted(self._places) and self.counted[:, places].any():
                 scores[f"{group} {self.main}"] = self._mean(right[:, places])
         scores |= {
             protocol.auc_name(self.skeleton): pck.area_of(self.curve(fit), protocol.grid, protocol.area),
@@ -134,21 +135,18 @@ class Scorer:
 
     def lost(self, fit: Fit) -> float:
         """Return the share of the main joints that were not found, in [0, 1]."""
-        return float(is_lost(fit)[:, self._places][self.judged[:, self._places]].mean())
+        return float(is_lost(fit)[:, self._places][self.counted[:, self._places]].mean())
 
     def _mean(self, values: np.ndarray) -> float:
         return float("nan") if np.isnan(values).all() else pck.mean(values, self.protocol.average)
-
-
-Group = tuple[int, str, str]  # labels, head, row
 
 
 def grouped(fits: Iterable[Fit]) -> dict[Group, list[Fit]]:
     """Return the fits of each group by draw, groups by head, then labels, then in the order of first appearance."""
     found: dict[Group, list[Fit]] = {}
     for fit in sorted(fits, key=lambda fit: fit.draw):
-        found.setdefault((fit.labels, fit.head, fit.row), []).append(fit)
-    return {group: found[group] for group in sorted(found, key=lambda group: (group[1], group[0]))}
+        found.setdefault(group_at(fit.row, head=fit.head, labels=str(fit.labels)), []).append(fit)
+    return dict(sorted(found.items(), key=lambda one: (one[1][0].head, one[1][0].labels)))
 
 
 def is_lost(fit: Fit) -> np.ndarray:

@@ -103,15 +103,15 @@ def collect(
             failures.append({"path": item["path"], "error": "it has no key points"})
             bare += 1
             continue
-        kept = item["valid"].flatten().numpy()
-        images.append(item["frames"].flatten(0, 1)[torch.from_numpy(kept)])
-        points.append(item["keypoints"].flatten(0, 1).numpy()[kept])
-        counted.append(item["visible"].flatten(0, 1).numpy()[kept])
-        times.append(item["times"].flatten().numpy()[kept])
-        video.append(np.full(kept.sum(), len(paths)))
-        groups += [item.get("group") or f"{ALONE}{index}"] * int(kept.sum())
+        valid = item["valid"].flatten().numpy()
+        images.append(item["frames"].flatten(0, 1)[torch.from_numpy(valid)])
+        points.append(item["keypoints"].flatten(0, 1).numpy()[valid])
+        counted.append(item["visible"].flatten(0, 1).numpy()[valid])
+        times.append(item["times"].flatten().numpy()[valid])
+        video.append(np.full(valid.sum(), len(paths)))
+        groups += [item.get("group") or f"{ALONE}{index}"] * int(valid.sum())
         if "reference" in item:
-            reference.append(item["reference"].flatten().numpy()[kept])
+            reference.append(item["reference"].flatten().numpy()[valid])
         paths.append(item["path"])
     if bare and not paths:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""How key points are judged: a length to divide by, thresholds, what counts, and how joints are averaged."""
+"""How key points are scored: a length to divide by, thresholds, what counts, and how joints are averaged."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -17,7 +17,7 @@ DEFAULT = "default"
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """How predictions are judged; what is not said is as the default has it, which is the correct one.
+    """How predictions are scored; what is not given is as in the default, which is the correct one.
 
     Pixels are counted from the centre of the top left one, every labelled joint counts, a lost joint is wrong, on the
     threshold is right, each joint weighs the same.
@@ -78,7 +78,7 @@ class Protocol:
 
 
 def lengths(protocol: Protocol, people: People, skeleton: Skeleton, found: np.ndarray | None = None) -> np.ndarray:
-    """Return each picture's normaliser in pixels, ``(pictures,)``; NaN where it cannot be told.
+    """Return each picture's normaliser in pixels, ``(pictures,)``; NaN where it is not known.
 
     Args:
         protocol: says which length.
@@ -110,6 +110,6 @@ def lengths(protocol: Protocol, people: People, skeleton: Skeleton, found: np.nd
 
 
 def counted(protocol: Protocol, people: People, normaliser: np.ndarray) -> np.ndarray:
-    """Return which joints are judged, bool ``(pictures, joints)``: those that count, of pictures with a length."""
-    judged = people.counted & (np.isfinite(normaliser) & (normaliser > 0))[:, None]
-    return judged & (people.times > 0)[:, None] if protocol.skip_first else judged
+    """Return which joints count, bool ``(pictures, joints)``: those that are labelled, of pictures with a length."""
+    found = people.counted & (np.isfinite(normaliser) & (normaliser > 0))[:, None]
+    return found & (people.times > 0)[:, None] if protocol.skip_first else found

@@ -1,6 +1,6 @@
 """From the joints that heads found to numbers, tables and pictures."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from typing import Any
 
@@ -8,170 +8,162 @@ import numpy as np
 from PIL.Image import Image
 
 from avssl.evaluation.keypoints.figures import skeleton_sheet
-from avssl.evaluation.keypoints.fits import LOST, Fit, Group, Scorer, grouped
+from avssl.evaluation.keypoints.fits import LOST, Fit, Scorer, grouped
 from avssl.evaluation.keypoints.protocols import DEFAULT
 from avssl.metrics import pck
 from avssl.metrics.bootstrap import Difference, paired_difference
+from avssl.report.comparison import (
+    Group,
+    Metric,
+    Values,
+    by_metric,
+    compared,
+    difference_notes,
+    difference_numbers,
+    format_percent,
+    numbers_of,
+    percent,
+    table_of,
+)
 from avssl.report.figures import Curve, curve_picture
 from avssl.report.scores import TRAINED, Scores
 
 
-def summarise(fits: list[Fit], judge: Scorer, protocol: Mapping[str, Any], against: str, shown: int) -> Scores:
-    """Return all that there is to say about the fits.
+def summarize(fits: list[Fit], scorer: Scorer, protocol: Mapping[str, Any], against: str, num_shown: int) -> Scores:
+    """Return the scores of all fits, their table, differences and pictures.
 
     Args:
         fits: every row, head, number of labels and draw.
-        judge: measures them.
+        scorer: measures them.
         protocol: what the scores depend on.
         against: the row that every other row is compared with in pairs.
-        shown: how many test pictures to draw.
+        num_shown: how many test pictures to draw.
     """
-    groups, main = grouped(fits), judge.protocol.named(judge.main)
-    scores = {group: [judge.measure(fit) for fit in members] for group, members in groups.items()}
-    numbers = {
-        "/".join(filter(None, (row, head, str(labels), metric))): float(np.mean([each[metric] for each in draws]))
-        for (labels, head, row), draws in scores.items()
-        for metric in draws[0]
-    }
-    differences = compare(groups, judge, against)
-    for (labels, head, row), found in differences.items():
-        name = f"{row}-{against}/{head}/{labels}/{main}"
-        numbers |= {
-            name: found.mean,
-            f"{name}/error": found.error,
-            f"{name}/low": found.low,
-            f"{name}/high": found.high,
-        }
-    of = "" if judge.protocol.name == DEFAULT else f", {judge.protocol.name}"
+    groups, main = grouped(fits), percent(scorer.protocol.named(scorer.main))
+    scores = {group: by_metric([scorer.measure(fit) for fit in members]) for group, members in groups.items()}
+    differences = compare(groups, scorer, against)
+    of = "" if scorer.protocol.name == DEFAULT else f", {scorer.protocol.name}"
     return Scores(
-        title=f"Key points from few labels{of}: joints near their true place in %, lengths in {judge.unit}s",
-        numbers=numbers,
+        title=f"Key points from few labels{of}: joints near their true place in %, lengths in {scorer.unit}s",
+        numbers=numbers_of(scores) | difference_numbers(differences, main.name, against),
         protocol=protocol,
-        table=tuple(table_rows(scores, judge)),
-        notes=tuple(notes(scores, differences, judge, against)),
+        table=tuple(table_rows(scores, scorer)),
+        notes=(*difference_notes(differences, main, against), *notes(scores, scorer)),
         tables={
-            "items": list(item_rows(fits, judge)),
-            "joints": list(joint_rows(groups, judge)),
-            "curves": list(curve_rows(groups, judge)),
+            "items": list(item_rows(fits, scorer)),
+            "joints": list(joint_rows(groups, scorer)),
+            "curves": list(curve_rows(groups, scorer)),
         },
         pictures={
-            "skeletons": skeletons(groups, judge, shown),
-            "pck_by_threshold": curves(groups, judge),
+            "skeletons": skeletons(groups, scorer, num_shown),
+            "pck_by_threshold": curves(groups, scorer),
         },
     )
 
 
-def compare(groups: Mapping[Group, list[Fit]], judge: Scorer, against: str) -> dict[Group, Difference]:
+def compare(groups: Mapping[Group, list[Fit]], scorer: Scorer, against: str) -> dict[Group, Difference]:
     """Return each row's paired difference of the main score from the row ``against``, where both have the head."""
     found = {}
-    for (labels, head, row), fits in groups.items():
-        if row != against and (labels, head, against) in groups:
-            ours, theirs = (
-                np.stack([judge.paired(fit) for fit in members]) for members in (fits, groups[labels, head, against])
-            )
-            found[labels, head, row] = paired_difference(ours, theirs, judge.group)
+    for group, ours, theirs in compared(groups, against):
+        mine, others = (np.stack([scorer.paired(fit) for fit in side]) for side in (ours, theirs))
+        found[group] = paired_difference(mine, others, scorer.group)
     return found
 
 
-def table_rows(scores: Mapping[Group, list[dict[str, float]]], judge: Scorer) -> Iterable[dict[str, str]]:
-    """Shares in percent, with the deviation over draws for the main one; the title tells protocol and normaliser."""
-    main, start, end = judge.protocol.named(judge.main), judge.protocol.named(""), f"/{judge.unit}"
-    for (labels, head, row), draws in scores.items():
-        cells = {"head": head or "none", "labels": str(labels), "row": row}
-        means = {name: float(np.mean([each[name] for each in draws])) for name in draws[0]}
-        for name, value in means.items():
-            metric = name.removeprefix(start).removesuffix(end)
-            if name.endswith(end) and metric == "nme":
-                lost = means[start + LOST]
-                told = f", {100 * lost:.1f} % lost" if lost else ""
-                cells["nme"] = f"{means[f'{start}nme of found{end}']:.3f}{told}"
-            elif name.endswith(end) and ("pck@" in metric or metric.startswith("auc@")):
-                spread = np.std([each[name] for each in draws], ddof=1) if name == main and len(draws) > 1 else None
-                text = f"{100 * value:.1f}" + (f" ± {100 * spread:.1f}" if spread is not None else "")
-                cells["auc" if metric.startswith("auc") else metric] = text
-        yield cells
+def table_rows(scores: Mapping[Group, Values], scorer: Scorer) -> Iterator[dict[str, str]]:
+    """Yield one row per group: shares in percent, the main one with its deviation over draws, and the mean error."""
+    main, start, end = scorer.protocol.named(scorer.main), scorer.protocol.named(""), f"/{scorer.unit}"
+    columns = {name: name.removeprefix(start).removesuffix(end) for name in next(iter(scores.values()))}
+    metrics = [
+        percent(name, "auc" if column.startswith("auc") else column, spread=name == main)
+        for name, column in columns.items()
+        if name.endswith(end) and ("pck@" in column or column.startswith("auc@"))
+    ]
+    found = Metric(name=f"{start}nme of found{end}", column="nme", form=".3f")
+    for cells, values in zip(table_of(scores, [*metrics, found]), scores.values(), strict=True):
+        lost = values[start + LOST].mean()
+        yield cells | ({"nme": f"{cells['nme']}, {format_percent(lost)} % lost"} if lost else {})
 
 
-def notes(
-    scores: Mapping[Group, list[dict[str, float]]], differences: Mapping[Group, Difference], judge: Scorer, against: str
-) -> Iterable[str]:
-    """Differences, those of the trained encoder first, and the level of knowing nothing."""
-    main = judge.protocol.named(judge.main)
-    for (labels, head, row), found in sorted(differences.items(), key=lambda one: one[0][2] != TRAINED):
-        yield f"{row} − {against}, {head}, {labels} labels: {found} points of {main}"
-    for row in dict.fromkeys(row for _, head, row in scores if not head):
+def notes(scores: Mapping[Group, Values], scorer: Scorer) -> Iterator[str]:
+    """Yield the level of chance, how differences were taken, and what the protocol departs in."""
+    main = scorer.protocol.named(scorer.main)
+    for row in dict.fromkeys(group.row for group in scores if not group["head"]):
         levels = (
-            f"{100 * np.mean([each[main] for each in draws]):.1f} ({labels} labels)"
-            for (labels, head, name), draws in scores.items()
-            if name == row and not head
+            f"{format_percent(values[main].mean())} ({group['labels']} labels)"
+            for group, values in scores.items()
+            if group.row == row and not group["head"]
         )
-        yield f"Knowing nothing scores {', '.join(levels)} {main}: the {row}, whatever the picture."
+        yield f"Chance scores {', '.join(levels)} {main}: the {row}, whatever the picture."
     yield (
         "± in the table: deviation over label draws. In a difference: standard error over label draws, the same labels "
         "for both; the interval is a bootstrap over label draws and the test's groups (videos where it has none)."
     )
-    if judge.protocol.departs:
-        yield f"{judge.protocol.name}: {judge.protocol.departs}"
-    if judge.protocol.drop_lost:
+    if scorer.protocol.departs:
+        yield f"{scorer.protocol.name}: {scorer.protocol.departs}"
+    if scorer.protocol.drop_lost:
         yield "A difference is over the joints that both rows found."
 
 
-def item_rows(fits: Iterable[Fit], judge: Scorer) -> Iterable[dict[str, Any]]:
-    """One row a test picture and fit."""
-    test, main = judge.test, judge.protocol.named(judge.main)
+def item_rows(fits: Iterable[Fit], scorer: Scorer) -> Iterable[dict[str, Any]]:
+    """Yield one row per test picture and fit."""
+    test, main = scorer.test, scorer.protocol.named(scorer.main)
     for fit in fits:
-        right, far = judge.hits(fit), judge.distances(fit)
+        right, far = scorer.hits(fit), scorer.distances(fit)
         for item in np.flatnonzero(~np.isnan(far).all(1)):
-            yield {
-                "row": fit.row,
-                "head": fit.head,
-                "labels": fit.labels,
+            yield about(fit) | {
                 "draw": fit.draw,
                 "path": test.paths[test.video[item]],
                 "time": round(float(test.times[item]), 6),
                 main: round(float(np.nanmean(right[item])), 4),
-                judge.protocol.named(f"nme/{judge.unit}"): round(float(np.nanmean(far[item])), 4),
+                scorer.protocol.named(f"nme/{scorer.unit}"): round(float(np.nanmean(far[item])), 4),
             }
 
 
-def joint_rows(groups: Mapping[Group, list[Fit]], judge: Scorer) -> Iterable[dict[str, Any]]:
-    """One row a joint and group, means over draws."""
-    main, nme = judge.protocol.named(judge.main), judge.protocol.named(f"nme/{judge.unit}")
-    for (labels, head, row), fits in groups.items():
-        right = np.mean([pck.per_joint(judge.hits(fit)) for fit in fits], axis=0)
-        far = np.mean([pck.per_joint(judge.distances(fit)) for fit in fits], axis=0)
-        for name, score, distance in zip(judge.skeleton.joints, right, far, strict=True):
+def joint_rows(groups: Mapping[Group, list[Fit]], scorer: Scorer) -> Iterable[dict[str, Any]]:
+    """Yield one row per joint and group, means over draws."""
+    main, nme = scorer.protocol.named(scorer.main), scorer.protocol.named(f"nme/{scorer.unit}")
+    for fits in groups.values():
+        right = np.mean([pck.per_joint(scorer.hits(fit)) for fit in fits], axis=0)
+        far = np.mean([pck.per_joint(scorer.distances(fit)) for fit in fits], axis=0)
+        for name, score, distance in zip(scorer.skeleton.joints, right, far, strict=True):
             known = {main: round(float(score), 4), nme: round(float(distance), 4)}
-            yield {"row": row, "head": head, "labels": labels, "joint": name} | known
+            yield about(fits[0]) | {"joint": name} | known
 
 
-def curve_rows(groups: Mapping[Group, list[Fit]], judge: Scorer) -> Iterable[dict[str, Any]]:
-    """One row a threshold and group, means over draws."""
-    for (labels, head, row), fits in groups.items():
-        curve = np.mean([judge.curve(fit) for fit in fits], axis=0)
-        for threshold, score in zip(judge.protocol.grid, curve, strict=True):
-            yield {"row": row, "head": head, "labels": labels, "threshold": threshold, "pck": round(float(score), 4)}
+def curve_rows(groups: Mapping[Group, list[Fit]], scorer: Scorer) -> Iterable[dict[str, Any]]:
+    """Yield one row per threshold and group, means over draws."""
+    for fits in groups.values():
+        curve = np.mean([scorer.curve(fit) for fit in fits], axis=0)
+        for threshold, score in zip(scorer.protocol.grid, curve, strict=True):
+            yield about(fits[0]) | {"threshold": threshold, "pck": round(float(score), 4)}
 
 
-def curves(groups: Mapping[Group, list[Fit]], judge: Scorer) -> Image:
+def curves(groups: Mapping[Group, list[Fit]], scorer: Scorer) -> Image:
     """Draw PCK by threshold, one panel for each head and number of labels."""
     panels: dict[str, list[Curve]] = {}
-    heads, numbers = {head for _, head, _ in groups if head}, {labels for labels, _, _ in groups}
+    heads, numbers = {group["head"] for group in groups if group["head"]}, {fits[0].labels for fits in groups.values()}
     for head, labels in product(sorted(heads), sorted(numbers)):
-        for (count, name, row), fits in groups.items():
-            if count == labels and name in (head, ""):
-                heights, grid = np.mean([judge.curve(fit) for fit in fits], axis=0), np.array(judge.protocol.grid)
-                panels.setdefault(f"{head}, {labels} labels", []).append(Curve(row, grid, 100 * heights))
-    return curve_picture(panels, across=f"threshold, in {judge.unit} lengths", up="PCK, %")
+        for group, fits in groups.items():
+            if group["labels"] == str(labels) and group["head"] in (head, ""):
+                heights, grid = np.mean([scorer.curve(fit) for fit in fits], axis=0), np.array(scorer.protocol.grid)
+                panels.setdefault(f"{head}, {labels} labels", []).append(Curve(group.row, grid, 100 * heights))
+    return curve_picture(panels, across=f"threshold, in {scorer.unit} lengths", up="PCK, %")
 
 
-def skeletons(groups: Mapping[Group, list[Fit]], judge: Scorer, shown: int) -> Image:
+def skeletons(groups: Mapping[Group, list[Fit]], scorer: Scorer, num_shown: int) -> Image:
     """Draw the truth and each row's joints on test pictures of different videos, by one head from the most labels."""
-    labels = max(labels for labels, _, _ in groups)
-    head = min(head for count, head, _ in groups if head and count == labels)
-    found = {row: fits[0].found for (count, name, row), fits in groups.items() if (count, name) == (labels, head)}
-    pictures = np.unique(np.linspace(0, len(judge.test) - 1, shown).round().astype(int))
-    images = judge.test.images.numpy()
+    firsts = [fits[0] for fits in groups.values()]
+    labels = max(fit.labels for fit in firsts)
+    head = min(fit.head for fit in firsts if fit.head and fit.labels == labels)
+    found = {fit.row: fit.found for fit in firsts if (fit.labels, fit.head) == (labels, head)}
+    pictures = np.unique(np.linspace(0, len(scorer.test) - 1, num_shown).round().astype(int))
+    images = scorer.test.images.numpy()
     order = sorted(found, key=lambda row: row == TRAINED)  # the trained one last, beside what it is compared with
-    sheet = {"truth": judge.test.points[pictures]} | {row: found[row][pictures] for row in order}
-    return skeleton_sheet(images[pictures], sheet, judge.skeleton, f"{head}, {labels} labels, first draw")
+    sheet = {"truth": scorer.test.points[pictures]} | {row: found[row][pictures] for row in order}
+    return skeleton_sheet(images[pictures], sheet, scorer.skeleton, f"{head}, {labels} labels, first draw")
+
+
+def about(fit: Fit) -> dict[str, Any]:
+    """Return the first columns of a fit in CSV files."""
+    return {"row": fit.row, "head": fit.head, "labels": fit.labels}

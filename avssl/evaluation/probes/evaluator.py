@@ -6,7 +6,7 @@ averaged to about 9,000 numbers). https://arxiv.org/abs/1603.08511, https://arxi
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,45 +36,54 @@ from avssl.features.extraction import Asked, Extracted, extract, kind_of
 from avssl.features.layers import OUTPUT, check_layer
 from avssl.features.rows import Recipe, Unit, check_recipe
 from avssl.features.runs import Fresh
-from avssl.metrics.bootstrap import Difference, paired_difference
+from avssl.metrics.bootstrap import Difference
 from avssl.metrics.classification import Precision
 from avssl.nets import Encoder
+from avssl.report.comparison import (
+    Group,
+    Metric,
+    Values,
+    by_metric,
+    compared,
+    difference_notes,
+    difference_numbers,
+    difference_rows,
+    format_percent,
+    group_at,
+    item_difference,
+    numbers_of,
+    percent,
+    table_of,
+)
 from avssl.report.figures import Curve, confusion_picture, curve_picture
-from avssl.report.scores import RANDOM, TRAINED, Scores
+from avssl.report.scores import TRAINED, Scores
 
 CHANCE, CLUSTERS = "chance", "k-means"
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Group:
-    """A cell of the table: what was read from which layer of which row, from how many labels."""
-
-    probe: str
-    shots: str
-    layer: str
-    row: str
-
-
 class Probes(Evaluator):
-    """Reads classes from frozen features of every asked layer; all layers and rows come from one pass over the data.
+    """Accuracy of probes on frozen features of each layer; all layers and rows come from one pass over the data.
+
+    Scores: ``accuracy``, ``mean class accuracy`` and, of more than ten classes, ``top-5 accuracy``; for several labels
+    ``mAP``; all shares in [0, 1].
 
     Rows: ``random`` (initial weights, batch statistics of the training data, means over initialisations), ``trained``,
     further runs or weights, ``pixels``, ``hog``, and ``chance`` (the commonest class; for several labels their shares).
 
     Args:
         train: labelled data to learn from.
-        test: labelled data to judge; None with ``folds``.
+        test: labelled data to score; None with ``folds``.
         folds: data sets of which each is the test once while the others are learned from (ESC-50's protocol), in place
-            of ``train`` and ``test``; the mean over folds is told.
+            of ``train`` and ``test``; the mean over folds counts.
         probes: what reads the features.
         layers: names of layers, ``"output"`` among them, or ``"all"``.
         shots: labelled training items: ``"all"``, a share such as ``"10%"``, or a number for each class.
         draws: how many times the labelled items are drawn where they are not all.
-        clusters: seeds of k-means, whose agreement with the test's classes is told; 0 for none.
+        clusters: seeds of k-means, whose agreement with the test's classes is given; 0 for none.
         unit: what a row is: an item (mean over clips), a clip or, for encoders of pictures, a frame.
         stream: what is looked at: ``"frames"`` or ``"sound"``.
         crop: the middle of each frame that is looked at.
-        most: numbers that a layer of maps is averaged to at most.
+        max_features: numbers that a layer of maps is averaged to at most.
         precision: for several labels an item: ``"voc07"`` or ``"area"``.
         initialisations: of the random row.
         extra: further rows, from a name to the folder of a run or a file of weights.
@@ -99,7 +108,7 @@ class Probes(Evaluator):
         unit: Unit = "item",
         stream: Literal["frames", "sound"] = "frames",
         crop: int | tuple[int, int] | None = None,
-        most: int | None = 9216,
+        max_features: int | None = 9216,
         precision: Precision = "area",
         initialisations: int = 3,
         extra: Mapping[str, str] | None = None,
@@ -122,7 +131,7 @@ class Probes(Evaluator):
         if len({probe.name for probe in self.probes}) < len(self.probes):
             raise ValueError("two probes have the same name; use each once")
         self.layers, self.shots, self.draws, self.clusters = layers, list(shots), draws, clusters
-        self.recipe = Recipe(unit=unit, stream=stream, crop=crop, most=most)
+        self.recipe = Recipe(unit=unit, stream=stream, crop=crop, most=max_features)
         self.precision: Precision = precision
         self.initialisations, self.extra = initialisations, dict(extra or {})
         self.allow_shared_groups, self.seed = allow_shared_groups, seed
@@ -156,7 +165,7 @@ class Probes(Evaluator):
         return self._scores(found, splits, sides, labels, asked, encoder)
 
     def _splits(self, sides: list[Extracted], labels: list[Labels]) -> list[tuple[list[int], int]]:
-        """Return which sides are learned from and which is judged, and check that they may be."""
+        """Return which sides are learned from and which is scored, and check that they may be."""
         splits: list[tuple[list[int], int]] = [([0], 1)]
         if self.folded:
             splits = [([one for one in range(len(sides)) if one != test], test) for test in range(len(sides))]
@@ -172,7 +181,7 @@ class Probes(Evaluator):
         sides: list[Extracted],
         labels: list[Labels],
         asked: Mapping[str, Asked],
-        kept: FeatureCache,
+        cache: FeatureCache,
     ) -> dict[Group, list[list[np.ndarray]]]:
         """Return the scores of test items by group: a list over initialisations and draws of a list over folds."""
         jobs = [
@@ -184,15 +193,13 @@ class Probes(Evaluator):
             for draw in range(1 if shots == "all" else self.draws)
         ]
         found: dict[Group, list[list[np.ndarray]]] = {}
-        known: dict[tuple[str, str, str, str], Group] = {}
         with Progress(disable=self.quiet, transient=True) as bar:
             task = bar.add_task("probes", total=len(jobs))
             for name, layer, probe, shots, draw in jobs:
                 row = name.rpartition(" ")[0]
                 bar.update(task, description=f"{row}, {layer}, {probe.name}, {shots}")
-                place = (probe.name, str(shots), layer, row)
-                group = known.setdefault(place, Group(probe=probe.name, shots=str(shots), layer=layer, row=row))
-                scores = [self._one(split, sides, labels, name, layer, probe, shots, draw, kept) for split in splits]
+                group = group_at(row, probe=probe.name, labels=str(shots), layer=layer)
+                scores = [self._one(split, sides, labels, name, layer, probe, shots, draw, cache) for split in splits]
                 found.setdefault(group, []).append(scores)
                 bar.advance(task)
         return found
@@ -207,7 +214,7 @@ class Probes(Evaluator):
         probe: Probe,
         shots: str | int,
         draw: int,
-        kept: FeatureCache,
+        cache: FeatureCache,
     ) -> np.ndarray:
         train, test = split
         features = np.concatenate([sides[one].features[name][layer] for one in train])
@@ -222,7 +229,7 @@ class Probes(Evaluator):
             "test": digest(asked),
             "seed": self.seed + draw,
         }
-        return kept(key, lambda: probe(features[chosen], truth.take(chosen), asked, self.seed + draw))
+        return cache(key, lambda: probe(features[chosen], truth.take(chosen), asked, self.seed + draw))
 
     def _scores(
         self,
@@ -234,87 +241,56 @@ class Probes(Evaluator):
         encoder: Encoder,
     ) -> Scores:
         known = [joined([labels[one] for one in train]) for train, _ in splits]
-        judges = [
+        scorers = [
             Scorer(labels[test], ours.shown, self.precision) for ours, (_, test) in zip(known, splits, strict=True)
         ]
-        levels = [judge.chance(ours) for judge, ours in zip(judges, known, strict=True)]
-        chance = {name: float(np.mean([level[name] for level in levels])) for name in levels[0]}
-        main = judges[0].main
-        numbers: dict[str, float] = {f"{CHANCE}/{name}": level for name, level in chance.items()}
-        table: list[dict[str, str]] = []
-        values: dict[Group, dict[str, np.ndarray]] = {}
-        for group, runs in found.items():
-            each = [[judge.measure(one) for judge, one in zip(judges, run, strict=True)] for run in runs]
-            values[group] = {
-                name: np.array([np.mean([fold[name] for fold in run]) for run in each]) for name in each[0][0]
-            }
-            numbers |= {f"{path(group)}/{name}": float(found_.mean()) for name, found_ in values[group].items()}
-        order = sorted(
-            found, key=lambda group: (group.probe, self._place(group.shots), layer_place(encoder, group.layer))
-        )
-        for group in order:
-            cells = {"probe": group.probe, "labels": group.shots, "layer": group.layer, "row": group.row}
-            table.append(cells | {name: format_scores(found_) for name, found_ in values[group].items()})
-        blank = {"probe": "none", "labels": "", "layer": "", "row": CHANCE}
-        table.append(
-            blank
-            | {name: f"{100 * chance[name]:.1f}" if name in chance else "" for name in next(iter(values.values()))}
-        )
-        differences = self._differences(found, judges, sides, splits)
-        for group, one in differences.items():
-            name = f"{group.row}-{RANDOM}/{group.probe}/{group.shots}/{group.layer}/{main}"
-            numbers |= {name: one.mean, f"{name}/error": one.error, f"{name}/low": one.low, f"{name}/high": one.high}
-        agreed = self._clusters(sides, labels, splits, asked)
-        numbers |= {
-            f"{name}/{measure}": float(found_.mean())
-            for name, scores in agreed.items()
-            for measure, found_ in scores.items()
+        chance = mean_over([scorer.chance(ours) for scorer, ours in zip(scorers, known, strict=True)])
+        scores: dict[Group, Values] = {
+            group: by_metric([mean_over(measured(scorers, run)) for run in found[group]]) for group in found
         }
+        ordered = {group: scores[group] for group in sorted(scores, key=lambda group: self._order(group, encoder))}
+        ordered[group_at(CHANCE, probe="", labels="", layer="")] = by_metric([chance])
+        main = percent(scorers[0].main)
+        differences = self._differences(found, scorers, sides, splits)
+        agreed = self._clusters(sides, labels, splits, asked)
         return Scores(
-            title=f"What can be read from frozen features: {main} in %",
-            numbers=numbers,
+            title=f"What can be read from frozen features: {main.name} in %",
+            numbers=numbers_of(ordered) | difference_numbers(differences, main.name) | numbers_of(agreed),
             protocol=self._protocol(sides, labels, encoder),
-            table=tuple(table),
+            table=table_of(ordered, [percent(name) for name in next(iter(scores.values()))]),
             notes=(
                 *self._class_notes(known, [labels[test] for _, test in splits]),
                 *self._notes(differences, main, agreed, sides),
             ),
-            tables=self._tables(found, judges, sides, splits) | {"differences": difference_rows(differences, main)},
-            pictures=self._pictures(values, found, judges, encoder, chance[main], main),
+            tables=self._tables(found, scorers, sides, splits)
+            | {"differences": difference_rows(differences, main.name)},
+            pictures=self._pictures(scores, found, scorers, encoder, chance[main.name], main.name),
         )
 
-    def _place(self, shots: str) -> int:
-        return [str(one) for one in self.shots].index(shots)
+    def _order(self, group: Group, encoder: Encoder) -> tuple[str, int, int]:
+        """Return where a group stands in the table: by probe, labels and depth of the layer."""
+        shots = [str(one) for one in self.shots]
+        return group["probe"], shots.index(group["labels"]), layer_place(encoder, group["layer"])
 
     def _differences(
         self,
         found: Mapping[Group, list[list[np.ndarray]]],
-        judges: list[Scorer],
+        scorers: list[Scorer],
         sides: list[Extracted],
         splits: list[tuple[list[int], int]],
     ) -> dict[Group, Difference]:
         """Return each row's paired difference from random, over draws and initialisations, and groups of test items."""
-        by_place = {(group.probe, group.shots, group.layer, group.row): group for group in found}
-        differences = {}
         names = np.concatenate([sides[test].rows.group for _, test in splits])
-        for group, runs in found.items():
-            other = by_place.get((group.probe, group.shots, group.layer, RANDOM))
-            if group.row == RANDOM or other is None:
-                continue
-            ours, theirs = (self._each(judges, side) for side in (runs, found[other]))
-            draws = max(len(ours), len(theirs))
-            ours, theirs = (np.resize(side, (draws, *side.shape[1:])) for side in (ours, theirs))
-            place = np.arange(np.size(ours, 1))  # classes, where items may have several
-            if len(place) == len(names):
-                _, place = np.unique(names, return_inverse=True)
-            differences[group] = paired_difference(ours, theirs, place)
-        return differences
+        return {
+            group: item_difference(self._each(scorers, ours), self._each(scorers, theirs), names)
+            for group, ours, theirs in compared(found)
+        }
 
     @staticmethod
-    def _each(judges: list[Scorer], runs: list[list[np.ndarray]]) -> np.ndarray:
-        """Return the worth of each test item of all folds, ``(runs, items, 1)``."""
+    def _each(scorers: list[Scorer], runs: list[list[np.ndarray]]) -> np.ndarray:
+        """Return the score of each test item of all folds, ``(runs, items, 1)``."""
         return np.stack(
-            [np.concatenate([judge.each(one) for judge, one in zip(judges, run, strict=True)]) for run in runs]
+            [np.concatenate([scorer.each(one) for scorer, one in zip(scorers, run, strict=True)]) for run in runs]
         )
 
     def _clusters(
@@ -323,17 +299,17 @@ class Probes(Evaluator):
         labels: list[Labels],
         splits: list[tuple[list[int], int]],
         asked: Mapping[str, Asked],
-    ) -> dict[str, dict[str, np.ndarray]]:
-        """Return the agreement of k-means with the classes of the (first) test side, by row."""
+    ) -> dict[Group, Values]:
+        """Return the agreement of k-means with the classes of the (first) test side, by row and seed."""
         test = splits[0][1]
         classes = labels[test].one
         if not self.clusters or classes is None:
             return {}
-        found: dict[str, dict[str, list[np.ndarray]]] = {}
+        found: dict[Group, dict[str, list[np.ndarray]]] = {}
         for name, one in asked.items():
             layer = OUTPUT if OUTPUT in one.layers else one.layers[-1]
             scores = clusters_of(sides[test].features[name][layer], classes, range(self.clusters))
-            mine = found.setdefault(f"{CLUSTERS}/{name.rpartition(' ')[0]}", {})
+            mine = found.setdefault(group_at(CLUSTERS, of=name.rpartition(" ")[0]), {})
             for measure, values in scores.items():
                 mine.setdefault(measure, []).append(values)
         return {row: {name: np.concatenate(values) for name, values in scores.items()} for row, scores in found.items()}
@@ -348,21 +324,22 @@ class Probes(Evaluator):
     def _notes(
         self,
         differences: Mapping[Group, Difference],
-        main: str,
-        agreed: Mapping[str, Mapping[str, np.ndarray]],
+        main: Metric,
+        agreed: Mapping[Group, Values],
         sides: list[Extracted],
     ) -> list[str]:
-        deepest = {group.probe: group.layer for group in differences if group.row == TRAINED}
-        notes = [
-            f"{group.row} − {RANDOM}, {group.probe}, {group.shots} labels, {group.layer}: {one} points of {main}"
+        deepest = {group["probe"]: group["layer"] for group in differences if group.row == TRAINED}
+        chosen = {
+            group: one
             for group, one in differences.items()
-            if group.row == TRAINED and group.layer == deepest[group.probe]
-        ]
-        if len(differences) > len(notes):
+            if group.row == TRAINED and group["layer"] == deepest[group["probe"]]
+        }
+        notes = list(difference_notes(chosen, main))
+        if len(differences) > len(chosen):
             notes.append("Differences from random of all layers and rows: differences.csv.")
-        for row, scores in agreed.items():
-            told_ = ", ".join(f"{name} {100 * values.mean():.1f}" for name, values in scores.items())
-            notes.append(f"{row.replace('/', ', ')}: {told_} (as many clusters as classes, {self.clusters} seeds)")
+        for group, scores in agreed.items():
+            text = ", ".join(f"{name} {format_percent(values.mean())}" for name, values in scores.items())
+            notes.append(f"{group}: {text} (as many clusters as classes, {self.clusters} seeds)")
         for side in sides:
             if side.rows.failures:
                 notes.append(f"{len(side.rows.failures)} items could not be read, such as {side.rows.failures[0]}.")
@@ -373,28 +350,27 @@ class Probes(Evaluator):
     def _tables(
         self,
         found: Mapping[Group, list[list[np.ndarray]]],
-        judges: list[Scorer],
+        scorers: list[Scorer],
         sides: list[Extracted],
         splits: list[tuple[list[int], int]],
     ) -> dict[str, list[dict[str, Any]]]:
-        """Return a row an item (first draw), and a row a class."""
+        """Return one row per item (first draw), and one row per class."""
         items: list[dict[str, Any]] = []
         classes: list[dict[str, Any]] = []
         for group, runs in found.items():
-            about = {"probe": group.probe, "labels": group.shots, "layer": group.layer, "row": group.row}
-            for judge, scores, (_, test) in zip(judges, runs[0], splits, strict=True):
-                rows, truth, one, whole = sides[test].rows, judge.truth, judge.truth.one, judge.whole(scores)
+            for scorer, scores, (_, test) in zip(scorers, runs[0], splits, strict=True):
+                rows, truth, one, whole = sides[test].rows, scorer.truth, scorer.truth.one, scorer.whole(scores)
                 for item, label in enumerate([] if one is None else one.tolist()):
                     surest = int(whole[item].argmax())
                     items.append(
-                        about
+                        group.cells
                         | {"path": rows.path[item], "truth": truth.classes[label]}
                         | {
                             "found": truth.classes[surest],
-                            "score of the truth": round(float(whole[item, label]), 4) if judge.known[label] else "",
+                            "score of the truth": round(float(whole[item, label]), 4) if scorer.known[label] else "",
                         }
                     )
-            several = [[judge.per_class(one) for judge, one in zip(judges, run, strict=True)] for run in runs]
+            several = [[scorer.per_class(one) for scorer, one in zip(scorers, run, strict=True)] for run in runs]
             with np.errstate(invalid="ignore"):
                 means = np.array(
                     [
@@ -404,30 +380,29 @@ class Probes(Evaluator):
                 )
             for number, value in enumerate(means.mean(0)):
                 classes.append(
-                    about | {"class": judges[0].truth.classes[number], judges[0].main: round(float(value), 4)}
+                    group.cells | {"class": scorers[0].truth.classes[number], scorers[0].main: round(float(value), 4)}
                 )
         return {"items": items, "classes": classes} if items else {"classes": classes}
 
     def _pictures(
         self,
-        values: Mapping[Group, Mapping[str, np.ndarray]],
+        values: Mapping[Group, Values],
         found: Mapping[Group, list[list[np.ndarray]]],
-        judges: list[Scorer],
+        scorers: list[Scorer],
         encoder: Encoder,
         chance: float,
         main: str,
     ) -> dict[str, Image]:
         panels: dict[str, list[Curve]] = {}
-        layers = sorted({group.layer for group in values}, key=lambda layer: layer_place(encoder, layer))
+        layers = sorted({group["layer"] for group in values}, key=lambda layer: layer_place(encoder, layer))
         for group in values:
-            panels.setdefault(f"{group.probe}, {group.shots} labels", [])
+            panels.setdefault(f"{group['probe']}, {group['labels']} labels", [])
         for title, curves in panels.items():
             lines: dict[str, list[tuple[int, float]]] = {}
             for group, scores in values.items():
-                if f"{group.probe}, {group.shots} labels" == title:
-                    lines.setdefault(group.row, []).append(
-                        (layers.index(group.layer), 100 * float(scores[main].mean()))
-                    )
+                if f"{group['probe']}, {group['labels']} labels" == title:
+                    place = layers.index(group["layer"])
+                    lines.setdefault(group.row, []).append((place, 100 * float(scores[main].mean())))
             for row, points in lines.items():
                 places, heights = zip(*sorted(points), strict=True)
                 flat = len(points) == 1 and len(layers) > 1
@@ -435,13 +410,13 @@ class Probes(Evaluator):
                 curves.append(Curve(row, across.astype(float), np.resize(heights, len(across))))
             curves.append(Curve(CHANCE, np.arange(len(layers)).astype(float), np.full(len(layers), 100 * chance)))
         pictures = {"by_layer": curve_picture(panels, across="layer", up=f"{main}, %", marks=layers)}
-        truth = judges[0].truth
+        truth = scorers[0].truth
         if truth.one is not None and len(truth.classes) <= 60:
             group = next(one for one in found if one.row == TRAINED)
             counts = np.zeros((len(truth.classes), len(truth.classes)), int)
-            np.add.at(counts, (truth.one, judges[0].whole(found[group][0][0]).argmax(1)), 1)
+            np.add.at(counts, (truth.one, scorers[0].whole(found[group][0][0]).argmax(1)), 1)
             pictures["confusion"] = confusion_picture(
-                counts, truth.classes, f"{group.probe} on {group.layer} of the trained"
+                counts, truth.classes, f"{group['probe']} on {group['layer']} of the trained"
             )
         return pictures
 
@@ -467,26 +442,16 @@ class Probes(Evaluator):
         }
 
 
-def difference_rows(differences: Mapping[Group, Difference], main: str) -> list[dict[str, Any]]:
-    """One row a group: its paired difference from random."""
-    rows = [
-        {"probe": group.probe, "labels": group.shots, "layer": group.layer, "row": group.row, "measure": main}
-        | {name: round(getattr(one, name), 5) for name in ("mean", "error", "low", "high")}
-        for group, one in differences.items()
-    ]
-    return rows or [{"row": "none"}]
-
-
-def path(group: Group) -> str:
-    return f"{group.row}/{group.probe}/{group.shots}/{group.layer}"
-
-
 def layer_place(encoder: Encoder, layer: str) -> int:
     """Return where a layer stands from shallow to deep; the output last."""
     return encoder.layers.index(layer) if layer in encoder.layers else len(encoder.layers)
 
 
-def format_scores(values: np.ndarray) -> str:
-    """Return a mean in percent, with the deviation over initialisations and draws."""
-    spread = f" ± {100 * values.std(ddof=1):.1f}" if len(values) > 1 else ""
-    return f"{100 * values.mean():.1f}{spread}"
+def measured(scorers: Sequence[Scorer], run: Sequence[np.ndarray]) -> list[dict[str, float]]:
+    """Return the measures of a run, fold by fold."""
+    return [scorer.measure(one) for scorer, one in zip(scorers, run, strict=True)]
+
+
+def mean_over(folds: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the mean over folds of each measure."""
+    return {name: float(np.mean([fold[name] for fold in folds])) for name in folds[0]}

@@ -2,7 +2,7 @@
 
 The question of every pretext paper's main table (Misra et al., "Shuffle and Learn", ECCV 2016, section 4): is what was
 learned a better start than chance? Every row gets the same items, steps, rates and augmentation, and the last step is
-judged.
+scored.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,12 +30,24 @@ from avssl.features.extraction import Rows
 from avssl.features.layers import unit
 from avssl.features.rows import frames_per_pass
 from avssl.features.runs import Fresh
-from avssl.metrics.bootstrap import Difference, paired_difference
 from avssl.metrics.classification import Precision
 from avssl.nets import Encoder
 from avssl.nets.clips import encode_clips
 from avssl.nets.encoders import Takes, require_takes
-from avssl.report.scores import RANDOM, TRAINED, Scores
+from avssl.report.comparison import (
+    Group,
+    Values,
+    by_metric,
+    compared,
+    difference_notes,
+    difference_numbers,
+    group_at,
+    item_difference,
+    numbers_of,
+    percent,
+    table_of,
+)
+from avssl.report.scores import Scores
 from avssl.transforms import Draws, Transform
 
 CHANCE = "chance"
@@ -57,7 +69,9 @@ class Looks:
 
 
 class FineTune(Evaluator):
-    """Trains the encoder along with a linear layer, and judges the mean of its scores over a test item's frames.
+    """Accuracy of the encoder trained along with a linear layer; its scores are averaged over a test item's frames.
+
+    Scores: as of `avssl.evaluation.probes.evaluator.Probes`, shares in [0, 1].
 
     Encoders of clips see the clips of the data's sampler whole, and scores are means over a test item's clips; a
     further row of pictures then gives the mean of a clip's frames.
@@ -67,15 +81,15 @@ class FineTune(Evaluator):
 
     Args:
         train: labelled data to learn from; each step draws an item and one of its frames, or clips.
-        test: labelled data to judge.
+        test: labelled data to score.
         views: transforms of the pictures: drawn in training, the look of evaluation on the test.
         shots: labelled training items: ``"all"``, a share such as ``"10%"``, or a number for each class.
         draws: how many times labels and initialisations are drawn.
         freeze: keep the encoder as it is and learn the linear layer alone.
         steps: of AdamW, one cycle of the learning rate.
         batch: pictures, or clips, a step.
-        rate: highest learning rate of the encoder.
-        head_rate: highest learning rate of the linear layer.
+        lr: highest learning rate of the encoder.
+        head_lr: highest learning rate of the linear layer.
         weight_decay: of AdamW.
         precision: for several labels an item: ``"voc07"`` or ``"area"``.
         extra: further rows, from a name to the folder of a run or a file of weights.
@@ -96,8 +110,8 @@ class FineTune(Evaluator):
         freeze: bool = False,
         steps: int = 300,
         batch: int = 32,
-        rate: float = 1e-3,
-        head_rate: float = 3e-3,
+        lr: float = 1e-3,
+        head_lr: float = 3e-3,
         weight_decay: float = 1e-3,
         precision: Precision = "area",
         extra: Mapping[str, str] | None = None,
@@ -110,7 +124,7 @@ class FineTune(Evaluator):
                 f"needs draws, steps >= 1, batch >= 2 and shots; got {draws}, {steps}, {batch}, {list(shots)}"
             )
         self.train, self.test, self.views, self.shots, self.draws = train, test, tuple(views), list(shots), draws
-        self.freeze, self.steps, self.batch, self.rate, self.head_rate = freeze, steps, batch, rate, head_rate
+        self.freeze, self.steps, self.batch, self.lr, self.head_lr = freeze, steps, batch, lr, head_lr
         self.weight_decay, self.extra, self.seed, self.quiet = weight_decay, dict(extra or {}), seed, quiet
         self.precision: Precision = precision
         self.allow_shared_groups = allow_shared_groups
@@ -131,21 +145,22 @@ class FineTune(Evaluator):
         for row in self.extra:
             if encoder.takes == "pictures":
                 require_takes(rows[row][0], "pictures", f"evaluator.extra.{row}, beside an encoder of pictures,")
-        judge, kept = Scorer(truth, labels.shown, self.precision), FeatureCache(folder)
+        scorer, cache = Scorer(truth, labels.shown, self.precision), FeatureCache(folder)
         asked = labels.among(labels.shown)  # what training never shows can not be learned
         jobs = [(row, shots, draw) for row in rows for shots in self.shots for draw in range(self.draws)]
-        found: dict[tuple[str, str], list[np.ndarray]] = {}
+        found: dict[Group, list[np.ndarray]] = {}
         with Progress(disable=self.quiet, transient=True) as bar:
             task = bar.add_task("fine-tuning", total=len(jobs))
             for row, shots, draw in jobs:
                 bar.update(task, description=f"{row}, {shots} labels, draw {draw + 1}")
                 start = rows[row][draw % len(rows[row])]
                 scores = self._one(
-                    start, train, asked, test, labelled(asked, shots, draw, self.seed), draw, device, kept
+                    start, train, asked, test, labelled(asked, shots, draw, self.seed), draw, device, cache
                 )
-                found.setdefault((str(shots), row), []).append(scores)
+                group = group_at(row, prefix="fine-tuned", labels=str(shots))
+                found.setdefault(group, []).append(scores)
                 bar.advance(task)
-        return self._scores(found, judge, labels, test, encoder, train)
+        return self._scores(found, scorer, labels, test, encoder, train)
 
     def _one(
         self,
@@ -156,7 +171,7 @@ class FineTune(Evaluator):
         chosen: np.ndarray,
         draw: int,
         device: str,
-        kept: FeatureCache,
+        cache: FeatureCache,
     ) -> np.ndarray:
         """Return scores of the test items, ``(items, classes)``, learned now or before."""
         key = {
@@ -167,7 +182,7 @@ class FineTune(Evaluator):
             "seed": [self.seed, draw],
             "device": torch.device(device).type,
         }
-        return kept(key, lambda: self._learn(start, train, labels, test, chosen, draw, torch.device(device)))
+        return cache(key, lambda: self._learn(start, train, labels, test, chosen, draw, torch.device(device)))
 
     def _learn(
         self,
@@ -189,9 +204,9 @@ class FineTune(Evaluator):
             ).to(device)
             nn.init.zeros_(network[1].weight)  # pyright: ignore[reportArgumentType]
             network[0].requires_grad_(not self.freeze)
-            groups = [{"params": list(network[1].parameters()), "lr": self.head_rate}]
+            groups = [{"params": list(network[1].parameters()), "lr": self.head_lr}]
             if not self.freeze:
-                groups.append({"params": list(network[0].parameters()), "lr": self.rate})
+                groups.append({"params": list(network[0].parameters()), "lr": self.lr})
             optimiser = torch.optim.AdamW(groups, weight_decay=self.weight_decay)
             rates = [group["lr"] for group in groups]
             schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=self.steps)
@@ -231,81 +246,54 @@ class FineTune(Evaluator):
 
     def _scores(
         self,
-        found: Mapping[tuple[str, str], list[np.ndarray]],
-        judge: Scorer,
+        found: Mapping[Group, list[np.ndarray]],
+        scorer: Scorer,
         labels: Labels,
         test: Looks,
         encoder: Encoder,
         train: Looks,
     ) -> Scores:
-        chance, main = judge.chance(labels), judge.main
-        numbers = {f"{CHANCE}/{name}": level for name, level in chance.items()}
-        table = []
-        for shots in map(str, self.shots):
-            for (count, row), several in found.items():
-                if count != shots:
-                    continue
-                values = {
-                    name: np.array([judge.measure(one)[name] for one in several]) for name in judge.measure(several[0])
-                }
-                numbers |= {f"{row}/fine-tuned/{shots}/{name}": float(each.mean()) for name, each in values.items()}
-                cells = {name: format_spread(each) for name, each in values.items()}
-                table.append({"labels": shots, "row": row} | cells)
-        blank = {name: f"{100 * chance[name]:.1f}" if name in chance else "" for name in list(table[0])[2:]}
-        table.append({"labels": "none", "row": CHANCE} | blank)
-        differences = {group: self._against(found, group, judge, test) for group in found if group[1] != RANDOM}
-        for (shots, row), one in differences.items():
-            name = f"{row}-{RANDOM}/fine-tuned/{shots}/{main}"
-            numbers |= {name: one.mean, f"{name}/error": one.error, f"{name}/low": one.low, f"{name}/high": one.high}
+        scores: dict[Group, Values] = {
+            group: by_metric([scorer.measure(one) for one in found[group]])
+            for group in sorted(found, key=lambda group: list(map(str, self.shots)).index(group["labels"]))
+        }
+        metrics = [percent(name) for name in next(iter(scores.values()))]
+        scores[group_at(CHANCE, labels="")] = by_metric([scorer.chance(labels)])
+        main = percent(scorer.main)
+        differences = {
+            group: item_difference(self._each(scorer, ours), self._each(scorer, theirs), test.rows.group)
+            for group, ours, theirs in compared(found)
+        }
         return Scores(
-            title=f"{'A linear layer learned' if self.freeze else 'Fine-tuned'}: {main} in %",
-            numbers=numbers,
+            title=f"{'A linear layer learned' if self.freeze else 'Fine-tuned'}: {main.name} in %",
+            numbers=numbers_of(scores) | difference_numbers(differences, main.name),
             protocol=self._protocol(encoder, train, test, labels),
-            table=tuple(table),
-            notes=(*class_notes(labels, judge.truth), *self._notes(differences, main, train, test)),
-            tables={"items": self._items(found, judge, test)},
+            table=table_of(scores, metrics),
+            notes=(
+                *class_notes(labels, scorer.truth),
+                *difference_notes(differences, main),
+                *failure_notes(train, test),
+            ),
+            tables={"items": self._items(found, scorer, test)},
         )
 
-    def _against(
-        self,
-        found: Mapping[tuple[str, str], list[np.ndarray]],
-        group: tuple[str, str],
-        judge: Scorer,
-        test: Looks,
-    ) -> Difference:
-        ours, theirs = (np.stack([judge.each(one) for one in found[key]]) for key in (group, (group[0], RANDOM)))
-        _, place = np.unique(test.rows.group, return_inverse=True)
-        return paired_difference(ours, theirs, place if ours.shape[1] == len(place) else np.arange(ours.shape[1]))
+    @staticmethod
+    def _each(scorer: Scorer, runs: Sequence[np.ndarray]) -> np.ndarray:
+        return np.stack([scorer.each(one) for one in runs])
 
-    def _notes(
-        self, differences: Mapping[tuple[str, str], Difference], main: str, train: Looks, test: Looks
-    ) -> list[str]:
-        notes = [
-            f"{row} − {RANDOM}, {shots} labels: {one} points of {main}"
-            for (shots, row), one in sorted(differences.items(), key=lambda pair: pair[0][1] != TRAINED)
-        ]
-        for side, what in ((train, "training"), (test, "test")):
-            if side.rows.failures:
-                notes.append(
-                    f"{len(side.rows.failures)} {what} items could not be read, such as {side.rows.failures[0]}."
-                )
-        return notes
-
-    def _items(
-        self, found: Mapping[tuple[str, str], list[np.ndarray]], judge: Scorer, test: Looks
-    ) -> list[dict[str, Any]]:
+    def _items(self, found: Mapping[Group, list[np.ndarray]], scorer: Scorer, test: Looks) -> list[dict[str, Any]]:
         rows = []
-        for (shots, row), several in found.items():
-            for item, scores in enumerate(judge.whole(several[0])):
-                about: dict[str, Any] = {"labels": shots, "row": row, "path": test.rows.path[item]}
-                about |= {"found": judge.truth.classes[int(scores.argmax())]}
-                if judge.truth.one is not None:
-                    about["truth"] = judge.truth.classes[int(judge.truth.one[item])]
+        for group, several in found.items():
+            for item, scores in enumerate(scorer.whole(several[0])):
+                about: dict[str, Any] = group.cells | {"path": test.rows.path[item]}
+                about |= {"found": scorer.truth.classes[int(scores.argmax())]}
+                if scorer.truth.one is not None:
+                    about["truth"] = scorer.truth.classes[int(scorer.truth.one[item])]
                 rows.append(about)
         return rows
 
     def _settings(self) -> dict[str, Any]:
-        names = ("freeze", "steps", "batch", "rate", "head_rate", "weight_decay")
+        names = ("freeze", "steps", "batch", "lr", "head_lr", "weight_decay")
         return {name: getattr(self, name) for name in names} | {"views": describe(list(self.views))}
 
     def _protocol(self, encoder: Encoder, train: Looks, test: Looks, labels: Labels) -> dict[str, Any]:
@@ -330,6 +318,15 @@ def align_looks(train: Looks, test: Looks) -> tuple[Looks, Looks]:
     """Return both with their classes under one numbering, see `align_rows`."""
     ours, theirs = align_rows([train.rows, test.rows], ["training", "test"])
     return replace(train, rows=ours), replace(test, rows=theirs)
+
+
+def failure_notes(train: Looks, test: Looks) -> list[str]:
+    """Return a line for each side with items that could not be read."""
+    return [
+        f"{len(side.rows.failures)} {what} items could not be read, such as {side.rows.failures[0]}."
+        for side, what in ((train, "training"), (test, "test"))
+        if side.rows.failures
+    ]
 
 
 class OfClips(nn.Module):
@@ -384,8 +381,3 @@ def look_at_all(data: Dataset, what: str, quiet: bool, takes: Takes = "pictures"
         failures=tuple(failures),
     )
     return Looks(images=torch.cat(images), item=np.concatenate(item), rows=rows)
-
-
-def format_spread(values: np.ndarray) -> str:
-    """Return a mean in percent, with the deviation over draws."""
-    return f"{100 * values.mean():.1f}" + (f" ± {100 * values.std(ddof=1):.1f}" if len(values) > 1 else "")

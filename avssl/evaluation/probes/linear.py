@@ -16,7 +16,7 @@ class Linear(Probe):
     """Logistic regression on standardised features; for several labels an item, one for each class.
 
     The penalty on the squared weights is chosen on a part of the training *labels* by accuracy (or mean average
-    precision); the test items have no say in it. It is convex and solved by L-BFGS, so no schedule has to be told.
+    precision); the test items have no say in it. It is convex and solved by L-BFGS, so no schedule has to be named.
 
     Args:
         penalties: what to choose from; of the mean loss, a weight of 1 costing half as much.
@@ -42,24 +42,24 @@ class Linear(Probe):
 
     def choose(self, features: np.ndarray, labels: Labels, seed: int) -> float:
         """Return the penalty that does best on held-out training items (the heaviest of equals)."""
-        judge, learn = part(labels, self.held_out, seed)
-        if len(self.penalties) == 1 or not len(judge) or not len(learn):
+        held_out, learn = part(labels, self.held_out, seed)
+        if len(self.penalties) == 1 or not len(held_out) or not len(learn):
             return max(self.penalties)
         found = {}
         for penalty in sorted(self.penalties, reverse=True):
-            scores = predict(features[judge], fit(features[learn], labels.take(learn), penalty, self.steps))
-            found[penalty] = quality(scores, labels.take(judge))
+            scores = predict(features[held_out], fit(features[learn], labels.take(learn), penalty, self.steps))
+            found[penalty] = quality(scores, labels.take(held_out))
         return max(found, key=lambda penalty: found[penalty])
 
 
 class NonLinear(Probe):
-    """One hidden layer with batch normalisation on standardised features, a fixed schedule, the last step judged.
+    """One hidden layer with batch normalisation on standardised features, a fixed schedule, the last step scored.
 
     Args:
         hidden: width.
         steps: of AdamW, one cycle of the learning rate.
         batch: items a step, drawn with replacement.
-        rate: highest learning rate.
+        lr: highest learning rate.
         weight_decay: of AdamW.
         dropout: chance of dropping a hidden value.
     """
@@ -71,7 +71,7 @@ class NonLinear(Probe):
         hidden: int = 256,
         steps: int = 400,
         batch: int = 128,
-        rate: float = 1e-3,
+        lr: float = 1e-3,
         weight_decay: float = 1e-2,
         dropout: float = 0.5,
     ):
@@ -79,7 +79,7 @@ class NonLinear(Probe):
             raise ValueError(
                 f"needs hidden, steps, batch >= 1 and dropout in [0, 1); got {hidden}, {steps}, {batch}, {dropout}"
             )
-        self.hidden, self.steps, self.batch, self.rate = hidden, steps, batch, rate
+        self.hidden, self.steps, self.batch, self.lr = hidden, steps, batch, lr
         self.weight_decay, self.dropout = weight_decay, dropout
 
     def __call__(self, train: np.ndarray, labels: Labels, test: np.ndarray, seed: int) -> np.ndarray:
@@ -95,8 +95,8 @@ class NonLinear(Probe):
                 nn.Dropout(self.dropout),
                 nn.Linear(self.hidden, truth.shape[1]),
             )
-            optimiser = torch.optim.AdamW(network.parameters(), lr=self.rate, weight_decay=self.weight_decay)
-            schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, self.rate, total_steps=self.steps)
+            optimiser = torch.optim.AdamW(network.parameters(), lr=self.lr, weight_decay=self.weight_decay)
+            schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, self.lr, total_steps=self.steps)
             for _ in range(self.steps):
                 rows = torch.from_numpy(rng.integers(len(known), size=max(2, self.batch)))
                 optimiser.zero_grad()
@@ -108,17 +108,20 @@ class NonLinear(Probe):
 
 
 def part(labels: Labels, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return which items judge and which learn: a share of each class judges, at least one where there are two."""
+    """Return the items held out and those learned from.
+
+    A share of each class is held out, at least one item where there are two.
+    """
     rng = rng_for(seed, epoch=0, sample=0)
     if labels.one is None:
         order = rng.permutation(len(labels))
         held = round(len(order) * share)
         return order[:held], order[held:]
-    judge: list[int] = []
+    held_out: list[int] = []
     for label in np.unique(labels.one):
         mine = rng.permutation(np.flatnonzero(labels.one == label))
-        judge += mine[: min(max(1, round(len(mine) * share)), len(mine) - 1)].tolist()
-    return np.array(judge, int), np.setdiff1d(np.arange(len(labels)), judge)
+        held_out += mine[: min(max(1, round(len(mine) * share)), len(mine) - 1)].tolist()
+    return np.array(held_out, int), np.setdiff1d(np.arange(len(labels)), held_out)
 
 
 def quality(scores: np.ndarray, labels: Labels) -> float:

@@ -115,7 +115,7 @@ class Scorer:
 
     @property
     def main(self) -> str:
-        """The name of the measure that differences are told in."""
+        """The name of the measure that differences are given in."""
         return "accuracy" if self.truth.one is not None else f"mAP ({self.precision})"
 
     def measure(self, scores: np.ndarray) -> dict[str, float]:
@@ -145,7 +145,7 @@ class Scorer:
         return np.array([group.mean() if len(group) else np.nan for group in groups])
 
     def chance(self, train: Labels) -> dict[str, float]:
-        """Return what knowing nothing scores: the commonest class of training for all; or the classes' shares.
+        """Return what chance scores: the commonest class of training for all; or the classes' shares.
 
         Of several commonest classes it is the mean, so that the order of their names says nothing.
         """

@@ -51,10 +51,10 @@ class SVM(Probe):
         if len(self.costs) == 1 or folds < 2:
             return self.costs[0]
         found = dict.fromkeys(self.costs, 0.0)
-        for learn, judge in StratifiedKFold(folds, shuffle=True, random_state=seed).split(features, present):
+        for learn, held_out in StratifiedKFold(folds, shuffle=True, random_state=seed).split(features, present):
             for cost in self.costs:
-                scores = self._fit(features[learn], present[learn], cost, seed).decision_function(features[judge])
-                found[cost] += average_precision(scores, present[judge])
+                scores = self._fit(features[learn], present[learn], cost, seed).decision_function(features[held_out])
+                found[cost] += average_precision(scores, present[held_out])
         return max(found, key=lambda cost: found[cost])
 
     def _fit(self, features: np.ndarray, present: np.ndarray, cost: float, seed: int) -> LinearSVC:

@@ -1,4 +1,4 @@
-"""The machine judge: a network that learned classes from true pictures, and is then shown others."""
+"""A classifier that learned from true pictures, and is then asked about recoloured ones."""
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ WEIGHT_DECAY = 1e-3
 
 
 def learned(
-    encoder: Encoder, images: Tensor, label: np.ndarray, steps: int, batch: int, rate: float, seed: int, device: str
+    encoder: Encoder, images: Tensor, label: np.ndarray, steps: int, batch: int, lr: float, seed: int, device: str
 ) -> nn.Module:
     """Return a classifier that learned from initial weights; half of the pictures are mirrored.
 
@@ -24,7 +24,7 @@ def learned(
         label: class numbers, ``(N,)``.
         steps: of AdamW, one cycle of the learning rate.
         batch: pictures a step.
-        rate: highest learning rate.
+        lr: highest learning rate.
         seed: of initial weights and draws.
         device: where it learns.
     """
@@ -33,8 +33,8 @@ def learned(
         torch.manual_seed(seed)
         head = nn.Linear(encoder.dim, int(label.max()) + 1)
     network = nn.Sequential(reinitialised(encoder, seed), head).to(device).train()
-    optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=lr, weight_decay=WEIGHT_DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, total_steps=steps)
     for step in range(steps):
         draws = Draws(torch.tensor([[seed, step, item] for item in range(batch)]))
         rows = draws.integers(low=0, high=len(images) - 1)
@@ -48,8 +48,8 @@ def learned(
 
 
 @torch.no_grad()
-def told_right(network: nn.Module, pictures: np.ndarray, label: np.ndarray, device: str) -> np.ndarray:
-    """Return whether each picture's class is told, 1 or 0, ``(N,)``."""
+def is_right(network: nn.Module, pictures: np.ndarray, label: np.ndarray, device: str) -> np.ndarray:
+    """Return 1 for each picture whose class is found and 0 for others, ``(N,)``."""
     parts = torch.from_numpy(pictures).split(256)
     scores = torch.cat([network(unit(part).to(device)).float().cpu() for part in parts])
     return (scores.argmax(1).numpy() == label).astype(float)

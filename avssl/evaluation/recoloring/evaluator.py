@@ -4,6 +4,7 @@ Zhang, Isola and Efros, "Colorful Image Colorization", ECCV 2016, section 3.1, "
 accuracy". https://arxiv.org/abs/1603.08511
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,23 @@ import torch
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.evaluation.base import MethodEvaluator
+from avssl.evaluation.baselines import calibrated
 from avssl.evaluation.probes.finetune import Looks, align_looks, look_at_all
 from avssl.evaluation.probes.scoring import Scorer, check_split, class_notes, labels_of
-from avssl.evaluation.recoloring.classifier import learned, told_right
+from avssl.evaluation.recoloring.classifier import is_right, learned
 from avssl.evaluation.recoloring.recolor import Recolors, borrowed, color_of, gray, recolored
-from avssl.evaluation.sound.fresh import forget
 from avssl.features.runs import FreshMethod
 from avssl.methods import Method
-from avssl.metrics.bootstrap import paired_difference
 from avssl.metrics.color import color_area, signal_to_noise
 from avssl.nets import Encoder
+from avssl.report.comparison import (
+    difference_notes,
+    format_mean,
+    format_percent,
+    group_at,
+    item_difference,
+    percent,
+)
 from avssl.report.figures import picture_table
 from avssl.report.scores import RANDOM, TRAINED, Scores
 
@@ -32,7 +40,7 @@ CALIBRATED = 64  # pictures that the batch statistics of random rows are taken o
 
 
 class Recoloring(MethodEvaluator):
-    """Shows true, grey and recoloured pictures to a classifier that learned from true ones, and measures the colours.
+    """Accuracy of a classifier of true pictures on recoloured ones, and how near their colours are.
 
     Columns: ``accuracy`` of the classifier, in %; ``AuC``, the area under the share of pixels whose colour is near, and
     ``PSNR`` in dB, over pictures. Rows: ``true``; ``grey``; ``colours of another picture``; ``random`` (the method with
@@ -47,11 +55,11 @@ class Recoloring(MethodEvaluator):
         classifier: its architecture; needed with ``train``.
         steps: of its training.
         batch: pictures a step.
-        rate: highest learning rate.
+        lr: highest learning rate.
         draws: classifiers, each from other initial weights.
         initialisations: of the random row.
         allow_shared_groups: training and test may share groups; then say so with the result.
-        shown: pictures that are drawn.
+        num_shown: pictures that are drawn.
         seed: of what is drawn by chance.
         quiet: show no progress.
     """
@@ -65,20 +73,20 @@ class Recoloring(MethodEvaluator):
         classifier: Encoder | None = None,
         steps: int = 300,
         batch: int = 64,
-        rate: float = 2e-3,
+        lr: float = 2e-3,
         draws: int = 3,
         initialisations: int = 3,
         allow_shared_groups: bool = False,
-        shown: int = 8,
+        num_shown: int = 8,
         seed: int = 0,
         quiet: bool = False,
     ):
         if (train is None) != (classifier is None):
             raise ValueError("give both train and classifier, or neither to measure colours alone")
-        if min(steps, draws, initialisations, shown) < 1 or batch < 2:
-            raise ValueError("steps, draws, initialisations and shown should be at least 1, batch at least 2")
+        if min(steps, draws, initialisations, num_shown) < 1 or batch < 2:
+            raise ValueError("steps, draws, initialisations and num_shown should be at least 1, batch at least 2")
         self.test, self.train, self.classifier, self.steps, self.batch = test, train, classifier, steps, batch
-        self.rate, self.draws, self.initialisations, self.shown = rate, draws, initialisations, shown
+        self.lr, self.draws, self.initialisations, self.num_shown = lr, draws, initialisations, num_shown
         self.allow_shared_groups, self.seed, self.quiet = allow_shared_groups, seed, quiet
 
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
@@ -93,17 +101,17 @@ class Recoloring(MethodEvaluator):
             numbers |= {f"{row}/{name}": float(np.mean(values)) for name, values in found.items() if row != TRUE}
         right, notes, chance = {}, [], None
         if self.train is None:
-            notes.append("No labelled pictures were given (evaluator.train): no classifier judged.")
+            notes.append("No labelled pictures were given (evaluator.train): no classifier scored.")
         else:
-            right, chance, about = self._judged(rows, test, device)
+            right, chance, about = self._classify(rows, test, device)
             notes += about
             numbers |= {f"{row}/accuracy": float(values.mean()) for row, values in right.items()}
             numbers["chance/accuracy"] = chance
-            place = np.unique(test.rows.group, return_inverse=True)[1][test.item]
+            group = test.rows.group[test.item]
             for other in (GRAY, RANDOM):
-                gain = paired_difference(right[TRAINED][..., None], right[other][..., None], place)
+                gain = item_difference(right[TRAINED][..., None], right[other][..., None], group)
                 numbers[f"{TRAINED}-{other}/accuracy"] = gain.mean
-                notes.append(f"{TRAINED} − {other}: {gain} points of accuracy")
+                notes += difference_notes({group_at(TRAINED): gain}, percent("accuracy"), other)
         if test.rows.failures:
             notes.append(f"{len(test.rows.failures)} test items could not be read.")
         notes.append("Raw measures favour dull colours: grey is no bad guess by AuC or PSNR.")
@@ -124,12 +132,10 @@ class Recoloring(MethodEvaluator):
         donors[order] = np.roll(order, 1)  # a ring: each gives its colours once, none to itself
         others = []
         for number in range(self.initialisations):
-            one = fresh(self.seed + number).to(device)
+            one = fresh(self.seed + number)
             assert isinstance(one, Recolors)
-            forget(one)
-            with torch.no_grad():
-                one.colorize(torch.from_numpy(true[:CALIBRATED]).to(device).float() / 255)
-            others.append(recolored(one.eval(), true, None, device))
+            calibrated(one, torch.from_numpy(true[:CALIBRATED]), run=partial(colorize, one), device=device, batch=None)
+            others.append(recolored(one, true, None, device))
         return {
             TRUE: [true],
             GRAY: [gray(true)],
@@ -138,10 +144,10 @@ class Recoloring(MethodEvaluator):
             TRAINED: [recolored(method.to(device).eval(), true, None, device)],
         }
 
-    def _judged(
+    def _classify(
         self, rows: dict[str, list[np.ndarray]], test: Looks, device: str
     ) -> tuple[dict[str, np.ndarray], float, list[str]]:
-        """Return by row whether each classifier tells each picture, ``(draws, N)``; chance; and what to note."""
+        """Return by row whether each classifier is right on each picture, ``(draws, N)``; chance; and notes."""
         assert self.train is not None and self.classifier is not None
         train, test = align_looks(look_at_all(self.train, "training", self.quiet), test)
         ours, theirs = labels_of(train.rows, "training"), labels_of(test.rows, "test")
@@ -154,10 +160,10 @@ class Recoloring(MethodEvaluator):
         right: dict[str, list[np.ndarray]] = {row: [] for row in rows}
         for draw in range(self.draws):
             network = learned(
-                self.classifier, train.images, label, self.steps, self.batch, self.rate, self.seed + draw, device
+                self.classifier, train.images, label, self.steps, self.batch, self.lr, self.seed + draw, device
             )
             for row, several in rows.items():
-                right[row].append(told_right(network, several[draw % len(several)], truth, device))
+                right[row].append(is_right(network, several[draw % len(several)], truth, device))
         level = Scorer(theirs.take(test.item), ours.shown).chance(ours.take(train.item))["accuracy"]
         return {row: np.stack(values) for row, values in right.items()}, level, class_notes(ours, theirs)
 
@@ -168,32 +174,36 @@ class Recoloring(MethodEvaluator):
         for row, found in measured.items():
             cells = {"row": row}
             if right:
-                each = 100 * right[row].mean(1)
-                cells["accuracy"] = f"{each.mean():.1f}" + (f" ± {each.std(ddof=1):.1f}" if len(each) > 1 else "")
+                cells["accuracy"] = format_mean(right[row].mean(1))
             blank = row == TRUE
-            cells |= {"AuC": "" if blank else f"{100 * found['AuC'].mean():.1f}"}
+            cells |= {"AuC": "" if blank else format_mean(found["AuC"], spread=False)}
             table.append(cells | {"PSNR": "" if blank else f"{found['PSNR'].mean():.1f}"})
         if chance is not None:
-            table.append({"row": "chance", "accuracy": f"{100 * chance:.1f}", "AuC": "", "PSNR": ""})
+            table.append({"row": "chance", "accuracy": format_percent(chance), "AuC": "", "PSNR": ""})
         return tuple(table)
 
     def _drawn(self, rows: dict[str, list[np.ndarray]], true: np.ndarray):
-        chosen = np.linspace(0, len(true) - 1, min(self.shown, len(true))).round().astype(int)
+        chosen = np.linspace(0, len(true) - 1, min(self.num_shown, len(true))).round().astype(int)
         return picture_table({row: several[0][chosen] for row, several in rows.items()}, "True and recoloured")
 
     def _protocol(self, method: Method, test: Looks) -> dict[str, Any]:
-        judge = {"steps": self.steps, "batch": self.batch, "rate": self.rate, "optimiser": "AdamW, one cycle"}
+        schedule = {"steps": self.steps, "batch": self.batch, "lr": self.lr, "optimiser": "AdamW, one cycle"}
         return {
             "data": describe(self.test),
             "pictures": len(test.images),
             "lightness": "the truth's, in every row",
             "classifier": None if self.classifier is None else describe(self.classifier),
-            "training": None if self.train is None else judge | {"data": describe(self.train), "draws": self.draws},
+            "training": None if self.train is None else schedule | {"data": describe(self.train), "draws": self.draws},
             "random": f"{self.initialisations} initialisations, batch statistics of these data",
             "method": type(method).__name__,
             "shared groups": self.allow_shared_groups,
             "seed": self.seed,
         }
+
+
+def colorize(method: Recolors, pictures: torch.Tensor) -> torch.Tensor:
+    """Return what a method makes of pictures, uint8 ``(N, 3, H, W)``."""
+    return method.colorize(pictures.float() / 255)
 
 
 def measures(several: list[np.ndarray], true: np.ndarray) -> dict[str, np.ndarray]:

@@ -73,8 +73,8 @@ def compare_features(
     for name, ((asking, rows), (answering, others)) in directions.items():
         question = ask(rows, others, relevant, exclude, max(ks))
         space = Space(asking, answering, question.excluded, similarity, centre)
-        judged = {FEATURES: [rank(space, question, sorted(set(ks)), whole=True)]}
-        found[name] = collect(judged, question, sorted(set(ks)), (rows, others), "row")
+        ranked = {FEATURES: [rank(space, question, sorted(set(ks)), whole=True)]}
+        found[name] = collect(ranked, question, sorted(set(ks)), (rows, others), "row")
     scores = summarize(found, [queries, gallery or queries], relevant, exclude, similarity, centre)
     console = Console()
     show(scores, console)

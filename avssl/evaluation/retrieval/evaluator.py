@@ -34,14 +34,17 @@ from avssl.report.scores import Scores
 
 
 class Retrieval(Evaluator):
-    """Measures how often the nearest neighbours of a frame, patch, clip, item or sound are right, and draws them.
+    """Retrieval scores of frames, patches, clips, items or sounds by their nearest neighbours, and pictures of these.
+
+    Scores: ``R@k``, ``recall@k``, ``precision@k``, ``nDCG@k``, ``mAP@k`` and ``mAP``, shares in [0, 1]; ``median rank``
+    from 1; ``pose distance@k/torso`` in torso lengths.
 
     Rows: ``random`` (initial weights, batch statistics of the gallery; mean over initialisations), ``trained``, further
     runs or weights, ``pixels`` and ``hog`` (for sounds ``log-mel``), and ``chance`` (the exact expectation of a random
     order). Every row sees the same pictures; the data is read once. Queries with nothing right to find count nowhere
-    and are told.
+    and a note says how many.
 
-    Where frames have key points, the pose distance of the neighbours is told too, beside chance (any row that may
+    Where frames have key points, the pose distance of the neighbours is given too, beside chance (any row that may
     answer) and an ``oracle`` (the nearest poses there are): figure 3 of Misra et al., "Shuffle and Learn", ECCV 2016,
     as a number.
 
@@ -61,12 +64,12 @@ class Retrieval(Evaluator):
         whole: rank the whole gallery, for mAP and the median rank; False saves time where it is large.
         crop: the middle of each frame that is looked at, (height, width) or a side in pixels.
         patch: (side, step) in pixels.
-        most: numbers that a layer of maps is averaged to at most.
+        max_features: numbers that a layer of maps is averaged to at most.
         initialisations: of the random row.
         extra: further rows, from a name to the folder of a run or a file of weights.
         engine: ``"torch"``, ``"faiss"`` or ``"auto"``, where ``whole`` is False; they give equal answers.
         skeleton: the joint convention of key points; None for the data's own.
-        shown: how many queries to draw.
+        num_shown: how many queries to draw.
         seed: of the first random initialisation.
         workers: processes that read ahead.
         quiet: show no progress.
@@ -89,22 +92,24 @@ class Retrieval(Evaluator):
         whole: bool = True,
         crop: int | tuple[int, int] | None = None,
         patch: tuple[int, int] | None = None,
-        most: int | None = 9216,
+        max_features: int | None = 9216,
         initialisations: int = 3,
         extra: Mapping[str, str] | None = None,
         engine: Engine = "auto",
         skeleton: str | None = None,
-        shown: int = 6,
+        num_shown: int = 6,
         seed: int = 0,
         workers: int = 0,
         quiet: bool = False,
     ):
-        if not ks or min(ks) < 1 or initialisations < 1 or shown < 1:
-            raise ValueError(f"ks, initialisations and shown start at 1; got {list(ks)}, {initialisations}, {shown}")
+        if not ks or min(ks) < 1 or initialisations < 1 or num_shown < 1:
+            raise ValueError(
+                f"ks, initialisations and num_shown start at 1; got {list(ks)}, {initialisations}, {num_shown}"
+            )
         self.queries, self.gallery, self.layer, self.ks = queries, gallery, layer, sorted(set(ks))
         if relevant is None:
             self.name = "eval_neighbours"
-        self.recipe = Recipe(unit=unit, stream=stream, crop=crop, patch=patch, most=most)
+        self.recipe = Recipe(unit=unit, stream=stream, crop=crop, patch=patch, most=max_features)
         self.relevant: Relevant | None = relevant
         self.exclude: Exclude = exclude
         self.similarity: Similarity = similarity
@@ -112,7 +117,7 @@ class Retrieval(Evaluator):
         self.engine: Engine = engine
         self.skeleton = skeleton_of(skeleton or getattr(queries, "skeleton", None) or FIGURE.name)
         self.whole, self.initialisations, self.extra = whole, initialisations, dict(extra or {})
-        self.shown, self.seed, self.workers, self.quiet = shown, seed, workers, quiet
+        self.num_shown, self.seed, self.workers, self.quiet = num_shown, seed, workers, quiet
 
     def __call__(
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
@@ -126,11 +131,11 @@ class Retrieval(Evaluator):
         theirs = ours if self.gallery is None else self._extract(asked, self.gallery, kept, device, "gallery")
         question = ask(ours.rows, theirs.rows, self.relevant, self.exclude, self.ks[-1])
         skeleton = self._skeleton(ours.rows, theirs.rows)
-        judged: dict[str, list[Ranked]] = {}
+        ranked: dict[str, list[Ranked]] = {}
         for name in asked:
-            judged.setdefault(name.rpartition(" ")[0], []).append(self._judge(ours, theirs, name, question))
-        retrieved = collect(judged, question, self.ks, (ours.rows, theirs.rows), self._unit, skeleton)
-        pictures = {"gallery": gallery_picture(retrieved, self._sides, self.recipe, self.shown)}
+            ranked.setdefault(name.rpartition(" ")[0], []).append(self._rank(ours, theirs, name, question))
+        retrieved = collect(ranked, question, self.ks, (ours.rows, theirs.rows), self._unit, skeleton)
+        pictures = {"gallery": gallery_picture(retrieved, self._sides, self.recipe, self.num_shown)}
         tables: dict[str, Iterable[Mapping[str, Any]]] = {
             "items": items(retrieved),
             "neighbours": neighbours(retrieved),
@@ -168,7 +173,7 @@ class Retrieval(Evaluator):
     ) -> Extracted:
         return extract(asked, data, self.recipe, kept, device, what, workers=self.workers, quiet=self.quiet)
 
-    def _judge(self, ours: Extracted, theirs: Extracted, name: str, question: Question) -> Ranked:
+    def _rank(self, ours: Extracted, theirs: Extracted, name: str, question: Question) -> Ranked:
         (layer,) = ours.features[name]
         sides = ours.features[name][layer], theirs.features[name][layer]
         space = Space(*sides, question.excluded, self.similarity, self.centre, self.engine)

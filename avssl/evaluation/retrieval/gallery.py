@@ -22,19 +22,19 @@ ACROSS = 5  # answers drawn
 LEFT_OUT = (PIXELS, HOG, LOG_MEL)  # rows of the table that are not drawn
 
 
-def gallery_picture(retrieved: Retrieved, data: tuple[Dataset, Dataset], recipe: Recipe, shown: int) -> Image:
+def gallery_picture(retrieved: Retrieved, data: tuple[Dataset, Dataset], recipe: Recipe, num_shown: int) -> Image:
     """Draw some queries and their nearest: random weights first, then further weights, the trained ones last.
 
     Args:
         retrieved: what was found.
         data: what queries and gallery were made from.
         recipe: how.
-        shown: queries to draw, of different classes where there are any.
+        num_shown: queries to draw, of different classes where there are any.
     """
-    judged = bool(retrieved.question.total.any())
+    known = bool(retrieved.question.total.any())
     names = [row for row in retrieved.found if row not in (TRAINED, *LEFT_OUT)] + [TRAINED]
     right = {row: retrieved.right(row) for row in names}
-    queries = spread_queries(retrieved, shown)
+    queries = spread_queries(retrieved, num_shown)
     strips = []
     for query in queries:
         lines = []
@@ -43,21 +43,21 @@ def gallery_picture(retrieved: Retrieved, data: tuple[Dataset, Dataset], recipe:
             places = found.answers.index[query, :ACROSS]
             pictures = np.stack([picture_of(data[1], retrieved.theirs, place, recipe) for place in places])
             captions = [caption(retrieved.theirs, place, found.far, query, rank) for rank, place in enumerate(places)]
-            lines.append(Strip(row, pictures, captions, right[row][query, :ACROSS].tolist() if judged else None))
+            lines.append(Strip(row, pictures, captions, right[row][query, :ACROSS].tolist() if known else None))
         strips.append(lines)
     pictures = np.stack([picture_of(data[0], retrieved.ours, query, recipe) for query in queries])
-    title = f"Nearest {retrieved.unit}s" + (": framed green where right, red where wrong" * judged)
+    title = f"Nearest {retrieved.unit}s" + (": framed green where right, red where wrong" * known)
     title += "; numbers are distances of poses, in torsos" * bool(retrieved.best)
     classes = [shortened(called(retrieved.ours, query)) for query in queries]
     return contact_sheet(pictures, strips, title, captions=[f"query: {name}" if name else "query" for name in classes])
 
 
-def spread_queries(retrieved: Retrieved, shown: int) -> np.ndarray:
+def spread_queries(retrieved: Retrieved, num_shown: int) -> np.ndarray:
     """Return some queries that count, spread over classes and items."""
     total = retrieved.question.total
     could = np.flatnonzero(total > 0) if total.any() else np.arange(len(total))
     order = could[np.argsort(retrieved.ours.label[could], kind="stable")]
-    return order[np.unique(np.linspace(0, len(order) - 1, shown).round().astype(int))]
+    return order[np.unique(np.linspace(0, len(order) - 1, num_shown).round().astype(int))]
 
 
 def caption(rows: Rows, place: int, far: np.ndarray | None, query: int, rank: int) -> str:

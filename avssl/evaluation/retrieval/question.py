@@ -26,7 +26,7 @@ class Question:
         size: gallery rows that may answer each query, ``(queries,)``.
         total: right ones among them, ``(queries,)``.
         mean: mean worth of the rows that may answer, ``(queries,)``.
-        ideal: worth of the best order's first rows, ``(queries, most)``.
+        ideal: worth of the best order's first rows, ``(queries, k)``.
         classes: what labels of both sides count, where labels are asked for.
     """
 
@@ -47,7 +47,7 @@ class Question:
         return found
 
 
-def ask(queries: Rows, gallery: Rows, relevant: Relevant | None, exclude: Exclude, most: int) -> Question:
+def ask(queries: Rows, gallery: Rows, relevant: Relevant | None, exclude: Exclude, k: int) -> Question:
     """Return the question that two sets of rows pose.
 
     Args:
@@ -58,10 +58,10 @@ def ask(queries: Rows, gallery: Rows, relevant: Relevant | None, exclude: Exclud
             nothing, so that no answer is right.
         exclude: rows of the query's own ``"group"`` (the path where there are no groups), ``"path"`` or ``"item"`` may
             not answer.
-        most: answers that will count at most.
+        k: answers that will count at most.
 
     Raises:
-        ConfigError: if there are no labels, no query has anything to find, or fewer than ``most`` rows may answer.
+        ConfigError: if there are no labels, no query has anything to find, or fewer than ``k`` rows may answer.
     """
     if relevant == exclude == "group":
         raise ConfigError("relevant: group and exclude: group leave nothing to find; use exclude: item")
@@ -71,7 +71,8 @@ def ask(queries: Rows, gallery: Rows, relevant: Relevant | None, exclude: Exclud
         classes = queries.classes
     query, answer = asked_for(queries, gallery, relevant)
     if relevant == "label":
-        check_common(*(shown(side, len(classes)) for side in (query, answer)), classes, ("the queries", "the gallery"))
+        ours, theirs = (shown(side, len(classes)) for side in (query, answer))
+        check_common(ours, theirs, classes, ("the queries", "the gallery"))
     excluded = None
     if exclude == "item":
         both = [np.char.add(np.char.add(rows.path, "\0"), rows.item.astype(str)) for rows in (queries, gallery)]
@@ -79,12 +80,12 @@ def ask(queries: Rows, gallery: Rows, relevant: Relevant | None, exclude: Exclud
     elif exclude != "none":
         excluded = numbered(getattr(queries, exclude), getattr(gallery, exclude))
     size = np.full(len(queries), len(gallery)) - (0 if excluded is None else equals(*excluded))
-    if size.min() < most:
+    if size.min() < k:
         raise ConfigError(
-            f"ks: {most} answers are asked for, but a query has only {size.min()} of {len(gallery)} gallery rows that "
+            f"ks: {k} answers are asked for, but a query has only {size.min()} of {len(gallery)} gallery rows that "
             "may answer; use smaller ks, a larger gallery, or exclude less"
         )
-    total, mean, ideal = expected(query, answer, excluded, size, most)
+    total, mean, ideal = expected(query, answer, excluded, size, k)
     if relevant is not None and not total.any():
         raise ConfigError(
             f"relevant: {relevant}, exclude: {exclude}: no query has a right item in the gallery; check labels, groups "
@@ -112,7 +113,7 @@ def asked_for(queries: Rows, gallery: Rows, relevant: Relevant | None) -> tuple[
 def shown(labels: np.ndarray, classes: int) -> np.ndarray:
     """Return which classes any row shows, bool ``(classes,)``, of numbers ``(rows,)`` or of a table."""
     if labels.ndim == 2:
-        return (labels > 0).any(0)
+        return np.asarray((labels > 0).any(0))
     return np.bincount(labels[labels >= 0], minlength=classes) > 0
 
 
@@ -135,7 +136,7 @@ def shared(query: np.ndarray, gallery: np.ndarray, index: np.ndarray) -> np.ndar
 
 
 def expected(
-    query: np.ndarray, gallery: np.ndarray, excluded: tuple[np.ndarray, np.ndarray] | None, size: np.ndarray, most: int
+    query: np.ndarray, gallery: np.ndarray, excluded: tuple[np.ndarray, np.ndarray] | None, size: np.ndarray, k: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return how many rows are right for each query, their mean worth, and the worth of the best order's first."""
     if query.ndim == 1:
@@ -144,12 +145,12 @@ def expected(
             pairs = [np.stack([side, own], 1) for side, own in zip((query, gallery), excluded, strict=True)]
             _, place = np.unique(np.concatenate(pairs), axis=0, return_inverse=True)
             total = total - equals(place[: len(query)], place[len(query) :])
-        return total, total / size, (np.arange(most) < total[:, None]).astype(np.float32)
-    total, summed, ideal = np.zeros(len(query), int), np.zeros(len(query)), np.zeros((len(query), most), np.float32)
+        return total, total / size, (np.arange(k) < total[:, None]).astype(np.float32)
+    total, summed, ideal = np.zeros(len(query), int), np.zeros(len(query)), np.zeros((len(query), k), np.float32)
     for row, one in enumerate(query):  # a query at a time: all together would be a table of queries times gallery
         worth = gallery @ one
         if excluded is not None:
             worth[excluded[1] == excluded[0][row]] = 0
         total[row], summed[row] = (worth > 0).sum(), worth.sum()
-        ideal[row] = -np.sort(np.partition(-worth, most - 1)[:most])
+        ideal[row] = -np.sort(np.partition(-worth, k - 1)[:k])
     return total, summed / size, ideal

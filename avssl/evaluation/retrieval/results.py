@@ -12,16 +12,26 @@ from avssl.evaluation.retrieval.question import Question
 from avssl.evaluation.retrieval.scoring import FIRST, Ranked, chance
 from avssl.evaluation.retrieval.search import Answers
 from avssl.features.extraction import Rows
-from avssl.metrics.bootstrap import Difference, paired_difference
-from avssl.report.scores import RANDOM, TRAINED
+from avssl.metrics.bootstrap import Difference
+from avssl.report.comparison import (
+    Group,
+    Values,
+    by_metric,
+    compared,
+    difference_numbers,
+    group_at,
+    item_difference,
+    numbers_of,
+)
 
 CHANCE, ORACLE = "chance", "oracle"
+POSE = "pose distance"
 MEDIAN = "median rank"  # over queries, of the first right answer
 
 
 def pose_name(k: int) -> str:
     """Return what the mean pose distance of the ``k`` nearest is called."""
-    return f"pose distance@{k}/torso"
+    return f"{POSE}@{k}/torso"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -80,26 +90,28 @@ class Retrieved:
 
     @property
     def main(self) -> list[str]:
-        """The measures whose differences from random are told."""
+        """The measures whose differences from random are given."""
         shown = (f"R@{self.ks[0]}", "mAP", *map(pose_name, self.ks))
         return [name for name in self.headline.values() if name in shown]
 
     def numbers(self) -> dict[str, float]:
         """Return every score by row and measure."""
-        told = {CHANCE: self.levels, ORACLE: self.best}
-        numbers = {f"{row}/{name}": value for row, values in told.items() for name, value in values.items()}
-        for row, found in self.found.items():
-            numbers |= {f"{row}/{name}": float(values.mean()) for name, values in found.means().items()}
+        numbers = numbers_of(self.scores)
         for row in (*self.found, ORACLE):
             for k in self.ks:
                 value = numbers.get(f"{row}/{pose_name(k)}")
                 if value is not None:
                     numbers[f"{row}/share of the way from chance to oracle@{k}"] = self.way(value, pose_name(k))
-        for row, several in self.differences.items():
-            for name, one in several.items():
-                key = f"{row}-{RANDOM}/{name}"
-                numbers |= {key: one.mean, f"{key}/error": one.error, f"{key}/low": one.low, f"{key}/high": one.high}
+        for name, found in self.differences.items():
+            numbers |= difference_numbers(found, name)
         return numbers
+
+    @property
+    def scores(self) -> dict[Group, Values]:
+        """Every measure of every row, one value per initialisation: chance first, the oracle last."""
+        scores: dict[Group, Values] = {group_at(CHANCE): by_metric([self.levels])}
+        scores |= {group_at(row): found.means() for row, found in self.found.items()}
+        return scores | ({group_at(ORACLE): by_metric([self.best])} if self.best else {})
 
     def way(self, value: float, name: str) -> float:
         """Return the share of the way from chance to the oracle that a pose distance has gone."""
@@ -107,20 +119,17 @@ class Retrieved:
         return (chance - value) / (chance - oracle) if chance > oracle else float("nan")
 
     @cached_property
-    def differences(self) -> dict[str, dict[str, Difference]]:
-        """Return each row's paired differences from random, over initialisations and groups of queries."""
-        if RANDOM not in self.found:
-            return {}
-        _, group = np.unique(self.ours.group, return_inverse=True)
-        rows = sorted((row for row in self.found if row != RANDOM), key=lambda row: row != TRAINED)
-        names = [name for name in self.main if name in self.found[RANDOM].scores]
-        return {row: {name: self._difference(row, name, group) for name in names} for row in rows}
-
-    def _difference(self, row: str, name: str, group: np.ndarray) -> Difference:
-        sides = [self.found[which].scores[name][..., None] for which in (row, RANDOM)]
-        draws = max(map(len, sides))
-        mine, random = (np.broadcast_to(side, (draws, *side.shape[1:])) for side in sides)
-        return paired_difference(mine, random, group)
+    def differences(self) -> dict[str, dict[Group, Difference]]:
+        """Each main measure's paired differences from random, over initialisations and groups of queries."""
+        groups = {group_at(row): found for row, found in self.found.items()}
+        return {
+            name: {
+                group: item_difference(ours.scores[name][..., None], theirs.scores[name][..., None], self.ours.group)
+                for group, ours, theirs in compared(groups)
+                if name in theirs.scores
+            }
+            for name in self.main
+        }
 
     def right(self, row: str) -> np.ndarray:
         """Return which of a row's answers, those of its first initialisation, are right, bool ``(queries, k)``."""
@@ -128,7 +137,7 @@ class Retrieved:
 
 
 def collect(
-    judged: Mapping[str, Sequence[Ranked]],
+    ranked: Mapping[str, Sequence[Ranked]],
     question: Question,
     ks: Sequence[int],
     sides: tuple[Rows, Rows],
@@ -138,7 +147,7 @@ def collect(
     """Return all that was found, beside chance; with the poses of the answers where there is a ``skeleton``.
 
     Args:
-        judged: what each row found, initialisation by initialisation.
+        ranked: what each row found, initialisation by initialisation.
         question: what was asked.
         ks: numbers of answers that count, in order.
         sides: queries and gallery.
@@ -147,24 +156,24 @@ def collect(
     """
     scores = {
         row: {name: np.stack([one.scores[name] for one in several]) for name in several[0].scores}
-        for row, several in judged.items()
+        for row, several in ranked.items()
     }
     whole = any(FIRST in several for several in scores.values())
     levels = chance(question, ks, whole) if question.total.any() else {}
     best: dict[str, float] = {}
     far: dict[str, np.ndarray] = {}
     if skeleton is not None and sides[0].keypoints is not None and sides[1].keypoints is not None:
-        found = {(row, i): one.answers.index for row, several in judged.items() for i, one in enumerate(several)}
+        found = {(row, i): one.answers.index for row, several in ranked.items() for i, one in enumerate(several)}
         poses = compare_poses(sides[0].keypoints, sides[1].keypoints, skeleton, found, question.excluded)
         for k in ks if np.isfinite(poses.chance).any() else ():
             levels[pose_name(k)] = float(np.nanmean(poses.chance))
             best[pose_name(k)] = float(np.nanmean(mean_of(poses.oracle[:, :k])))
-            for row, several in judged.items():
+            for row, several in ranked.items():
                 each = [mean_of(poses.found[row, number][:, :k]) for number in range(len(several))]
                 scores[row][pose_name(k)] = np.stack(each)
-        far = {row: poses.found[row, 0] for row in judged} if best else {}
+        far = {row: poses.found[row, 0] for row in ranked} if best else {}
     rows = {
-        row: Found(scores=scores[row], answers=several[0].answers, far=far.get(row)) for row, several in judged.items()
+        row: Found(scores=scores[row], answers=several[0].answers, far=far.get(row)) for row, several in ranked.items()
     }
     return Retrieved(
         found=rows,

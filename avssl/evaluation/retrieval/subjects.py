@@ -2,13 +2,8 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from avssl.config import ConfigError
 from avssl.data import Dataset
-from avssl.evaluation.baselines import baselines, compared_encoders, pool_of
+from avssl.evaluation.baselines import baselines, compared_encoders, pool_of, sounds_of
 from avssl.features.extraction import Asked, kind_of
 from avssl.features.rows import Recipe, check_recipe
 from avssl.features.runs import Fresh
@@ -51,21 +46,3 @@ def compared(
     if sound:
         return asked | {f"{LOG_MEL} 0": Asked(LogMel(getattr(encoder, "spec", None)))}
     return asked | {f"{row} 0": Asked(one) for row, (one,) in baselines(pool).items()}
-
-
-def sounds_of(data: Dataset, count: int = 256) -> Tensor:
-    """Return windows of sound of items spread evenly over a data set, ``(windows, channels, samples)``.
-
-    Raises:
-        ConfigError: if none can be read.
-    """
-    found = []
-    for index in np.unique(np.linspace(0, len(data) - 1, min(count, len(data))).round().astype(int)).tolist():
-        item = data[0, index]
-        if "failure" not in item:
-            if "sound" not in item:
-                raise ConfigError(f"{item['path']} has no sound; such data cannot be looked at by stream: sound")
-            found.append(item["sound"][item["sound_valid"].flatten(1).any(1)])
-    if not sum(map(len, found)):
-        raise ConfigError("no window of sound of the data can be read")
-    return torch.cat(found)[:: max(1, sum(map(len, found)) // count)]

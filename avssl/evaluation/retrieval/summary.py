@@ -1,39 +1,49 @@
-"""How what was retrieved is told: the table, the notes under it, and R@k as curves."""
+"""A retrieval as a table, the notes under it, and R@k as curves."""
 
 import numpy as np
 from PIL.Image import Image
 
 from avssl.evaluation.retrieval.question import Question, shown
-from avssl.evaluation.retrieval.results import CHANCE, MEDIAN, ORACLE, Retrieved
+from avssl.evaluation.retrieval.results import CHANCE, MEDIAN, POSE, Retrieved
 from avssl.features.alignment import listed
-from avssl.metrics.bootstrap import Difference
+from avssl.report.comparison import Metric, format_difference, percent, table_of
 from avssl.report.figures import Curve, curve_picture
-from avssl.report.scores import RANDOM
+from avssl.report.scores import RANDOM, TRAINED
 
 
 def table(retrieved: Retrieved) -> list[dict[str, str]]:
     """Return the rows that a person reads."""
-    rows = {CHANCE: {name: np.array([value]) for name, value in retrieved.levels.items()}}
-    rows |= {row: found.means() for row, found in retrieved.found.items()}
-    if retrieved.best:
-        rows[ORACLE] = {name: np.array([value]) for name, value in retrieved.best.items()}
-    table = []
-    for row, means in rows.items():
-        cells = {"row": row}
-        for column, name in retrieved.headline.items():
-            cells[column] = written(name, means[name], spread=column == f"R@{retrieved.ks[0]}") if name in means else ""
-            if name.startswith("pose"):
-                cells["way to oracle"] = f"{100 * retrieved.way(float(means[name].mean()), name):.0f} %"
-        table.append(cells)
-    return table
+    scores = retrieved.scores
+    metrics = [
+        metric_of(name, column, spread=column == f"R@{retrieved.ks[0]}") for column, name in retrieved.headline.items()
+    ]
+    rows = list(table_of(scores, metrics))
+    for name in (name for name in retrieved.headline.values() if name.startswith(POSE)):
+        for row, values in zip(rows, scores.values(), strict=True):
+            row["way to oracle"] = f"{100 * retrieved.way(float(values[name].mean()), name):.0f} %"
+    return rows
+
+
+def metric_of(name: str, column: str, spread: bool) -> Metric:
+    """Return how a measure is written: shares in percent, ranks and pose distances as they are."""
+    if name == MEDIAN:
+        return Metric(name=name, column=column, form=".3g")
+    if name.startswith(POSE):
+        return Metric(name=name, column=column, form=".3f", spread=spread)
+    return percent(name, column, spread)
 
 
 def notes(retrieved: Retrieved) -> list[str]:
     """Return what a reader of the table must know."""
     notes = []
-    for row, several in retrieved.differences.items():
-        told = "; ".join(f"{name} {difference(name, one)}" for name, one in several.items())
-        notes.append(f"{row} − {RANDOM}: {told}.")
+    rows = {group for found in retrieved.differences.values() for group in found}
+    for group in sorted(rows, key=lambda group: (group.row != TRAINED, list(retrieved.found).index(group.row))):
+        texts = [
+            f"{name} {format_difference(found[group], metric_of(name, name, spread=False))}"
+            for name, found in retrieved.differences.items()
+            if group in found
+        ]
+        notes.append(f"{group.row} − {RANDOM}: {'; '.join(texts)}.")
     if notes:
         notes[-1] += " Paired; bootstrap over initialisations and groups of queries."
     if retrieved.question.total.any():
@@ -61,11 +71,11 @@ def class_notes(question: Question) -> list[str]:
         return []
     names = np.array(question.classes)
     asked, there = (shown(side, len(names)) for side in (question.query, question.gallery))
-    told = [
+    found = [
         (asked & ~there, "of queries have nothing in the gallery"),
         (there & ~asked, "of the gallery have no query"),
     ]
-    return [f"{some.sum()} classes {what}: {listed(names[some].tolist())}." for some, what in told if some.any()]
+    return [f"{some.sum()} classes {what}: {listed(names[some].tolist())}." for some, what in found if some.any()]
 
 
 def curves(retrieved: Retrieved) -> Image:
@@ -78,24 +88,3 @@ def curves(retrieved: Retrieved) -> Image:
         curves.append(Curve(row, places, 100 * np.array([means[name].mean() for name in names])))
     title = f"a right {retrieved.unit} among the k nearest"
     return curve_picture({title: curves}, across="k", up="R@k, %", marks=[str(k) for k in retrieved.ks])
-
-
-def written(name: str, values: np.ndarray, spread: bool) -> str:
-    """Return a mean over initialisations as text, with their deviation where asked: shares in percent.
-
-    Examples:
-        >>> written("R@1", np.array([0.4, 0.6]), True), written("pose distance@5/torso", np.array([0.25]), True)
-        ('50.0 ± 14.1', '0.250')
-    """
-    if name == MEDIAN:
-        return f"{values.mean():.3g}"
-    scale, form = (1, ".3f") if name.startswith("pose") else (100, ".1f")
-    deviation = f" ± {scale * values.std(ddof=1):{form}}" if spread and len(values) > 1 else ""
-    return f"{scale * values.mean():{form}}{deviation}"
-
-
-def difference(name: str, one: Difference) -> str:
-    """Return a difference as text."""
-    if name.startswith("pose"):
-        return f"{one.mean:+.3f} (95 % {one.low:+.3f} to {one.high:+.3f})"
-    return f"{100 * one.mean:+.1f} points (95 % {100 * one.low:+.1f} to {100 * one.high:+.1f})"

@@ -1,4 +1,4 @@
-"""The longer tables of a retrieval, for CSV files: a row a query, a row an answer, a row a class."""
+"""The longer tables of a retrieval, for CSV files: one row per query, per answer, per class."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,25 +13,25 @@ LISTED = 5  # answers of each query
 
 
 def items(retrieved: Retrieved) -> Iterator[dict[str, Any]]:
-    """Yield a row a query: the rank of its first right answer (blank if it is not among those looked at), and scores.
+    """Yield one row per query: the rank of its first right answer, and scores.
 
-    Of several initialisations the first one counts.
+    The rank is blank if no right answer is among those looked at. Of several initialisations the first one counts.
     """
     asked = bool(retrieved.question.total.any())
     ranks = {row: first_ranks(retrieved, row) for row in retrieved.found}
     names = [name for name in retrieved.main if not name.startswith("R@")]
     for query in range(len(retrieved.ours)):
-        told = about(retrieved.ours, query)
+        line = about(retrieved.ours, query)
         if asked:
-            told["right in the gallery"] = int(retrieved.question.total[query])
+            line["right in the gallery"] = int(retrieved.question.total[query])
         for row, found in retrieved.found.items():
             if asked:
                 rank = ranks[row][query]
-                told[f"{row}/{FIRST}"] = int(rank) if np.isfinite(rank) else ""
+                line[f"{row}/{FIRST}"] = int(rank) if np.isfinite(rank) else ""
             for name in names:
                 value = found.scores[name][0, query]
-                told[f"{row}/{name}"] = round(float(value), 4) if np.isfinite(value) else ""
-        yield told
+                line[f"{row}/{name}"] = round(float(value), 4) if np.isfinite(value) else ""
+        yield line
 
 
 def first_ranks(retrieved: Retrieved, row: str) -> np.ndarray:
@@ -44,43 +44,43 @@ def first_ranks(retrieved: Retrieved, row: str) -> np.ndarray:
 
 
 def neighbours(retrieved: Retrieved) -> Iterator[dict[str, Any]]:
-    """Yield a row for each of the first answers to each query."""
+    """Yield one row per answer among the first of each query."""
     asked = bool(retrieved.question.total.any())
     rights = {row: retrieved.right(row) for row in retrieved.found}
     for query in range(len(retrieved.ours)):
         which = {"query": query, "query path": retrieved.ours.path[query]}
         for row, found in retrieved.found.items():
             for rank, place in enumerate(found.answers.index[query, :LISTED]):
-                told = which | {"row": row, "rank": rank + 1} | about(retrieved.theirs, place)
+                line = which | {"row": row, "rank": rank + 1} | about(retrieved.theirs, place)
                 if asked:
-                    told["right"] = int(rights[row][query, rank])
-                told["similarity"] = round(float(found.answers.similarity[query, rank]), 6)
+                    line["right"] = int(rights[row][query, rank])
+                line["similarity"] = round(float(found.answers.similarity[query, rank]), 6)
                 if found.far is not None:
-                    told["pose distance"] = round(float(found.far[query, rank]), 4)
-                yield told
+                    line["pose distance"] = round(float(found.far[query, rank]), 4)
+                yield line
 
 
 def classes(retrieved: Retrieved) -> list[dict[str, Any]]:
-    """Return a row a class of queries: R@k at the first k, and average precision."""
+    """Return one row per class of queries: R@k at the first k, and average precision."""
     ours, names = retrieved.ours, [name for name in retrieved.main if not name.startswith("pose")]
     rows = []
     for label in range(len(ours.classes)) if ours.classes else np.unique(ours.label[ours.label >= 0]).tolist():
         mine = members(ours, label)
-        told: dict[str, Any] = {"class": ours.classes[label] if ours.classes else str(label)}
-        told["queries"] = int(mine.sum())
+        line: dict[str, Any] = {"class": ours.classes[label] if ours.classes else str(label)}
+        line["queries"] = int(mine.sum())
         for row, found in retrieved.found.items():
             for name in names:
                 values = found.scores[name][:, mine]
-                told[f"{row}/{name}"] = round(float(np.nanmean(values)), 4) if np.isfinite(values).any() else ""
-        rows.append(told)
+                line[f"{row}/{name}"] = round(float(np.nanmean(values)), 4) if np.isfinite(values).any() else ""
+        rows.append(line)
     return rows
 
 
 def about(rows: Rows, row: int) -> dict[str, Any]:
     """Return what a row of features is."""
-    told: dict[str, Any] = {"path": rows.path[row], "clip": int(rows.clip[row])}
-    told |= {"start": round(float(rows.start[row]), 6), "class": called(rows, row)}
-    return told if rows.box is None else told | {"box": " ".join(map(str, rows.box[row]))}
+    line: dict[str, Any] = {"path": rows.path[row], "clip": int(rows.clip[row])}
+    line |= {"start": round(float(rows.start[row]), 6), "class": called(rows, row)}
+    return line if rows.box is None else line | {"box": " ".join(map(str, rows.box[row]))}
 
 
 def called(rows: Rows, row: int) -> str:

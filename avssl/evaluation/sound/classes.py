@@ -21,7 +21,7 @@ from avssl.evaluation.probes.neighbours import KNearest
 from avssl.evaluation.probes.scoring import Scorer, check_classes, class_notes, clusters_of
 from avssl.evaluation.sound.clips import Heard, listen, over
 from avssl.evaluation.sound.crossmodal import LOGMEL, Both
-from avssl.evaluation.sound.fresh import calibrated
+from avssl.evaluation.sound.fresh import untrained
 from avssl.evaluation.sound.probe import encoder_of
 from avssl.features.alignment import align_classes, renumbered
 from avssl.features.runs import FreshMethod
@@ -37,17 +37,19 @@ CHANCE = "chance"
 
 
 class Classes(MethodEvaluator):
-    """Asks which classes can be read from the features of both encoders, before any head.
+    """Accuracy of classes read from the features of both encoders, before any head.
+
+    Scores: accuracy of each probe and ``NMI`` of clusters, shares in [0, 1].
 
     A recording is the mean of its clips' features. Rows: the commonest class, random initialisations with the batch
     statistics of the training recordings, pixels or log-mel statistics, and the trained encoders.
 
     Args:
         train: recordings with sound and classes, to learn classes from.
-        test: recordings to judge on.
+        test: recordings to score.
         items: at most so many of each; None for all.
         probes: what reads classes; None for a linear one and 20 nearest neighbours.
-        clusters: seeds of k-means, whose agreement with the test's classes is told; 0 for none.
+        clusters: seeds of k-means, whose agreement with the test's classes is given; 0 for none.
         initialisations: random ones to compare with.
         seed: of random initialisations and fits.
         workers: processes that load.
@@ -84,17 +86,17 @@ class Classes(MethodEvaluator):
         rows: dict[str, list[list[Both]]] = {TRAINED: [[features(method, side, device) for side in sides]]}
         rows[RANDOM] = []
         for one in range(self.initialisations):
-            made = calibrated(fresh(self.seed + one), sides[0].frames, sides[0].sound, device)
+            made = untrained(fresh, self.seed + one, sides[0].frames, sides[0].sound, device)
             rows[RANDOM].append([features(made, side, device) for side in sides])
         plain = [untaught(side, spec) for side in sides]
         numbers: dict[str, float] = {}
         table = []
         for sense, without in SENSES.items():
             level = Scorer(labels[1], labels[0].shown).chance(labels[0])["accuracy"]
-            told = {CHANCE: [{probe.name: level for probe in self.probes}]}
+            runs_of = {CHANCE: [{probe.name: level for probe in self.probes}]}
             for row, runs in ((RANDOM, rows[RANDOM]), (without, [plain]), (TRAINED, rows[TRAINED])):
-                told[row] = [self.read(one[0][sense], labels[0], one[1][sense], labels[1]) for one in runs]
-            for row, runs in told.items():
+                runs_of[row] = [self.read(one[0][sense], labels[0], one[1][sense], labels[1]) for one in runs]
+            for row, runs in runs_of.items():
                 means = {name: float(np.mean([one[name] for one in runs])) for name in runs[0]}
                 numbers |= {f"{sense}/{row}/{name}": value for name, value in means.items()}
                 table.append({"of": sense, "row": row} | {name: f"{value:.3f}" for name, value in means.items()})
@@ -127,8 +129,8 @@ class Classes(MethodEvaluator):
 
     def read(self, train: np.ndarray, known: Labels, test: np.ndarray, asked: Labels) -> dict[str, float]:
         """Return the accuracy of each probe, and how far clusters agree with classes."""
-        judge, narrowed = Scorer(asked, known.shown), known.among(known.shown)  # what is never shown is not learned
-        found = {probe.name: judge.measure(probe(train, narrowed, test, self.seed))["accuracy"]
+        scorer, narrowed = Scorer(asked, known.shown), known.among(known.shown)  # what is never shown is not learned
+        found = {probe.name: scorer.measure(probe(train, narrowed, test, self.seed))["accuracy"]
                  for probe in self.probes}  # fmt: skip
         if self.clusters:
             assert asked.one is not None

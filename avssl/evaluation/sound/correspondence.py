@@ -16,19 +16,22 @@ from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.evaluation.base import MethodEvaluator
 from avssl.evaluation.sound.clips import Heard, listen, others, over
-from avssl.evaluation.sound.fresh import calibrated
+from avssl.evaluation.sound.fresh import untrained
 from avssl.features.runs import FreshMethod
 from avssl.methods import Method
 from avssl.methods.sound.base import PairScorer
 from avssl.methods.sound.pairs import view_clips
 from avssl.metrics import pairing
+from avssl.report.comparison import Metric, by_metric, group_at, numbers_of, table_of
 from avssl.report.scores import RANDOM, TRAINED, Scores
 
 BLIND = ("sound only", "picture only", "shuffled pairs")
 
 
 class Correspondence(MethodEvaluator):
-    """Asks whether a method tells which sound belongs to a picture, on recordings that it never saw.
+    """Accuracy in telling true pairs of picture and sound from false ones, on held-out recordings.
+
+    Scores: ``accuracy``, ``AUC`` and the choice between two alternatives (``2AFC``), shares in [0, 1]; chance is 0.5.
 
     False pairs take the sound of another recording, each sound as often as every other. ``sound only`` and
     ``picture only`` ask the trained method with one mean picture, or one faint noise, for all; ``shuffled pairs`` calls
@@ -80,7 +83,7 @@ class Correspondence(MethodEvaluator):
         rows["picture only"] = [score_pairs(method, heard, partner, device, sound=noise.expand_as(heard.sound))]
         rows["shuffled pairs"] = [score_pairs(method, heard, partner, device, sound=shuffled)]
         made = (
-            calibrated(fresh(self.seed + one), heard.frames, heard.sound, device) for one in range(self.initialisations)
+            untrained(fresh, self.seed + one, heard.frames, heard.sound, device) for one in range(self.initialisations)
         )
         rows[RANDOM] = [score_pairs(one, heard, partner, device) for one in made]
         same = (heard.label == heard.label[partner]).numpy() if (heard.label >= 0).all() else None
@@ -97,14 +100,12 @@ class Correspondence(MethodEvaluator):
         threshold: float | None,
         method: Method,
     ) -> Scores:
-        told = {row: [measures(true, false, same, threshold) for true, false in runs] for row, runs in rows.items()}
-        names = list(told[TRAINED][0])
-        numbers = {f"{row}/{name}": float(np.mean([one[name] for one in runs])) for row, runs in told.items()
-                   for name in names}  # fmt: skip
-        table = []
-        for row in (RANDOM, *BLIND, TRAINED):
-            spread = {name: [one[name] for one in told[row]] for name in names}
-            table.append({"row": row} | {name: format_scores(values) for name, values in spread.items()})
+        scores = {
+            group_at(row): by_metric([measures(true, false, same, threshold) for true, false in rows[row]])
+            for row in (RANDOM, *BLIND, TRAINED)
+        }
+        metrics = [Metric(name=name, column=name, form=".3f", spread=True) for name in scores[group_at(TRAINED)]]
+        numbers = numbers_of(scores)
         notes = [
             "Chance is 0.5 in every column; what the blind rows have above it is a shortcut.",
             f"{heard.silent:.1%} of the windows are silent and were left out; "
@@ -115,7 +116,7 @@ class Correspondence(MethodEvaluator):
             notes.insert(
                 1,
                 f"Knowing classes perfectly would give an accuracy of {numbers['ceiling']:.3f}: false pairs of "
-                f"one class ({same.mean():.1%}) cannot be told.",
+                f"one class ({same.mean():.1%}) cannot be told apart.",
             )
         true, false = rows[TRAINED][0]
         items = [
@@ -136,7 +137,7 @@ class Correspondence(MethodEvaluator):
             title="Which sound belongs to a picture",
             numbers=numbers,
             protocol=protocol,
-            table=tuple(table),
+            table=table_of(scores, metrics),
             notes=tuple(notes),
             tables={"items": items},
         )
@@ -187,7 +188,3 @@ def measures(true: np.ndarray, false: np.ndarray, same: np.ndarray | None, thres
         found["other class"] = pairing.accuracy(true, false[~same])
         found["2AFC, other"] = pairing.two_alternatives(true, np.where(same, np.nan, false))
     return found
-
-
-def format_scores(values: list[float]) -> str:
-    return f"{np.mean(values):.3f}" + (f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else "")

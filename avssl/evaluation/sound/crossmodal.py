@@ -17,7 +17,7 @@ from avssl.evaluation.base import MethodEvaluator
 from avssl.evaluation.baselines import Pixels
 from avssl.evaluation.sound.clips import Heard, listen, over
 from avssl.evaluation.sound.direction import DIRECTIONS, Direction, chance_of, score_direction
-from avssl.evaluation.sound.fresh import calibrated
+from avssl.evaluation.sound.fresh import untrained
 from avssl.evaluation.sound.page import page_of
 from avssl.features.runs import FreshMethod
 from avssl.methods import Method
@@ -31,7 +31,9 @@ Both = Mapping[str, np.ndarray]  # "picture" and "sound" -> embeddings (N, dim)
 
 
 class CrossModal(MethodEvaluator):
-    """Asks a method for the nearest sounds of a picture, the nearest pictures of a sound, and both within themselves.
+    """Retrieval between pictures and sounds, and within each, by the joint embedding of a method.
+
+    Scores: ``P@10``, ``nDCG@30``, ``R@k`` and ``own R@k`` of each direction, shares in [0, 1].
 
     What is of the query's class and of another recording is right; beside that, across modalities, how early the
     recording's own other half comes (``own``). Similarity: the scalar product of unit vectors. ``pixels`` and
@@ -42,7 +44,7 @@ class CrossModal(MethodEvaluator):
         items: at most so many recordings; None for all.
         ks: ranks at which hits are counted.
         initialisations: random ones to compare with.
-        shown: queries of each direction on the page where sounds can be played; 0 for no page.
+        num_shown: queries of each direction on the page where sounds can be played; 0 for no page.
         seed: of random initialisations.
         workers: processes that load.
     """
@@ -55,14 +57,16 @@ class CrossModal(MethodEvaluator):
         items: int | None = None,
         ks: Sequence[int] = (1, 5, 10, 50),
         initialisations: int = 3,
-        shown: int = 6,
+        num_shown: int = 6,
         seed: int = 0,
         workers: int = 2,
     ):
-        if not ks or min(ks) < 1 or initialisations < 1 or shown < 0:
-            raise ValueError(f"needs ks and initialisations >= 1, shown >= 0; got {ks}, {initialisations}, {shown}")
+        if not ks or min(ks) < 1 or initialisations < 1 or num_shown < 0:
+            raise ValueError(
+                f"needs ks and initialisations >= 1, num_shown >= 0; got {ks}, {initialisations}, {num_shown}"
+            )
         self.data, self.items, self.ks, self.workers = data, items, tuple(sorted(ks)), workers
-        self.initialisations, self.shown, self.seed = initialisations, shown, seed
+        self.initialisations, self.num_shown, self.seed = initialisations, num_shown, seed
 
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
         if not isinstance(method, JointEmbedder):
@@ -72,7 +76,7 @@ class CrossModal(MethodEvaluator):
             raise ConfigError("evaluator.data: recordings without a class, which says what is right; name classes")
         rows: dict[str, list[Both]] = {TRAINED: [embed(method, heard, device)]}
         made = (
-            calibrated(fresh(self.seed + one), heard.frames, heard.sound, device) for one in range(self.initialisations)
+            untrained(fresh, self.seed + one, heard.frames, heard.sound, device) for one in range(self.initialisations)
         )
         rows[RANDOM] = [embed(one, heard, device) for one in made]
         plain = baselines(heard, method.sound.spec)
@@ -108,9 +112,9 @@ class CrossModal(MethodEvaluator):
             f"{len(heard.failures)} recordings could not be read.",
         )
         pages = {}
-        if self.shown:
+        if self.num_shown:
             spaces = {"random weights": rows[RANDOM][0], "trained": rows[TRAINED][0]}
-            pages["sheet"] = page_of(heard, spaces, heard.classes, method.sound.spec.rate, self.shown)
+            pages["sheet"] = page_of(heard, spaces, heard.classes, method.sound.spec.rate, self.num_shown)
         return Scores(
             title="Retrieval within and across picture and sound",
             numbers=numbers,

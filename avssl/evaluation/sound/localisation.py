@@ -14,7 +14,7 @@ from avssl.evaluation.base import MethodEvaluator
 from avssl.evaluation.sound.boxes import Sources, sources_of
 from avssl.evaluation.sound.clips import Heard, listen, others
 from avssl.evaluation.sound.exchange import loudness_of_maps, partner_of_class, summarize, swapped
-from avssl.evaluation.sound.fresh import calibrated
+from avssl.evaluation.sound.fresh import untrained
 from avssl.evaluation.sound.map_scores import blind_rows, chosen_level, maps_of, mean, score_maps
 from avssl.evaluation.sound.sheet import sheet_of
 from avssl.features.runs import FreshMethod
@@ -37,12 +37,12 @@ class Localisation(MethodEvaluator):
 
     Args:
         data: ``Videos`` or ``Stills`` with boxes.
-        validation: likewise, to choose the threshold on; None takes `MIDDLE`, which is told.
+        validation: likewise, to choose the threshold on; None takes `MIDDLE`, and a note says so.
         duets: recordings of two things, one of which sounds; None asks no swap. There the sound is exchanged for one of
             the other thing's class, from another recording, and the peak should move onto the other thing.
         items: at most so many recordings of each; None for all.
         initialisations: random ones to compare with.
-        shown: recordings that are drawn.
+        num_shown: recordings that are drawn.
         seed: of what is drawn by chance.
         workers: processes that load.
     """
@@ -56,14 +56,14 @@ class Localisation(MethodEvaluator):
         duets: Dataset | None = None,
         items: int | None = None,
         initialisations: int = 3,
-        shown: int = 8,
+        num_shown: int = 8,
         seed: int = 0,
         workers: int = 2,
     ):
-        if min(initialisations, shown) < 1:
-            raise ValueError(f"initialisations and shown must be at least 1; got {initialisations}, {shown}")
+        if min(initialisations, num_shown) < 1:
+            raise ValueError(f"initialisations and num_shown must be at least 1; got {initialisations}, {num_shown}")
         self.data, self.validation, self.duets, self.items = data, validation, duets, items
-        self.initialisations, self.shown, self.seed, self.workers = initialisations, shown, seed, workers
+        self.initialisations, self.num_shown, self.seed, self.workers = initialisations, num_shown, seed, workers
 
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
         if not isinstance(method, Localizer):
@@ -82,7 +82,7 @@ class Localisation(MethodEvaluator):
         }
         rows[RANDOM] = []
         for number in range(self.initialisations):
-            one = calibrated(fresh(self.seed + number), heard.frames, heard.sound, device)
+            one = untrained(fresh, self.seed + number, heard.frames, heard.sound, device)
             rows[RANDOM].append(score_maps(maps_of(one, heard, heard.sound, device), sources, level))
         rows |= {name: [found] for name, found in blind_rows(heard, sources).items()}
         order = ("random point", "whole picture", "centre", RANDOM, SHUFFLED, "best half", TRAINED)
@@ -99,14 +99,14 @@ class Localisation(MethodEvaluator):
             f"{heard.silent:.1%} of the windows are silent and were left out; "
             f"{len(heard.failures)} recordings could not be read.",
         ]
-        pictures = {"maps": sheet_of(method, heard, sources, self.shown, device)}
+        pictures = {"maps": sheet_of(method, heard, sources, self.num_shown, device)}
         if self.duets is not None:
             both, where = self.look(self.duets, rate)
             found = swapped(method, both, where, self.seed, device)
             numbers |= {f"duets/{name}": value for name, value in found.items()}
             notes.append(summarize(found))
             pictures["duets"] = sheet_of(
-                method, both, where, self.shown, device, partner_of_class(both, where, self.seed)
+                method, both, where, self.num_shown, device, partner_of_class(both, where, self.seed)
             )
         negative = loudness_of_maps(method, heard, partner, device, self.seed)
         numbers |= {f"peak of the map/{name}": value for name, value in negative.items()}

@@ -17,7 +17,7 @@ from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.evaluation.base import MethodEvaluator
 from avssl.evaluation.sound.clips import following, over
-from avssl.evaluation.sound.fresh import calibrated
+from avssl.evaluation.sound.fresh import untrained
 from avssl.features.runs import FreshMethod
 from avssl.methods import Method
 from avssl.methods.base import Batch
@@ -58,9 +58,11 @@ class Stretches:
 
 
 class Offsets(MethodEvaluator):
-    """Moves the sound of held-out recordings and asks the method at which offset picture and sound fit best.
+    """Share of held-out recordings for which a method finds by how much the sound was moved.
 
-    Each recording is cut into clips at even steps; a candidate offset is judged by the mean score of the same middle
+    Scores: ``found``, a share in [0, 1]; ``error``, the mean distance from the true offset in seconds.
+
+    Each recording is cut into clips at even steps; a candidate offset is scored by the mean score of the same middle
     clips with the windows so many steps later, so that no candidate has more or other pictures than another. The offset
     is found if the best one is within ``tolerance`` steps of the recording's own. A method sees pairs alone, so it
     cannot know which candidate that is. ``sound of another recording`` plays that, as long, at the same places:
@@ -106,7 +108,7 @@ class Offsets(MethodEvaluator):
             RANDOM: [],
         }
         for one in range(self.initialisations):
-            random = calibrated(fresh(self.seed + one), heard.frames[:, 0], heard.sound[:, 0], device)
+            random = untrained(fresh, self.seed + one, heard.frames[:, 0], heard.sound[:, 0], device)
             assert isinstance(random, PairScorer)
             curves[RANDOM].append(self.curves(random, heard, device))
         return self.scores(curves, heard, method)

@@ -10,17 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.evaluation.base import MethodEvaluator
+from avssl.evaluation.baselines import calibrated, sounds_of
 from avssl.evaluation.probes.base import Probe, joined, standardised
 from avssl.evaluation.probes.scoring import Scorer, check_classes, class_notes, labels_of
 from avssl.evaluation.probes.svm import SVM
 from avssl.evaluation.sound.crossmodal import LOGMEL
-from avssl.evaluation.sound.fresh import forget
 from avssl.features.alignment import align_rows
 from avssl.features.cache import FeatureCache
 from avssl.features.extraction import Asked, Extracted, extract
@@ -30,6 +28,7 @@ from avssl.features.runs import FreshMethod
 from avssl.methods import Method
 from avssl.methods.sound.base import JointEmbedder, PairScorer
 from avssl.nets import LogMel, SoundEncoder
+from avssl.report.comparison import format_mean, format_percent
 from avssl.report.scores import RANDOM, TRAINED, Scores
 
 CHANCE = "chance"
@@ -37,7 +36,9 @@ POOL = 512  # windows at most that give random rows their batch statistics
 
 
 class SoundProbe(MethodEvaluator):
-    """Reads classes from the sound encoder of a method, window by window; a recording's scores are their mean.
+    """Accuracy of classes read from the sound encoder of a method; a recording's scores are the mean over its windows.
+
+    Scores: ``accuracy`` and, over folds, its ``deviation``, shares in [0, 1].
 
     Rows: the commonest class of training, random initialisations with the batch statistics of the data, mean and
     deviation of log-mel bands, and the trained encoder. Departures from section 4.2: the layer is the encoder's output
@@ -46,7 +47,7 @@ class SoundProbe(MethodEvaluator):
 
     Args:
         train: labelled sounds to learn from; None with ``folds``.
-        test: labelled sounds to judge; None with ``folds``.
+        test: labelled sounds to score; None with ``folds``.
         folds: data sets of which each is the test once while the others are learned from (ESC-50's protocol).
         layer: of the encoder, ``"output"`` or one of its layers.
         probe: what reads the features; None for `SVM` with a cost of 1.
@@ -88,14 +89,17 @@ class SoundProbe(MethodEvaluator):
                 raise ConfigError(
                     f"evaluator: sounds come at {rate} Hz, the encoder hears {sound.spec.rate} Hz; set rate to that"
                 )
-        pool = pool_of(self.sides[0])
-        encoders = {f"{RANDOM} {one}": calibrated(encoder_of(fresh(self.seed + one)), pool, device)
-                    for one in range(self.initialisations)}  # fmt: skip
+        pool = sounds_of(self.sides[0], POOL, windows="middle")
+        made = [encoder_of(fresh(self.seed + one)) for one in range(self.initialisations)]
+        encoders = {
+            f"{RANDOM} {number}": calibrated(one, pool, run=one, device=device, batch=None)
+            for number, one in enumerate(made)
+        }
         asked = {name: Asked(one, (self.layer,)) for name, one in encoders.items()}
         asked |= {LOGMEL: Asked(LogMel(sound.spec)), TRAINED: Asked(sound, (self.layer,))}
-        recipe, kept = Recipe(unit="clip", stream="sound"), FeatureCache(folder)
+        recipe, cache = Recipe(unit="clip", stream="sound"), FeatureCache(folder)
         sides = [
-            extract(asked, side, recipe, kept, device, word, workers=self.workers, quiet=self.quiet)
+            extract(asked, side, recipe, cache, device, word, workers=self.workers, quiet=self.quiet)
             for side, word in zip(self.sides, self._words, strict=True)
         ]
         aligned = align_rows([side.rows for side in sides], self._words)
@@ -104,7 +108,7 @@ class SoundProbe(MethodEvaluator):
         found, notes = self.read(sides, splits if self.folded else [([0], 1)], list(asked))
         rows = {row: np.array([one for name, one in found.items() if name.partition(" ")[0] == row]).mean(0)
                 for row in (CHANCE, RANDOM, LOGMEL, TRAINED)}  # fmt: skip
-        return self.told(rows, sides, type(method).__name__, notes)
+        return self.scores(rows, sides, type(method).__name__, notes)
 
     @property
     def _words(self) -> list[str]:
@@ -124,28 +128,28 @@ class SoundProbe(MethodEvaluator):
                 check_groups(sides[one], sides[test])
             known = joined([labels[one] for one in learned])
             first, place = np.unique(sides[test].rows.item, return_index=True, return_inverse=True)[1:]
-            judge = Scorer(labels[test].take(first), known.shown)
-            check_classes(known, judge.truth)
-            notes += [f"{self._words[test]}: " * self.folded + note for note in class_notes(known, judge.truth)]
+            scorer = Scorer(labels[test].take(first), known.shown)
+            check_classes(known, scorer.truth)
+            notes += [f"{self._words[test]}: " * self.folded + note for note in class_notes(known, scorer.truth)]
             narrowed = known.among(known.shown)  # what training never shows can not be learned
-            found[CHANCE].append(judge.chance(known)["accuracy"])
+            found[CHANCE].append(scorer.chance(known)["accuracy"])
             for name in names:
                 layer = OUTPUT if name == LOGMEL else self.layer
                 train = np.concatenate([sides[one].features[name][layer] for one in learned])
                 ready = standardised(train, sides[test].features[name][layer])
                 scores = self.probe(ready[0], narrowed, ready[1], self.seed)
-                found[name].append(judge.measure(averaged(scores, place))["accuracy"])
+                found[name].append(scorer.measure(averaged(scores, place))["accuracy"])
         return found, notes
 
-    def told(self, rows: dict[str, np.ndarray], sides: list[Extracted], method: str, about: list[str]) -> Scores:
+    def scores(self, rows: dict[str, np.ndarray], sides: list[Extracted], method: str, about: list[str]) -> Scores:
         """Return the table: mean and deviation over folds of each row, and every fold beside them."""
         count = len(rows[TRAINED])
         table = []
         for row, values in rows.items():
-            line = {"row": row, "accuracy": f"{100 * values.mean():.1f}"}
+            line = {"row": row, "accuracy": format_mean(values, spread=False)}
             if count > 1:
-                line |= {"±": f"{100 * values.std(ddof=1):.1f}"}
-                line |= {f"fold {number}": f"{100 * value:.1f}" for number, value in enumerate(values, start=1)}
+                line |= {"±": format_percent(values.std(ddof=1))}
+                line |= {f"fold {number}": format_percent(value) for number, value in enumerate(values, start=1)}
             table.append(line)
         failures = [failure for side in sides for failure in side.rows.failures]
         notes = ["Accuracy on recordings in %; ±: deviation over folds."] if count > 1 else ["Accuracy in %."]
@@ -204,24 +208,3 @@ def check_groups(train: Extracted, test: Extracted) -> None:
     both = sorted(set(train.rows.group.tolist()) & set(test.rows.group.tolist()))
     if both:
         raise ConfigError(f"evaluator: {len(both)} groups are in training and in test, such as {both[0]!r}; split them")
-
-
-def pool_of(data: Dataset) -> Tensor:
-    """Return windows of sound spread over a data set, ``(windows, channels, samples)``, `POOL` at most."""
-    found: list[Tensor] = []
-    for index in np.linspace(0, len(data) - 1, min(len(data), POOL)).round().astype(int).tolist():
-        item = data[index]
-        if "failure" not in item and "sound" in item:
-            windows = item["sound"]
-            found.append(windows[len(windows) // 2][None])
-    if not found:
-        raise ConfigError("evaluator: no recording can be heard; the probe of sounds needs sounds")
-    return torch.cat(found)
-
-
-@torch.no_grad()
-def calibrated(sound: SoundEncoder, pool: Tensor, device: str) -> SoundEncoder:
-    """Give a random encoder's batch normalisation the statistics of sounds; return it in evaluation mode."""
-    forget(sound.to(device))
-    sound(pool.to(device))
-    return sound.eval()

@@ -21,7 +21,7 @@ def folder(tmp_path):
 
 def test_a_folder_of_pictures_is_drawn_beside_random_weights(folder):
     (folder / "broken.png").write_bytes(b"nothing")
-    scores = Attention(Pictures(folder, on_bad="skip"), quiet=True, shown=None)(SmallNet(width=4, dim=8))
+    scores = Attention(Pictures(folder, on_bad="skip"), quiet=True, num_shown=None)(SmallNet(width=4, dim=8))
     assert set(scores.pictures) == {"conv3"} and scores.numbers == {}
     assert [row["row"] for row in scores.table] == ["random", "trained"]
     assert scores.notes[0].startswith("1 files could not be read") and "broken.png" in scores.notes[0]
@@ -39,7 +39,9 @@ def test_with_key_points_peaks_are_counted_beside_centre_and_chance(kind):
 
 
 def test_many_pictures_are_drawn_in_several_files():
-    scores = Attention(Dots(5), layers=["conv1", "conv2"], shown=None, initialisations=1, quiet=True)(SmallNet(width=4))
+    scores = Attention(Dots(5), layers=["conv1", "conv2"], num_shown=None, initialisations=1, quiet=True)(
+        SmallNet(width=4)
+    )
     assert set(scores.pictures) == {"conv1_000", "conv1_001", "conv2_000", "conv2_001"}
 
 

@@ -56,10 +56,10 @@ def test_an_encoder_that_sees_pixels_alone_looks_at_the_same_things_in_all_turns
 
 def test_each_layer_has_a_power_of_its_own_and_every_turn_is_drawn():
     scores = Attention(
-        Dots(3), layers=["conv1", "conv2"], power=[1, 4.0], turned=True, initialisations=1, shown=2, quiet=True
+        Dots(3), layers=["conv1", "conv2"], power=[1, 4.0], turned=True, initialisations=1, num_shown=2, quiet=True
     )(SmallNet(width=4))
     assert set(scores.pictures) == {"conv1", "conv2"}
-    once = Attention(Dots(3), layers=["conv1"], initialisations=1, shown=2, quiet=True)(SmallNet(width=4))
+    once = Attention(Dots(3), layers=["conv1"], initialisations=1, num_shown=2, quiet=True)(SmallNet(width=4))
     assert scores.pictures["conv1"].height > 3 * once.pictures["conv1"].height
 
 

@@ -12,15 +12,15 @@ SMALL = Detector(**TINY, layers=["conv2"])
 
 
 def segmentation(**settings):
-    known = {"classes": NAMES, "fitting": QUICK, "seeds": 1, "shown": 2, "quiet": True}
+    known = {"classes": NAMES, "fitting": QUICK, "seeds": 1, "num_shown": 2, "quiet": True}
     return Segmentation(**({"train": Squares(), "test": Squares(6, seed=1)} | known | settings))
 
 
 def surfaces(**settings):
-    known = {"fitting": QUICK, "seeds": 1, "shown": 2, "quiet": True}
+    known = {"fitting": QUICK, "seeds": 1, "num_shown": 2, "quiet": True}
     return Normals(**({"train": Squares(), "test": Squares(6, seed=1)} | known | settings))
 
 
 def evaluator(**settings):
-    known = {"detector": SMALL, "fitting": Fitting(steps=1, batch=2), "seeds": 1, "shown": 2, "quiet": True}
+    known = {"detector": SMALL, "fitting": Fitting(steps=1, batch=2), "seeds": 1, "num_shown": 2, "quiet": True}
     return Detection(**({"train": Squares(), "test": Squares(6, seed=1)} | known | settings))

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 @pytest.mark.parametrize(("name", "world"), [("segmentation", "stills"), ("detection", "crowd"), ("normals", "solids")])
 def test_a_shipped_config_judges_an_encoder(name, world, tmp_path):
     folder = prepare(world, tmp_path, train=6, heldout=1, workers=1, progress=False)
-    settings = read(ROOT / "configs" / f"eval_{name}.yaml")["evaluator"] | {"quiet": True, "shown": 1, "seeds": 1}
+    settings = read(ROOT / "configs" / f"eval_{name}.yaml")["evaluator"] | {"quiet": True, "num_shown": 1, "seeds": 1}
     settings |= {"pictures": 5, "fitting": settings["fitting"] | {"steps": 2, "batch": 2}}
     for side in ("train", "test"):
         assert settings[side]["source"] == f"demo:{world}"

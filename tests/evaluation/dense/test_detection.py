@@ -1,4 +1,4 @@
-"""Detection: Faster R-CNN on every encoder, its scores, and what knowing nothing scores."""
+"""Detection: Faster R-CNN on every encoder, its scores, and what chance scores."""
 
 import numpy as np
 import pytest
@@ -12,9 +12,9 @@ from avssl.evaluation.dense.detection_fit import guesses, target
 from avssl.evaluation.dense.detection_scores import found_of, picture_rows, truth_of, weighed
 from avssl.evaluation.dense.detector import Maps, tail_of
 from avssl.evaluation.dense.fitting import Fitting
+from avssl.evaluation.dense.trials import Trial
 from avssl.metrics.boxes import average_precision, mean_average_precision
 from avssl.nets import AlexNet, CaffeNet, ResNet, SmallNet
-from avssl.report.comparison import Trial
 from avssl.training.optim import AdamW
 from tests.evaluation.dense.evaluators import TINY, evaluator
 from tests.evaluation.dense.scenery import Squares
@@ -35,7 +35,7 @@ def test_every_row_stands_in_the_table_with_both_areas():
     assert [(row["encoder"], row["row"]) for row in scores.table] == [("none", "guess"), *both]
     assert list(scores.table[0]) == ["encoder", "row", "AP 0.5, area", "AP 0.75, area", "AP 0.5, 11 points"]
     assert f"trained-random/frozen/{AP}/high" in scores.numbers
-    assert "trained/frozen/ap@0.5/11 points" in scores.numbers and scores.notes[-1].startswith("Knowing nothing")
+    assert "trained/frozen/ap@0.5/11 points" in scores.numbers and scores.notes[-1].startswith("Chance scores")
     tables = {name: list(rows) for name, rows in scores.tables.items()}
     assert len(tables["items"]) == 6 * (1 + 2 * 4) and len(tables["classes"]) == 2 * 5
     assert set(scores.pictures) == {"boxes_frozen", "boxes_fine-tuned"}

@@ -86,7 +86,7 @@ def test_frozen_weights_stay_and_rates_are_told_apart():
     def loss_of(_batch):
         return network["encoder"].weight.sum() + network["head"].weight.sum()
 
-    fitting = Fitting(steps=1, optim=SGD(lr=1.0, momentum=0.0), schedule=None, encoder_rate=0.25)
+    fitting = Fitting(steps=1, optim=SGD(lr=1.0, momentum=0.0), schedule=None, encoder_lr=0.25)
     learn(network, network["encoder"], iter([[{}]]), loss_of, fitting, freeze=True)
     assert torch.equal(network["encoder"].weight, before["encoder.weight"])
     assert (network["head"].weight - before["head.weight"]).item() == pytest.approx(-1)

@@ -51,7 +51,7 @@ def test_every_row_stands_in_the_table_for_every_way_of_tuning(evaluator):
     main = "miou" if evaluator is segmentation else "mean"
     assert {f"trained-random/{way}/{main}/low" for way in ("frozen", "fine-tuned")} <= set(scores.numbers)
     assert scores.notes[0].startswith("trained − random, frozen:")
-    assert any(note.startswith("Knowing nothing scores") for note in scores.notes)
+    assert any(note.startswith("Chance scores") for note in scores.notes)
     assert len(scores.pictures) == 2 and len(list(scores.tables["items"])) == 6 * (1 + 2 + 4 * 2)
 
 

@@ -14,7 +14,7 @@ MAIN = "pck@0.2/torso"
 
 
 def evaluator(**settings):
-    known = {"labels": (6, 30), "draws": 2, "heads": [Ridge()], "shown": 2, "quiet": True}
+    known = {"labels": (6, 30), "draws": 2, "heads": [Ridge()], "num_shown": 2, "quiet": True}
     return KeyPoints(**({"train": Dots(40), "test": Dots(10, seed=1)} | known | settings))
 
 

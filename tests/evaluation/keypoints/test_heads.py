@@ -168,7 +168,7 @@ def test_mirroring_needs_to_know_the_sides(head):
 
 
 def test_the_rate_drops_by_ten_after_nine_and_twelve_fourteenths_of_the_steps():
-    head = Regression(schedule="drops", steps=14, rate=1.0, weight_decay=0.0)
+    head = Regression(schedule="drops", steps=14, lr=1.0, weight_decay=0.0)
     network = Finder(SmallNet(width=4, dim=8), some_labels().mean_pose(), (16, 16))
     optimiser, schedule = head.learning._optimiser(network, 14)
     rates = []

@@ -101,7 +101,7 @@ def test_joints_that_pictures_tell_are_found(settings):
     _, test, truth = dots(20, 1)
     encoder = SmallNet(width=8, dim=8)
     before = digest(encoder)
-    head = HeatMaps(width=16, steps=150, layer="conv2", sigma=1.5, rate=3e-3, head_rate=1e-2, **settings)
+    head = HeatMaps(width=16, steps=150, layer="conv2", sigma=1.5, lr=3e-3, head_lr=1e-2, **settings)
     found = head(encoder, labelled, test, EXTRACT, 0)
     assert digest(encoder) == before  # what is judged is not changed
     far = np.linalg.norm(found - truth, axis=-1)

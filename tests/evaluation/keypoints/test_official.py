@@ -35,7 +35,7 @@ def judged(name, root, several=1, **settings):
         known[part] |= {"source": str(root), "size": [68, 68]} | settings.pop(part, {})
     for head in known["heads"][1:]:
         head |= {"steps": 2, "epochs": 0, "batch": 4} | ({"width": 4} if head["name"] == "HeatMaps" else {})
-    known |= {"labels": ["all"], "draws": 1, "shown": 1, "margin": 2, "quiet": True} | settings
+    known |= {"labels": ["all"], "draws": 1, "num_shown": 1, "margin": 2, "quiet": True} | settings
     evaluator = make(known, Evaluator, "evaluator")
     items = "people" if name != "jhmdb" else "recordings"
     setattr(evaluator.train, items, list(getattr(evaluator.train, items)) * several)
@@ -78,4 +78,4 @@ def test_the_shipped_settings_are_those_of_the_papers(name):
     assert settings["train"]["size"] == settings["test"]["size"]
     assert [head["name"] for head in settings["heads"]] == ["Ridge", "Regression", "HeatMaps"]
     maps = settings["heads"][2]
-    assert (maps["epochs"], maps["batch"], maps["rate"], maps["schedule"]) == (140, 128, 1e-3, "drops")
+    assert (maps["epochs"], maps["batch"], maps["lr"], maps["schedule"]) == (140, 128, 1e-3, "drops")

@@ -14,6 +14,7 @@ from avssl.evaluation.keypoints.presets import PRESETS, protocol_of
 from avssl.evaluation.keypoints.protocols import Protocol, counted, lengths
 from avssl.evaluation.keypoints.skeletons import FIGURE, FLIC, FLIC7, JHMDB, MPII, SKELETONS, Skeleton
 from avssl.evaluation.keypoints.table import compare
+from avssl.report.comparison import group_at
 
 
 def people(skeleton, count=6, reference=True, videos=None, seed=0):
@@ -159,7 +160,7 @@ def test_a_paired_difference_is_the_difference_of_the_main_scores(name, skeleton
     truth = people(skeleton, videos=[0, 0, 1, 1, 2, 2])
     judge = Scorer(truth, skeleton, PRESETS[name])
     fits = {
-        (4, "ridge", row): [replace(fit_of(truth, lost=0.0, seed=seed), row=row)]
+        group_at(row, head="ridge", labels="4"): [replace(fit_of(truth, lost=0.0, seed=seed), row=row)]
         for seed, row in enumerate(("trained", "random"))
     }
     (difference,) = compare(fits, judge, against="random").values()
@@ -191,7 +192,7 @@ def test_people_without_a_length_are_not_judged_and_are_counted():
     truth = people(MPII)
     truth.reference[[1, 4]] = np.nan, 0
     judge = Scorer(truth, MPII, PRESETS["mpii-official"])
-    assert judge.unmeasured == 2 and not judge.judged[[1, 4]].any() and judge.judged[0].any()
+    assert judge.unmeasured == 2 and not judge.counted[[1, 4]].any() and judge.counted[0].any()
     assert np.isfinite(judge.measure(fit_of(truth, lost=0))["mpii-official:nme/head"])
 
 

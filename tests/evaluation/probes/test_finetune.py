@@ -13,7 +13,7 @@ from tests.evaluation.retrieval.worlds import Colors
 
 
 def tuned(train, test, **settings):
-    known = {"steps": 40, "batch": 16, "draws": 2, "rate": 3e-3, "head_rate": 1e-2, "quiet": True}
+    known = {"steps": 40, "batch": 16, "draws": 2, "lr": 3e-3, "head_lr": 1e-2, "quiet": True}
     return FineTune(train, test, **(known | settings))
 
 

@@ -80,7 +80,7 @@ def test_the_area_of_colours_is_that_of_a_sweep_over_thresholds():
 def judged(hues, way, **settings):
     sides = {side: Pictures(hues / side) for side in ("train", "test")}
     evaluator = Recoloring(
-        **sides, classifier=SmallNet(dim=8, width=4), steps=60, batch=30, rate=1e-2, draws=2, quiet=True, **settings
+        **sides, classifier=SmallNet(dim=8, width=4), steps=60, batch=30, lr=1e-2, draws=2, quiet=True, **settings
     )
     return evaluator(Coloring(way), fresh=lambda seed: Coloring("gray"))
 

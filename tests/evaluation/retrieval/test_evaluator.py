@@ -23,7 +23,7 @@ def the_same_initial_weights():
 
 
 def retrieved(queries, gallery=None, encoder=None, **settings):
-    known = {"ks": (1, 5), "initialisations": 2, "shown": 1, "quiet": True}
+    known = {"ks": (1, 5), "initialisations": 2, "num_shown": 1, "quiet": True}
     return Retrieval(queries, gallery, **(known | settings))(encoder or SmallNet(width=4, dim=8))
 
 
@@ -95,7 +95,7 @@ def test_whole_or_not_and_either_engine_hits_are_the_same():
 
 def test_the_data_are_read_once_for_all_rows_beside_the_pool_and_the_picture():
     queries = Colors(30)
-    retrieved(queries, shown=1)
+    retrieved(queries, num_shown=1)
     assert queries.looks <= 30 + 30 + 1 + 5 * 5
 
 
@@ -105,7 +105,7 @@ def test_features_are_kept_and_not_read_again(tmp_path):
             return f"the same {index}"
 
     queries, encoder = Files(30), SmallNet(width=4, dim=8)
-    evaluator = Retrieval(queries, ks=(1,), initialisations=1, shown=1, quiet=True)
+    evaluator = Retrieval(queries, ks=(1,), initialisations=1, num_shown=1, quiet=True)
     first = evaluator(encoder, folder=tmp_path)
     queries.looks = 0
     assert evaluator(encoder, folder=tmp_path).numbers == pytest.approx(first.numbers, nan_ok=True)
@@ -180,7 +180,7 @@ def test_numbers_below_one_are_refused():
 def test_shipped_configs_judge_an_encoder_on_real_video_files(name, tmp_path):
     settings = read(ROOT / "configs" / f"{name}.yaml")["evaluator"]
     settings["queries"]["source"] = str(prepare(root=tmp_path, train=1, heldout=6, workers=1, progress=False))
-    scores = make(settings | {"quiet": True, "shown": 1}, Evaluator, "evaluator")(SmallNet(width=4, dim=8))
+    scores = make(settings | {"quiet": True, "num_shown": 1}, Evaluator, "evaluator")(SmallNet(width=4, dim=8))
     assert scores.protocol["queries"] == 72 and scores.protocol["crop"] == 32
     assert 0 < scores.numbers["trained/pose distance@5/torso"] < 1
 

@@ -83,7 +83,7 @@ def made(kind, seed=0):
 
 
 def test_all_directions_and_rows_are_told_and_a_page_is_written():
-    scores = CrossModal(Toy(), workers=0, ks=(1, 10), shown=2)(made(AVE), fresh=lambda seed: made(AVE, seed))
+    scores = CrossModal(Toy(), workers=0, ks=(1, 10), num_shown=2)(made(AVE), fresh=lambda seed: made(AVE, seed))
     rows = [(line["from"], line["row"]) for line in scores.table]
     assert ("picture to picture", "pixels") in rows and ("sound to sound", "log-mel") in rows
     assert ("picture to sound", "pixels") not in rows and len(rows) == 3 * 4 + 2

@@ -58,7 +58,7 @@ class Knows(Method):
 
 
 def asked(band, method):
-    evaluator = Localisation(videos(band, "heldout"), videos(band, "val"), videos(band, "duet"), shown=2, workers=0)
+    evaluator = Localisation(videos(band, "heldout"), videos(band, "val"), videos(band, "duet"), num_shown=2, workers=0)
     return evaluator(method, fresh=lambda _: made())
 
 
@@ -105,7 +105,7 @@ def test_sets_of_pictures_with_boxes_are_judged_as_their_rule_says(name, tmp_pat
         import_module(f"avssl.data.sets.{name}").read, "usage", ["--root", str(tmp_path), "--workers", "1"]
     )
     pairs = Stills(tmp_path, "test", size=(72, 72), seconds=0.5)
-    scores = Localisation(pairs, initialisations=1, shown=2, workers=0)(made(), fresh=lambda _: made())
+    scores = Localisation(pairs, initialisations=1, num_shown=2, workers=0)(made(), fresh=lambda _: made())
     sources = sources_of(pairs, listen(pairs, workers=0))
     covered = np.mean([(truth > 0).mean() for truth in sources.truths(72, 72)])
     assert scores.numbers["random point/pointing"] == pytest.approx(covered)

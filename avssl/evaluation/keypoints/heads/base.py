@@ -69,7 +69,7 @@ class Head(ABC):
         """Learn from the labelled pictures and find the joints of the test pictures.
 
         Args:
-            encoder: what is judged; its weights are not changed.
+            encoder: what is scored; its weights are not changed.
             labelled: the pictures to learn from.
             test: uint8 RGB ``(pictures, 3, H, W)``.
             extract: runs encoders; its device is the one to work on.

@@ -1,4 +1,4 @@
-"""How heads with a network learn: one loop, one schedule, one augmentation, whatever encoder is judged."""
+"""How heads with a network learn: one loop, one schedule, one augmentation, whatever encoder is scored."""
 
 import math
 from abc import ABC, abstractmethod
@@ -24,7 +24,7 @@ class Network(nn.Module, ABC):
     """An encoder, and what turns its features into joints.
 
     Args:
-        encoder: what is judged.
+        encoder: what is scored.
         head: new layers.
     """
 
@@ -42,7 +42,7 @@ Loss = Callable[[Network, Tensor, Tensor, Tensor], Tensor]  # network, pictures,
 
 @dataclass(frozen=True, kw_only=True)
 class Learning:
-    """How a head learns from a few labelled pictures; the last step is judged, for nothing is chosen on the test.
+    """How a head learns from a few labelled pictures; the last step is scored, for nothing is chosen on the test.
 
     Pictures are shifted within their margin, mirrored by chance, and get a random gain and offset.
 
@@ -51,8 +51,8 @@ class Learning:
         steps: optimiser steps, at least.
         epochs: passes over the labels, where these are more than ``steps``.
         batch: pictures a step, drawn with replacement.
-        rate: highest learning rate of the encoder.
-        head_rate: highest learning rate of the new layers.
+        lr: highest learning rate of the encoder.
+        head_lr: highest learning rate of the new layers.
         weight_decay: of AdamW; without any it is Adam.
         schedule: ``"cycle"``: one cycle of the rate; ``"drops"``: divided by 10 after 9/14 and 12/14 of the steps.
         flip: share of the pictures that are mirrored, left and right joints exchanged.
@@ -67,8 +67,8 @@ class Learning:
     steps: int
     epochs: float
     batch: int
-    rate: float
-    head_rate: float
+    lr: float
+    head_lr: float
     weight_decay: float
     schedule: Schedule
     flip: float
@@ -122,10 +122,10 @@ class Learning:
     def _optimiser(
         self, network: Network, steps: int
     ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-        groups = [{"params": list(network.head.parameters()), "lr": self.head_rate}]
+        groups = [{"params": list(network.head.parameters()), "lr": self.head_lr}]
         network.encoder.requires_grad_(not self.freeze)
         if not self.freeze:
-            groups.append({"params": list(network.encoder.parameters()), "lr": self.rate})
+            groups.append({"params": list(network.encoder.parameters()), "lr": self.lr})
         optimiser = torch.optim.AdamW(groups, weight_decay=self.weight_decay)
         rates = [group["lr"] for group in groups]
         if self.schedule == "cycle":
@@ -138,7 +138,7 @@ def sides(labelled: Labelled) -> list[int]:
     """Return where each joint's namesake on the other side stands.
 
     Raises:
-        ConfigError: if nobody told.
+        ConfigError: if it is not given.
     """
     if not labelled.mirrored:
         raise ConfigError("flip and flip_test need to know which joints are left and right; pass mirrored")

@@ -31,7 +31,7 @@ class HeatMaps(Head):
     not on the nearest cell, so that no shift of a cell is needed when flipped maps are averaged; a map without a value
     above 0 is a lost joint, not one at (0, 0); pictures are shifted within their margin, not turned and scaled; few
     steps of AdamW and one cycle of the rate unless asked for theirs (section 3.1): ``epochs: 140, batch: 128,
-    schedule: drops, weight_decay: 0, rate: 1e-3, head_rate: 1e-3``.
+    schedule: drops, weight_decay: 0, lr: 1e-3, head_lr: 1e-3``.
 
     Args:
         freeze: keep the encoder as it is.
@@ -40,8 +40,8 @@ class HeatMaps(Head):
         steps: optimiser steps, at least.
         epochs: passes over the labels, where these are more than ``steps``.
         batch: pictures a step, drawn with replacement.
-        rate: highest learning rate of the encoder.
-        head_rate: highest learning rate of the head.
+        lr: highest learning rate of the encoder.
+        head_lr: highest learning rate of the head.
         weight_decay: of AdamW; without any it is Adam.
         sigma: of the Gaussians, in cells of the heat map (their released code: 2).
         decode: ``"middle"``: the weighted middle of the positive values within two sigma of the highest cell;
@@ -63,8 +63,8 @@ class HeatMaps(Head):
         steps: int = 300,
         epochs: float = 0.0,
         batch: int = 32,
-        rate: float = 1e-3,
-        head_rate: float = 3e-3,
+        lr: float = 1e-3,
+        head_lr: float = 3e-3,
         weight_decay: float = 1e-3,
         sigma: float = 2.0,
         decode: Decode = "middle",
@@ -81,8 +81,8 @@ class HeatMaps(Head):
             steps=steps,
             epochs=epochs,
             batch=batch,
-            rate=rate,
-            head_rate=head_rate,
+            lr=lr,
+            head_lr=head_lr,
             weight_decay=weight_decay,
             schedule=schedule,
             flip=flip,

@@ -21,17 +21,17 @@ from avssl.nets import Encoder
 class Regression(Head):
     """One linear layer from the encoder's output to two numbers a joint, with a fixed schedule (section 3.1).
 
-    The schedule is the same whatever encoder is judged: AdamW, one cycle of the learning rate, smooth L1 between
+    The schedule is the same whatever encoder is scored: AdamW, one cycle of the learning rate, smooth L1 between
     joints in units of half the picture. Labelled pictures are shifted within their margin and get a random gain and
-    offset. The layer starts as the mean pose. The weights of the last step are judged: nothing is chosen on the test.
+    offset. The layer starts as the mean pose. The weights of the last step are scored: nothing is chosen on the test.
 
     Args:
         freeze: keep the encoder as it is and learn the linear layer alone.
         steps: optimiser steps, at least.
         epochs: passes over the labels, where these are more than ``steps``.
         batch: pictures a step, drawn with replacement.
-        rate: highest learning rate of the encoder.
-        head_rate: highest learning rate of the linear layer.
+        lr: highest learning rate of the encoder.
+        head_lr: highest learning rate of the linear layer.
         weight_decay: of AdamW; without any it is Adam.
         beta: where smooth L1 turns from square to straight, in half pictures.
         schedule: ``"cycle"``: one cycle of the rate; ``"drops"``: divided by 10 after 9/14 and 12/14 of the steps.
@@ -47,8 +47,8 @@ class Regression(Head):
         steps: int = 300,
         epochs: float = 0.0,
         batch: int = 32,
-        rate: float = 1e-3,
-        head_rate: float = 3e-3,
+        lr: float = 1e-3,
+        head_lr: float = 3e-3,
         weight_decay: float = 1e-3,
         beta: float = 0.1,
         schedule: Schedule = "cycle",
@@ -62,8 +62,8 @@ class Regression(Head):
             steps=steps,
             epochs=epochs,
             batch=batch,
-            rate=rate,
-            head_rate=head_rate,
+            lr=lr,
+            head_lr=head_lr,
             weight_decay=weight_decay,
             schedule=schedule,
             flip=flip,

@@ -57,14 +57,14 @@ class Ridge(Head):
         """Return the penalty with the least squared error on held-out labels (the first of equals)."""
         order = rng.permutation(len(features))
         held = max(1, round(len(features) * self.held_out))
-        judge, learn = order[:held], order[held:]
+        held_out, learn = order[:held], order[held:]
         if not len(learn):
             raise ValueError(f"{len(features)} labels are too few to choose a penalty; use at least 2")
         errors = []
         for penalty in self.penalties:
             total = penalty * features.shape[1]
-            found = predict(features[learn], features[judge], points[learn], counted[learn], total)
-            miss = np.where(counted[judge] & np.isfinite(found), found - points[judge], 0.0)
+            found = predict(features[learn], features[held_out], points[learn], counted[learn], total)
+            miss = np.where(counted[held_out] & np.isfinite(found), found - points[held_out], 0.0)
             errors.append((miss**2).sum())
         return self.penalties[int(np.argmin(errors))]
 
