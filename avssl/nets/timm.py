@@ -47,8 +47,9 @@ class TimmEncoder(Encoder):
         if not timm.is_model(model.partition(".")[0]):
             raise ValueError(f"model: timm has no {model!r}{suggest(model, timm.list_models())}")
         fetch = pretrained and not weights_follow()
+        options: dict[str, Any] = {"num_classes": 0} | dict(settings or {})
         try:
-            trunk = timm.create_model(model, pretrained=fetch, **{"num_classes": 0} | dict(settings or {}))
+            trunk = timm.create_model(model, pretrained=fetch, **options)
         except (TypeError, ValueError, RuntimeError, OSError) as error:
             raise ValueError(f"timm cannot make {model!r} ({str(error).splitlines()[0]})") from error
         about: Any = trunk.default_cfg
