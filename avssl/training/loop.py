@@ -14,13 +14,13 @@ from pydantic import Field
 from avssl import config
 from avssl.config import Count, Positive
 from avssl.data import Dataset
+from avssl.data.items import items_of
 from avssl.methods import Method
 from avssl.training.average import Average
 from avssl.training.checking import check_batches, check_numbers, check_settings
 from avssl.training.checkpoint import OnChange, Straight
 from avssl.training.errors import TrainingError, in_one_line
 from avssl.training.feed import Feed, batches_of, images, is_empty
-from avssl.training.items import items_of
 from avssl.training.machines import processes_of, require_others
 from avssl.training.measures import Measures
 from avssl.training.optim import Optim, optimizers, set_rates
