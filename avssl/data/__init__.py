@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from avssl.data.pictures import Pictures as Pictures
     from avssl.data.recordings import Recording as Recording
     from avssl.data.recordings import find_recordings as find_recordings
+    from avssl.data.relabelled import Relabelled as Relabelled
+    from avssl.data.relabelled import write_labels as write_labels
     from avssl.data.scenes import Scenes as Scenes
     from avssl.data.sounds import Sounds as Sounds
     from avssl.data.stills import Stills as Stills

@@ -15,6 +15,7 @@ from pydantic import Field
 from avssl import config
 from avssl.config import Count, Positive
 from avssl.data import Dataset
+from avssl.data.items import items_of
 from avssl.methods import Method
 from avssl.training.average import Average
 from avssl.training.checking import check_batches, check_numbers, check_settings

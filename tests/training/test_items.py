@@ -7,9 +7,10 @@ import pytest
 import torch
 from training_fakes import Dots, run, toy
 
+from avssl.data.items import items_of
 from avssl.data.recordings import Recording
 from avssl.training import TrainingError
-from avssl.training.items import change_of, items_of
+from avssl.training.items import change_of
 
 
 def listed(names="abcdef", folder="/data/films", label=0):
