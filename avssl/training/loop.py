@@ -23,7 +23,6 @@ from avssl.training.checkpoint import OnChange, Straight
 from avssl.training.errors import TrainingError, in_one_line
 from avssl.training.export import exports_of, not_rebuilt
 from avssl.training.feed import Feed, features_of_all, images, is_empty
-from avssl.training.items import items_of
 from avssl.training.machines import processes_of, require_others
 from avssl.training.measures import Measures
 from avssl.training.optim import Optim, forget, optimizers, set_rates
