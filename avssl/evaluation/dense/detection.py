@@ -18,8 +18,8 @@ from avssl.evaluation.base import Evaluator
 from avssl.evaluation.dense.detection_fit import BOXES, detect, fit, guesses
 from avssl.evaluation.dense.detection_scores import class_rows, found_of, per_class, picture_rows, truth_of, weighed
 from avssl.evaluation.dense.detector import Detector
-from avssl.evaluation.dense.fits import Plan, Tuning, fit_all
 from avssl.evaluation.dense.fitting import Fitting
+from avssl.evaluation.dense.plan import Plan, Tuning, fit_all
 from avssl.evaluation.dense.sides import scan
 from avssl.evaluation.dense.trials import Groups, Trial, Weighed, class_notes, differences, grouped, notes
 from avssl.features.alignment import align_classes, check_common

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avssl.evaluation.dense.fits import Plan, cached, fit_all
 from avssl.evaluation.dense.pixels import ColorsAndPlace, Constant, Task, fit, score
+from avssl.evaluation.dense.plan import Plan, cached, fit_all
 from avssl.evaluation.dense.trials import Trial
 from avssl.features.cache import FeatureCache, digest
 from avssl.features.layers import last_map

@@ -17,10 +17,10 @@ from torch.nn import functional as F
 from avssl.config import ConfigError
 from avssl.data import Dataset
 from avssl.evaluation.base import Evaluator
-from avssl.evaluation.dense.fits import Plan, Tuning
 from avssl.evaluation.dense.fitting import Fitting
 from avssl.evaluation.dense.pixels import MASK, Task
 from avssl.evaluation.dense.pixelwise import pixel_trials
+from avssl.evaluation.dense.plan import Plan, Tuning
 from avssl.evaluation.dense.sides import scan
 from avssl.evaluation.dense.trials import Groups, Trial, Weighed, class_notes, differences, grouped, item_rows, notes
 from avssl.features.cache import digest
