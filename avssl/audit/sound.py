@@ -73,10 +73,10 @@ def audit(
         Each score by name.
 
     Raises:
-        ConfigError: if the method does not judge pairs, or the data cannot be read.
+        ConfigError: if the method does not score pairs, or the data cannot be read.
     """
     if not isinstance(method, PairScorer):
-        raise ConfigError(f"method: {type(method).__name__} does not judge pairs of picture and sound; audit AVE or L3")
+        raise ConfigError(f"method: {type(method).__name__} does not score pairs of picture and sound; audit AVE or L3")
     fabric, console, folder = single_process(accelerator), Console(), out / "audit"
     loading = {"batch_size": batch_size, "workers": workers}
     train, test = (collect(fabric, one, items, **loading) for one in (data, held_out))

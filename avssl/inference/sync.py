@@ -54,7 +54,7 @@ def score_sync(
         the best offset is the greatest that was tried.
 
     Raises:
-        ConfigError: if the recording has no sound, or the run's method does not judge pairs.
+        ConfigError: if the recording has no sound, or the run's method does not score pairs.
         MediaError: if the recording cannot be read.
     """
     method = load_for(

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
+from torch.nn.parameter import is_lazy
 
 from avssl.text import printable
 from avssl.training.errors import TrainingError
@@ -97,9 +98,13 @@ def reason(error: BaseException) -> str:
 
 
 def fits(value: Tensor, own: Tensor) -> bool:
-    """Tell whether a tensor can take another's place: of the same shape, both of real numbers or both of whole ones."""
+    """Tell whether a tensor can take another's place: of the same shape, both of real numbers or both of whole ones.
+
+    A tensor of a lazy layer has no shape yet, and takes any.
+    """
     kinds = {one.is_floating_point() for one in (value, own)}
-    return value.shape == own.shape and len(kinds) == 1 and not value.is_complex()
+    shaped = is_lazy(own) or value.shape == own.shape
+    return shaped and len(kinds) == 1 and not value.is_complex()
 
 
 def is_state(found: Any) -> bool:

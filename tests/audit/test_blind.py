@@ -87,8 +87,8 @@ def test_the_whole_audit_runs_and_writes(tmp_path, capsys):
     assert (tmp_path / "run/audit/rows.csv").read_text().count("\n") == 6
 
 
-def test_a_method_that_judges_no_pairs_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="ShuffleAndLearn does not judge pairs"):
+def test_a_method_that_scores_no_pairs_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="ShuffleAndLearn does not score pairs"):
         audit(
             data=None,
             held_out=None,

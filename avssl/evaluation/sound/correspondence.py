@@ -66,7 +66,7 @@ class Correspondence(MethodEvaluator):
 
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
         if not isinstance(method, PairScorer):
-            raise ConfigError(f"{type(method).__name__} does not judge pairs of picture and sound; ask AVE, AVOL or L3")
+            raise ConfigError(f"{type(method).__name__} does not score pairs of picture and sound; ask AVE, AVOL or L3")
         rate = method.sound.spec.rate
         heard = self.hear(self.data, rate)
         partner = others(heard.recording, self.negatives, self.seed)

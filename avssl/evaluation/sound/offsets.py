@@ -99,7 +99,7 @@ class Offsets(MethodEvaluator):
 
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
         if not isinstance(method, PairScorer):
-            raise ConfigError(f"{type(method).__name__} does not judge pairs of picture and sound; ask AVTS or AVE")
+            raise ConfigError(f"{type(method).__name__} does not score pairs of picture and sound; ask AVTS or AVE")
         heard = self.cut(method.sound.spec.rate)
         others = following(heard.recording, torch.arange(len(heard)).flip(0))  # the one before, in a ring
         curves = {

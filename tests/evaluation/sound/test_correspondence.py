@@ -70,7 +70,7 @@ def test_silent_windows_are_left_out_and_counted():
 
 
 def test_a_method_that_judges_no_pairs_is_refused():
-    with pytest.raises(ValueError, match="ShuffleAndLearn does not judge pairs"):
+    with pytest.raises(ValueError, match="ShuffleAndLearn does not score pairs"):
         Correspondence(Toy(), workers=0)(ShuffleAndLearn(SmallNet(dim=8, width=2)), fresh=lambda _: KNOWS)
 
 
