@@ -4,7 +4,7 @@ import os
 from typing import Any, Literal
 
 from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import LightningEnvironment
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from torch import distributed
 
 from avssl.training.errors import TrainingError

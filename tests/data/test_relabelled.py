@@ -129,7 +129,11 @@ def test_arrays_of_other_sizes_are_refused():
 
 
 def test_a_config_names_the_data_and_the_file():
-    settings = {"name": "Relabelled", "data": {"name": "Noise", "count": 4}, "labels": "clusters.safetensors"}
+    settings = {
+        "name": "Relabelled",
+        "data": {"name": "Noise", "count": 4, "size": [8, 8]},
+        "labels": "clusters.safetensors",
+    }
     with pytest.raises(ValueError, match=r"clusters\.safetensors does not exist"):
         config.make(settings, "avssl.data.Dataset")
     described = config.describe(Relabelled(Films(), np.zeros(4, np.int64)))
