@@ -54,7 +54,7 @@ def test_sound_that_shows_the_grid_is_told_and_noise_is_not(clicks, least, most)
     method = Grid(SmallSound(widths=(8, 8, 16, 16), spec=SpectrogramSpec(window=16, hop=4, fft=16, mels=None)), 800)
     learner = Learner(method, torch.optim.AdamW(method.parameters(), lr=3e-3), iter)
     for step in range(60):
-        learner.learn(grid_batch(step, clicks), step)
+        learner.learn(grid_batch(step, clicks), step, 100)
     with torch.no_grad():
         found = learner.measure([grid_batch(1000 + number, clicks) for number in range(6)])
     assert least <= found["accuracy"] <= most
