@@ -26,9 +26,8 @@ BINDING = (
     *("clip", "ema", "precision"),
 )
 SPLIT = ("batch_size", "accumulate")  # how processes share the items of a step
-ADDED = ("items", "drawn")  # what older checkpoints do not hold
 
-ADDED = ("items", "exports")  # what older checkpoints do not hold
+ADDED = ("items", "exports", "drawn")  # what older checkpoints do not hold
 OnChange = Literal["error", "go-on"]
 ANEW = "take it away to start anew, or put back an older one: step_*.ckpt or best.ckpt under this name"
 

@@ -81,7 +81,7 @@ def check_files(
         root: what the paths are relative to.
         paths: each once.
         media: what the files are.
-        depth: how deep to look, see `looking.look`.
+        depth: how deep to look, see `avssl.data.sets.inspection.inspect`.
         journal: where it is kept which files were opened or decoded.
         workers: processes that look; 0 for this one.
         on_checked: told how many more are done.

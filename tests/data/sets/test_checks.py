@@ -23,13 +23,13 @@ def films(tmp_path):
 def looked(monkeypatch):
     """Which files are really looked at."""
     seen = []
-    real = checking.look
+    real = checking.inspect
 
     def look(path, media, depth):
         seen.append(path.name)
         return real(path, media, depth)
 
-    monkeypatch.setattr(checking, "look", look)
+    monkeypatch.setattr(checking, "inspect", look)
     return seen
 
 
