@@ -105,7 +105,7 @@ def check_common(ours: np.ndarray, theirs: np.ndarray, classes: Sequence[str], w
         ConfigError: if there is none.
     """
     if ours.any() and theirs.any() and not (ours & theirs).any():
-        names = [listed([classes[place] for place in np.flatnonzero(side)]) for side in (ours, theirs)]
+        names = [listed([classes[place] for place in np.flatnonzero(side).tolist()]) for side in (ours, theirs)]
         raise ConfigError(
             f"{what[0]} and {what[1]} have no class in common ({names[0]}; {names[1]}); classes are matched by name: "
             "name them alike, or choose other data"

@@ -125,8 +125,8 @@ class Segmentation(Evaluator):
         row = f"always {names[commonest]}"
         said = torch.from_numpy(np.log((counts[: len(names)] + 1) / (counts[: len(names)].sum() + len(names)))).float()
         trials = pixel_trials(plan, Regions(len(names)), self.hidden, (row, said), encoder, fresh, folder, device)
-        painted = [each[: len(names)] > 0 for each in (counts, np.sum([each for *_, each in seen], 0))]
-        return self._scores(trials, names, seen, row, encoder, class_notes(*painted, names, "pixel"))
+        ours, theirs = (each[: len(names)] > 0 for each in (counts, np.sum([each for *_, each in seen], 0)))
+        return self._scores(trials, names, seen, row, encoder, class_notes(ours, theirs, names, "pixel"))
 
     def _names(self, counts: np.ndarray) -> list[str]:
         """Return the names of the classes, and check that the masks paint no others."""

@@ -166,7 +166,9 @@ def class_notes(ours: np.ndarray, theirs: np.ndarray, classes: Sequence[str], wh
         classes: their names.
         what: a thing of a class, such as ``"object"``.
     """
-    never, idle = ([classes[kind] for kind in np.flatnonzero(some)] for some in (theirs & ~ours, ours & ~theirs))
+    never, idle = (
+        [classes[kind] for kind in np.flatnonzero(some).tolist()] for some in (theirs & ~ours, ours & ~theirs)
+    )
     notes = []
     if never:
         notes.append(

@@ -71,7 +71,8 @@ def ask(queries: Rows, gallery: Rows, relevant: Relevant | None, exclude: Exclud
         classes = queries.classes
     query, answer = asked_for(queries, gallery, relevant)
     if relevant == "label":
-        check_common(*(shown(side, len(classes)) for side in (query, answer)), classes, ("the queries", "the gallery"))
+        asked, there = (shown(side, len(classes)) for side in (query, answer))
+        check_common(asked, there, classes, ("the queries", "the gallery"))
     excluded = None
     if exclude == "item":
         both = [np.char.add(np.char.add(rows.path, "\0"), rows.item.astype(str)) for rows in (queries, gallery)]
@@ -112,7 +113,7 @@ def asked_for(queries: Rows, gallery: Rows, relevant: Relevant | None) -> tuple[
 def shown(labels: np.ndarray, classes: int) -> np.ndarray:
     """Return which classes any row shows, bool ``(classes,)``, of numbers ``(rows,)`` or of a table."""
     if labels.ndim == 2:
-        return (labels > 0).any(0)
+        return np.asarray((labels > 0).any(0))
     return np.bincount(labels[labels >= 0], minlength=classes) > 0
 
 

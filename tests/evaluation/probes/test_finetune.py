@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from avssl.config import ConfigError
 from avssl.data.transforms import Crop, GainOffset
@@ -10,6 +11,11 @@ from avssl.evaluation.kept import digest
 from avssl.nets import SmallNet
 from tests.evaluation.probes.test_evaluator import Tagged
 from tests.evaluation.retrieval.test_evaluator import Colors
+
+
+@pytest.fixture(autouse=True)
+def the_same_initial_weights_in_every_run():
+    torch.manual_seed(0)
 
 
 def tuned(train, test, **settings):
