@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from avssl.config import ConfigError
 from avssl.evaluation import FineTune
@@ -10,6 +11,11 @@ from avssl.nets import SmallNet
 from avssl.transforms import Crop, GainOffset
 from tests.evaluation.probes.worlds import Tagged
 from tests.evaluation.retrieval.worlds import Colors
+
+
+@pytest.fixture(autouse=True)
+def the_same_initial_weights_in_every_run():
+    torch.manual_seed(0)
 
 
 def tuned(train, test, **settings):
