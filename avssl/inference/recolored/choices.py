@@ -58,8 +58,8 @@ def read_choices(path: Path) -> list[Choice]:
     found = []
     for number, line in enumerate(lines[:-1], start=1):  # what follows the last line's end was not finished
         try:
-            values = translated(json.loads(line), STAND_INS)
-            choice = adapter.validate_python(values, strict=True)
+            plain = json.dumps(translated(json.loads(line), STAND_INS))
+            choice = adapter.validate_json(plain, strict=True)
         except ValidationError as error:
             reason = error.errors()[0]["msg"]
             raise ConfigError(f"{path}, line {number}: is no choice ({reason}); mend or move the file") from error
