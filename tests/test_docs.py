@@ -15,10 +15,11 @@ import pytest
 import yaml
 from PIL import Image
 
-from avssl import config, training
+from avssl import config
 from avssl.config.reading import lay, parse
 from avssl.config.signatures import parameters
 from avssl.config.source import resolve
+from avssl.lazy import table as table_of
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -165,6 +166,7 @@ PIECES = {key: known.hint for key, known in TRAIN.items()} | {
     "test": parameters(resolve("avssl.evaluation", "Probes"))["test"].hint,
     "sampler": parameters(resolve("avssl.data", "Videos"))["sampler"].hint,
     "views": parameters(resolve("avssl.methods", "ShuffleAndLearn"))["views"].hint,
+    "recipes": parameters(resolve("avssl.transforms", "MultiView"))["recipes"].hint,
 }
 
 
@@ -187,7 +189,7 @@ def test_the_table_of_optimisers_and_schedules_names_every_argument():
     page = (DOCS / "training.md").read_text(encoding="utf-8")
     _, _, table = page.partition("| name | arguments with defaults |")
     rows = re.findall(r"^\| `(\w+)` \| (.*?) \|$", table.partition("\n\n")[0], flags=re.MULTILINE)
-    kinds = {one for one, module in training.WHERE.items() if module.endswith((".optim", ".schedule"))}
+    kinds = {one for one, (module, _) in table_of("avssl.training").items() if module.endswith((".optim", ".schedule"))}
     assert {kind for kind, _ in rows} == kinds - {"Optim", "Schedule"}
     for kind, arguments in rows:
         known = parameters(resolve("avssl.training", kind))

@@ -11,16 +11,17 @@ import pytest
 from PIL import Image
 
 from avssl import config
+from avssl.config import ConfigError
 from avssl.config.check import plan
 from avssl.config.reading import lay, read, write
 from avssl.data import Pictures
 from avssl.data.base import DataError
-from avssl.data.recordings import read_manifest
 from avssl.data.sets.base import Problem
 from avssl.data.sets.manifests import write_manifest, write_problems
 from avssl.evaluation.runner import write_csv
 from avssl.features.extraction import Rows
 from avssl.features.files import read_features, write_features
+from avssl.files import FileError
 from avssl.media import OpenError, open_sound, open_video
 from avssl.media.errors import MediaError
 from avssl.report.figures import confusion_picture, picture_table
@@ -83,8 +84,9 @@ def test_settings_with_such_names_are_written_read_and_laid_over_exactly(tmp_pat
     write({"data": {"source": ODD}, "lr": 5e-4}, tmp_path / "config.yaml")
     strict((tmp_path / "config.yaml").read_text(encoding="utf-8"))
     assert read(tmp_path / "config.yaml") == {"data": {"source": ODD}, "lr": 5e-4}
-    (tmp_path / "raw.yaml").write_bytes(b"source: caf\xe9 \xff  # gr\xfc\xdfe\n")
-    assert read(tmp_path / "raw.yaml") == {"source": ODD}
+    (tmp_path / "raw.yaml").write_bytes(b"source: caf\xe9 \xff\n")  # by hand they are written as escapes, "\udce9"
+    with pytest.raises(ConfigError, match="line 1: is no UTF-8 text"):
+        read(tmp_path / "raw.yaml")
     lay(settings := {}, f"source={ODD}")
     assert settings == {"source": ODD}
     arguments = plan("avssl.report.page", "report", {"run": ODD, "runs": ODD}).arguments
@@ -92,16 +94,13 @@ def test_settings_with_such_names_are_written_read_and_laid_over_exactly(tmp_pat
 
 
 @pytest.mark.parametrize("lists", [False, True])
-def test_a_manifest_leads_back_to_such_files(folder, tmp_path, lists):
-    Image.new("RGB", (8, 6)).save(folder / "a.png")
+def test_a_manifest_names_no_such_file_and_says_so_in_a_line(folder, tmp_path, lists):
     rows = [{"path": f"{ODD}/a.png", "label": "x"} | ({"points": [1.0, 2.0]} if lists else {})]
-    manifest = write_manifest(rows, tmp_path, tmp_path)
-    assert manifest.suffix == (".parquet" if lists else ".csv")
-    recordings, _ = read_manifest(manifest, None)
-    assert recordings[0].path == folder / "a.png" and recordings[0].path.exists()
-    (elsewhere := tmp_path / "out").mkdir()
-    recordings, _ = read_manifest(write_manifest([{"path": "a.png"}], folder, elsewhere), None)
-    assert recordings[0].path.exists()
+    for given, root, out in ((rows, tmp_path, tmp_path), ([{"path": "a.png"}], folder, tmp_path)):
+        with pytest.raises(FileError, match="cannot be written") as caught:
+            write_manifest(given, root, out)
+        strict(str(caught.value))
+    assert not list(tmp_path.glob("manifest*"))
 
 
 def test_what_people_read_of_such_files_is_utf_8(tmp_path):

@@ -4,9 +4,9 @@ import pytest
 import torch
 from every import Items, make
 from lightning_fabric import Fabric
-from test_processes import free_port
 from torch import nn
 from training_fakes import Dots, Numbered, Toy, run, toy
+from training_processes import free_port
 
 from avssl.methods import Rotation
 from avssl.methods.rows import features_of

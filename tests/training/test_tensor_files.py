@@ -65,7 +65,7 @@ SPOILED = {
 def refused(kind, match, call, *arguments, **keywords):
     with pytest.raises(kind, match=match) as caught:
         call(*arguments, **keywords)
-    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
     return str(caught.value)
 
 
