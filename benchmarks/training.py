@@ -21,7 +21,7 @@ from avssl.data import Dataset
 from avssl.methods import Method
 from avssl.training.feed import Batch, Feed, images
 from avssl.training.loop import Accelerator, Precision, launch
-from avssl.training.optim import SGD
+from avssl.training.optim import OWN, SGD
 from avssl.training.precision import halves_of
 from avssl.training.progress import Pace, screen
 from avssl.training.step import update
@@ -91,7 +91,7 @@ def bench_training(
         module, optimizer = fabric.setup(case.method, SGD(lr=1e-4)(case.method.parameter_groups()))
 
         def take_step(batch: Batch, module=module, optimizer=optimizer) -> None:
-            update(fabric, module, [optimizer], [batch], 0, None)
+            update(fabric, module, {OWN: optimizer}, [batch], 0, None)
 
         with closing(Feed(fabric, case.data, case.batch_size, 0, 0, workers, prefetch)) as feed:
             batch = feed.take(1)[0]

@@ -110,7 +110,8 @@ def audit_shortcuts(
         ConfigError: if fewer items can be read than make a batch.
     """
     console, folder = Console(width=max(Console().width, WIDE)), out / "shortcuts"
-    if not isinstance(method, Guarded):
+    chance = method.chance
+    if not isinstance(method, Guarded) or chance is None:
         console.print(f"{type(method).__name__} states no guards and no chance: there is nothing to audit")
         return {}
     if not method.guards:
@@ -130,15 +131,13 @@ def audit_shortcuts(
                 trial, method, rows, content, batch_size, blank, lambda: progress.advance(task)
             ):
                 found[name, seen] += groups
-    table, scores = tell(rows, found, method.chance)
-    title = f"{type(method).__name__}: accuracy after {rounds} steps, on held-out pictures; chance {method.chance:.4g}"
+    table, scores = tell(rows, found, chance)
+    title = f"{type(method).__name__}: accuracy after {rounds} steps, on held-out pictures; chance {chance:.4g}"
     show(console, title, table)
     told = f"± is two standard errors, over groups of {batch_size * content[0].each} held-out pictures"
     console.print(told + (f" and {seeds} seeds" if seeds > 1 else ""))
-    spread = 2 * (method.chance * (1 - method.chance) / (blank * seeds)) ** 0.5
-    console.print(
-        f"guessing once for each of {blank * seeds} pictures of noise gives {method.chance:.3f} ± {spread:.3f}"
-    )
+    spread = 2 * (chance * (1 - chance) / (blank * seeds)) ** 0.5
+    console.print(f"guessing once for each of {blank * seeds} pictures of noise gives {chance:.3f} ± {spread:.3f}")
     folder.mkdir(parents=True, exist_ok=True)
     write_csv(folder / "shortcuts.csv", table)
     sheet(content[1], seed).save(folder / "cues.png")

@@ -142,9 +142,10 @@ def recording_of(row: Row, manifest: Path, where: str, numbers: dict[str, int]) 
     votes = number_in(row, "votes", "a number of boxes", where)
     if votes is not None and votes <= 0:
         raise FileError(f"{where}: votes are above 0; got {row['votes']}")
-    files = {
-        name: manifest.parent / row[name] if row.get(name) else None for name in ("keypoints", "annotations", "sound")
-    }
+
+    def file(name: str) -> Path | None:
+        return manifest.parent / row[name] if row.get(name) else None
+
     return Recording(
         path=manifest.parent / row["path"],
         label=(numbers[label] if numbers else int(label)) if label else -1,
@@ -153,5 +154,7 @@ def recording_of(row: Row, manifest: Path, where: str, numbers: dict[str, int]) 
         group=row.get("group", ""),
         boxes=boxes_of(row.get("sounding", ""), where),
         votes=votes or 1.0,
-        **files,
+        keypoints=file("keypoints"),
+        annotations=file("annotations"),
+        sound=file("sound"),
     )

@@ -202,7 +202,7 @@ class _Work:
             name: Asked(one.encoder, tuple(layer for layer in one.layers if arrays.get((name, layer)) is None))
             for name, one in self.asked.items()
         }
-        kinds = {kind_of(one.encoder) for one in self.asked.values()}
+        kinds: set[Takes] = {kind_of(one.encoder) for one in self.asked.values()}
         looks: dict[Takes, list[ItemRows]] = {kind: [] for kind in kinds}
         for index, item in zip(piece, items, strict=True):
             for kind, several in looks.items():

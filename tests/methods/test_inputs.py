@@ -110,10 +110,10 @@ def test_what_is_no_batch_is_refused_in_one_line(batch, complaint):
 
 def test_a_memory_of_items_is_not_filled_by_places_of_a_batch():
     method = RotationDecoupling(SmallNet(dim=16, width=4), pictures=9, noise=4, dim=4)
-    before = method.bank.clone()
+    before = method.bank.rows.clone()
     with pytest.raises(ValueError, match=r"remembers each item by its number, and the batch has none: give it as"):
         method.train()(pictures())
-    assert method.bank.equal(before)
+    assert method.bank.rows.equal(before)
     assert "loss" in method.eval()(pictures())
 
 

@@ -71,7 +71,7 @@ def test_buffers_numbers_of_the_method_and_batch_normalisation_stay_exact():
     assert method.sound.front.numbers.dtype == torch.float64 and method.sound.front.hann.dtype == torch.float32
     assert method.bias.dtype == method.weight.dtype == torch.float32
     assert all(value.dtype != torch.bfloat16 for value in method.buffers())
-    assert method.sounds_to[0].weight.dtype == torch.bfloat16
+    assert next(method.sounds_to.parameters()).dtype == torch.bfloat16
 
 
 def test_times_of_clips_reach_a_method_as_they_are(tmp_path):

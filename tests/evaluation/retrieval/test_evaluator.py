@@ -172,7 +172,7 @@ def test_what_cannot_be_asked_is_told(data, settings, complaint):
 
 
 def test_numbers_below_one_are_refused():
-    with pytest.raises(ValueError, match=r"ks, initialisations and shown start at 1; got \[0\], 3, 6"):
+    with pytest.raises(ValueError, match=r"ks, initialisations and num_shown start at 1; got \[0\], 3, 6"):
         Retrieval(Colors(), ks=(0,))
 
 
