@@ -153,8 +153,8 @@ def format_value(value: Any) -> str:
     """Return a plain value as a person would write it.
 
     Examples:
-        >>> told([50, 200]), told({"steps": 300, "freeze": False}), told([])
-        ('50, 200', 'steps: 300; freeze: no', 'none')
+        >>> format_value([50, 200]), format_value({"steps": 300, "freeze": False})
+        ('50, 200', 'steps: 300; freeze: no')
     """
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -3,10 +3,10 @@
 from types import SimpleNamespace
 
 import pytest
-from training_fakes import Dots, toy
 
 from benchmarks import training as bench
 from benchmarks.training import Case, bench_training, timed
+from tests.training.training_fakes import Dots, toy
 
 
 class Clock:

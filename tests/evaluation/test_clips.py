@@ -65,7 +65,7 @@ def test_retrieval_of_clips_finds_what_moves_the_same_way():
 
 
 def tuned(**settings):
-    known = {"steps": 120, "batch": 16, "draws": 1, "rate": 5e-3, "head_rate": 1e-2, "quiet": True}
+    known = {"steps": 120, "batch": 16, "draws": 1, "lr": 5e-3, "head_lr": 1e-2, "quiet": True}
     return FineTune(*SIDES, **(known | settings))
 
 

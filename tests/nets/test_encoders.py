@@ -90,7 +90,7 @@ def test_a_relation_head_sees_how_far_members_differ_and_not_which_way():
     head.layers.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     features = torch.tensor([[[1.0, 2.0], [4.0, 0.0], [0.0, 9.0]]])
     head.eval()(features)
-    assert seen[0].tolist() == [1, 2, 4, 0, 0, 9, 3, 2, 1, 7, 4, 9]
+    assert seen[0].tolist() == [[1, 2, 4, 0, 0, 9, 3, 2, 1, 7, 4, 9]]
 
 
 def test_a_linear_head_is_additive_in_the_members():

@@ -29,7 +29,7 @@ class Scaler:
     ],
 )
 def test_only_an_overflow_of_scaled_gradients_is_left_to_the_scaler(loss, norm, scaler, bad):
-    assert nonfinite({"loss": loss, "gradient_norm": norm}, scaler) == bad
+    assert nonfinite({"loss": loss, "gradient_norm": norm}, ["loss"], ["gradient_norm"], scaler) == bad
 
 
 def test_a_complaint_names_some_files_and_counts_the_rest():

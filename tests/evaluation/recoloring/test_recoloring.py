@@ -107,7 +107,7 @@ def test_without_labels_colours_alone_are_measured_and_one_line_says_so(hues):
     scores = Recoloring(test=Pictures(hues / "test" / "hue0"), quiet=True)(
         Coloring("oracle"), fresh=lambda seed: Coloring("gray")
     )
-    assert scores.notes[0] == "No labelled pictures were given (evaluator.train): no classifier judged."
+    assert scores.notes[0] == "No labelled pictures were given (evaluator.train): no classifier scored."
     assert "accuracy" not in scores.table[0] and scores.numbers["trained/AuC"] > 0.99
 
 

@@ -8,6 +8,7 @@ from every import ITEMS, Items, make
 
 from avssl.data import collate
 from avssl.methods import RotationDecoupling
+from avssl.methods.rows import features_of
 from avssl.methods.sound.clusters import Clusters
 from avssl.nets import SmallNet
 
@@ -52,7 +53,7 @@ def test_a_method_loads_the_names_of_earlier_versions(name):
 
 def test_xdc_loads_axes_over_their_deviations():
     method, again, batch = make("XDC"), make("XDC", seed=1), batch_of("XDC")
-    method.before_epoch(lambda: [batch])
+    method.before_epoch(features_of([batch]))
     again.load_state_dict(older(method.state_dict()))
     pictures, sound = torch.rand(4, 1, 3, 32, 32), torch.randn(4, 1, 800)
     expected = method.eval().score_pairs(pictures, sound)
