@@ -174,6 +174,12 @@ def test_numbers_out_of_range_and_missing_keys_are_explained(settings, complaint
         config.make({"name": "SGD"} | settings, "avssl.training.Optim", "optim")
 
 
+def test_a_value_that_is_no_number_is_refused_in_one_line_where_one_is_wanted():
+    for value in (float("nan"), [float("nan")]):  # which is unlike itself
+        with pytest.raises(ConfigError, match=r"batch_size: got \[?nan\]?; should be a valid integer"):
+            config.fit(value, int, "batch_size")
+
+
 def test_whole_numbers_may_be_written_as_floats_and_may_be_none():
     made = config.make(parse("{name: AdamW, lr: 1e-3, betas: [9e-1, 0.99]}"), "avssl.training.Optim")
     assert made.lr == 0.001 and made.betas == (0.9, 0.99)

@@ -122,7 +122,7 @@ def choose(value: Any, options: tuple[Any, ...], where: str) -> Any:
 def plain(value: Any, hint: Any, where: str) -> Any:
     """Check a value without classes of ours, strictly: text is no number, and true is no number either."""
     stand_in = translated(value, STAND_INS)
-    if stand_in != value:
+    if repr(stand_in) != repr(value):  # not by value: NaN is unlike itself
         return translated(plain(stand_in, hint, where), ODD_BYTES)
     adapter = TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True))
     value = settled(value)
