@@ -56,7 +56,7 @@ def make_export(rng: np.random.Generator, folder: Path) -> Path:
         size = int.from_bytes(data[:8], "little")
         header = json.loads(data[8 : 8 + size])
         if rng.random() < 0.4:
-            header["__metadata__"]["encoder"] = json.dumps(spoil_settings(NET, rng))
+            header["__metadata__"]["encoder"] = json.dumps(spoil_settings(NET, rng), default=str)
         else:
             header = spoil_settings(header, rng)
         written = json.dumps(header).encode()
@@ -83,10 +83,10 @@ def checkpoint(rng: np.random.Generator) -> bytes:
 def make_run(rng: np.random.Generator, folder: Path) -> Path:
     run = folder / "run"
     run.mkdir()
-    lines = [json.dumps(spoil_settings(one, rng) if rng.random() < 0.3 else one) for one in LOG]
-    found = [json.dumps(spoil_settings(SCORE, rng) if rng.random() < 0.7 else SCORE) for _ in range(3)]
+    lines = [json.dumps(spoil_settings(one, rng) if rng.random() < 0.3 else one, default=str) for one in LOG]
+    found = [json.dumps(spoil_settings(SCORE, rng) if rng.random() < 0.7 else SCORE, default=str) for _ in range(3)]
     texts = {
-        "config.yaml": json.dumps({"method": METHOD, "data": DATA, "steps": 3}, indent=1),
+        "config.yaml": json.dumps({"method": METHOD, "data": DATA, "steps": 3}, indent=1, default=str),
         "log.jsonl": "\n".join([*lines, ""]),
         "scores.jsonl": "\n".join([*found, ""]),
         "failures.jsonl": '{"step": 1, "path": "a.mp4", "error": "broken"}\n' * 2,
