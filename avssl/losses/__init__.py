@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from avssl.losses.assignment import sinkhorn as sinkhorn
     from avssl.losses.assignment import transport as transport
     from avssl.losses.contrastive import accuracy as accuracy
+    from avssl.losses.contrastive import both_ways as both_ways
     from avssl.losses.contrastive import contrast as contrast
     from avssl.losses.contrastive import halfway as halfway
     from avssl.losses.contrastive import info_nce as info_nce

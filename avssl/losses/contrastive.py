@@ -169,13 +169,23 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float, items: Tensor | N
         >>> nt_xent(rows, rows, temperature=0.5)  # log(1 + 14 exp(-2))
         tensor(1.0629)
     """
+    return contrast(*both_ways(first, second, temperature, items))
+
+
+def both_ways(
+    first: Tensor, second: Tensor, temperature: float, items: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what `nt_xent` contrasts: logits, positives and what counts of ``2 N`` rows, ``(2 N, 2 N)`` each.
+
+    Arguments as there; hand them to `contrast` and `accuracy`.
+    """
     check_rows(first=first, second=second)
     rows, count = torch.cat([first, second]), len(first)
     place = torch.arange(2 * count, device=rows.device)
     positive = place[:, None] == (place[None] + count) % (2 * count)
     names = place % count if items is None else items.repeat(2)
     counts = positive | (names[:, None] != names[None])
-    return contrast(similarities(rows, rows, temperature), positive, counts)
+    return similarities(rows, rows, temperature), positive, counts
 
 
 def halfway(similar: Tensor, positive: Tensor, counts: Tensor, present: Tensor, otherwise: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """The contract every method keeps."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import torch
@@ -83,6 +83,15 @@ class Method(Recorded, nn.Module, ABC):
 
     def facts(self) -> list[str]:
         """Return lines that a run shows once, before its first step: what was chosen or counted for the task."""
+        return []
+
+    def warnings(self, scores: Mapping[str, float], start: Mapping[str, float]) -> list[str]:
+        """Return lines that a run shows after it measured: signs that nothing is learned, such as a collapse.
+
+        Args:
+            scores: what was measured now, as ``train/loss`` and ``held_out/loss``.
+            start: the same at the random start; equal to ``scores`` there.
+        """
         return []
 
     def parameter_groups(self) -> list[dict[str, Any]]:

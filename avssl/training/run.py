@@ -1,7 +1,7 @@
 """A run's folder: its state, its checkpoints, its log and what is shown of it."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -18,6 +18,8 @@ from avssl.training.export import export
 from avssl.training.journal import FAILURES, LOG, Journal, Tally, read
 from avssl.training.measures import better
 from avssl.training.progress import Pace, Progress, summary
+
+Warnings = Callable[[dict[str, float], dict[str, float]], list[str]]
 
 
 class Run:
@@ -106,12 +108,21 @@ class Run:
         """Write down recordings that could not be read for a step; without one, for measuring after the last."""
         self.journal.fail(self.state["step"] if step is None else step, failures)
 
-    def judge(self, scores: dict[str, float]) -> None:
-        """Write measures down, and keep the checkpoint if it is the best so far."""
+    def judge(self, scores: dict[str, float], warnings: Warnings | None = None) -> None:
+        """Write measures down, show what they warn of, and keep the checkpoint if it is the best so far.
+
+        Args:
+            scores: what was measured.
+            warnings: returns lines for these scores and those of the random start; see `Method.warnings`.
+        """
         step = self.state["step"]
         self.state["measures"] = scores
         self.journal.write(step, scores)
         self.progress.say(f"step {step}: " + "  ".join(f"{name} {value:.4f}" for name, value in scores.items()))
+        if warnings is not None and self.fabric.is_global_zero:
+            self.journal.flush()
+            for line in warnings(scores, scores if step == 0 else start_of(self.folder)):
+                self.progress.say(line)
         if self.best not in scores:
             raise TrainingError(f"best: there is no measure {self.best!r}; there is {', '.join(scores)}")
         so_far = self.state["best"]

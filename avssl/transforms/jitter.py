@@ -91,6 +91,11 @@ class ColorJitter(Transform):
         self.chance = check_chance(chance)
         self.scope: Scope = scope
 
+    @property
+    def colours(self) -> bool:
+        """Whether it changes saturation or hue, which grey pictures do not have."""
+        return self.ranges[2:] != NEUTRAL[2:]
+
     def __call__(self, frames: Tensor, draws: Draws, train: bool = True) -> Tensor:
         frames = unit(frames)
         if not train:

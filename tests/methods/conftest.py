@@ -3,7 +3,6 @@
 import sys
 from pathlib import Path
 
-HERE = str(Path(__file__).parent)
-
-if HERE not in sys.path:
-    sys.path.insert(0, HERE)  # for every
+for folder in (Path(__file__).parent, Path(__file__).parents[1]):  # for every, and for two_processes
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))

@@ -4,7 +4,9 @@ import torch
 
 from avssl import methods
 from avssl.data import Dataset
+from avssl.methods.views import MultiViewMethod
 from avssl.nets import SmallClips, SmallNet, SmallSound, SmallVision, SpectrogramSpec
+from avssl.transforms import ColorJitter, Flip, RandomResizedCrop
 
 SPEC = SpectrogramSpec(rate=8000, window=64, hop=32, fft=64, mels=16, high=3900.0)
 ITEMS, SIDE = 6, 32
@@ -20,6 +22,11 @@ def ears(**settings):
 
 def heard(kind, **settings):
     return lambda: kind(SmallVision(widths=(4, 4, 8, 8)), ears(), **settings)
+
+
+def views(size=SIDE - 8, count=2):
+    """Return recipes of views that move pictures and change their light."""
+    return [[RandomResizedCrop(size, scale=(0.3, 1.0)), Flip(), ColorJitter(0.4, 0.4)] for _ in range(count)]
 
 
 def several():
@@ -46,11 +53,13 @@ MAKE = {
     "RotationDecoupling": lambda: methods.RotationDecoupling(net(), pictures=ITEMS, noise=8, dim=8),
     "SeLaVi": heard(methods.SeLaVi, recordings=ITEMS, clusters=2, heads=2),
     "SeveralTasks": several,
+    "SimCLR": lambda: methods.SimCLR(net(), views(), hidden=16, dim=8),
     "ShuffleAndLearn": lambda: methods.ShuffleAndLearn(net(), hidden=16),
     "bank": heard(methods.CrossModalNCE, negatives="bank", recordings=ITEMS, noise=4),
 }
 MOVING = {"AVTS": (2, 4), "ShuffleAndLearn": (1, 5)}  # clips and frames of an item; others take one picture
 SOUNDING = ("AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "SeLaVi", "bank")
+OF_VIEWS = [name for name in MAKE if issubclass(getattr(methods, name, object), MultiViewMethod)]
 
 
 def make(name, seed=0):

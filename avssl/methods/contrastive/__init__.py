@@ -1,0 +1,1 @@
+"""Views of one item are told from those of others."""

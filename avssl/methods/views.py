@@ -1,0 +1,126 @@
+"""What methods of several views of an item share: views, embeddings, and what tells a collapse."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from avssl.methods.base import Batch, Method
+from avssl.methods.collapse import collapse_of, effective_rank, spread
+from avssl.methods.inputs import as_batch, to_float
+from avssl.methods.recordings import in_company
+from avssl.nets import Encoder
+from avssl.nets.clips import encode_clips
+from avssl.transforms import ColorJitter, MultiView, Transform
+from avssl.transforms.multiview import View
+
+Recipes = Sequence[Sequence[Transform]]
+
+
+class Embedder(nn.Module):
+    """An encoder and the head behind it, as one network of views.
+
+    Args:
+        encoder: of pictures or of clips.
+        heads: applied to its features one after the other.
+    """
+
+    def __init__(self, encoder: Encoder, *heads: nn.Module):
+        super().__init__()
+        self.encoder, self.heads = encoder, nn.Sequential(*heads)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Return embeddings ``(N, dim)`` of views ``(N, frames, 3, H, W)``.
+
+        An encoder of pictures sees each frame, and its features are averaged over the frames before the head.
+        """
+        return self.heads(encode_clips(self.encoder, frames))
+
+
+class MultiViewMethod(Method):
+    """A method that compares views of the same item: of a picture, of frames, of clips.
+
+    Clips of an item are its views; with fewer clips than views, augmentations make up the rest (`MultiView`). Views are
+    drawn by the item's key when it is measured too, or both views of a held-out item would be the same. Measured beside
+    what ``forward`` returns: ``spread`` and ``rank`` of the embeddings before their last normalisation, over the whole
+    data set (`avssl.methods.collapse`).
+
+    Args:
+        encoder: of pictures or of clips.
+        views: the transforms of each view, such as those of `avssl.transforms.recipes`; at least two.
+
+    Raises:
+        ValueError: for fewer than two views, or views that `MultiView` refuses.
+    """
+
+    least_recordings = 2
+    head: nn.Sequential
+
+    def __init__(self, encoder: Encoder, views: Recipes):
+        super().__init__()
+        self.encoder, self.views = encoder, MultiView(views)
+        self.grey = False
+        if len(self.views) < 2:
+            raise ValueError(f"needs at least 2 views, a list of transforms for each; got {len(self.views)}")
+
+    def views_of(self, batch: Batch | Tensor) -> tuple[Batch, list[View]]:
+        """Return a batch as a dict, and the views of its items.
+
+        Args:
+            batch: pictures or clips, as `avssl.methods.inputs.as_batch` takes them.
+        """
+        batch = as_batch(batch, remembers=self.remembers and self.training)
+        frames = batch["frames"]
+        if frames.is_floating_point():
+            frames = to_float(frames)  # checks their range
+        return batch, self.views(frames, batch["key"])
+
+    def student(self) -> Embedder:
+        """Return encoder and head as one network, of which a teacher can be a copy."""
+        return Embedder(self.encoder, self.head)
+
+    def embed(self, views: Sequence[View]) -> list[Tensor]:
+        """Return the student's embeddings of views, ``(N, dim)`` each, from one pass over those of equal size.
+
+        Batch statistics are those of all views of one size together.
+        """
+        student, found = self.student(), []
+        for _, alike in groupby((view.frames for view in views), key=lambda frames: frames.shape):
+            together = list(alike)
+            found += student(torch.cat(together)).chunk(len(together))
+        return found
+
+    def watched(self) -> nn.Module:
+        """Return the module whose outputs tell a collapse: the last linear map of the head, before any norm."""
+        return self.head[-1][0]
+
+    @torch.no_grad()
+    def measure(self, batches: Iterable[Any]) -> dict[str, float]:
+        """Return the means of what ``forward`` returns, and ``spread`` and ``rank`` of all embeddings."""
+        rows: list[Tensor] = []
+        hook = self.watched().register_forward_hook(lambda _module, _inputs, output: rows.append(output.float()))
+        try:
+            scores = super().measure(self.noted(in_company(batches)))
+        finally:
+            hook.remove()
+        embeddings = torch.cat(rows)
+        return scores | {"spread": spread(embeddings).item(), "rank": effective_rank(embeddings).item()}
+
+    def noted(self, batches: Iterable[Any]) -> Iterable[Any]:
+        """Yield batches, and note whether all pictures are grey."""
+        self.grey = True
+        for batch in batches:
+            frames = batch if isinstance(batch, Tensor) else batch["frames"]
+            channels = frames.unbind(-3)
+            self.grey = self.grey and bool((channels[0] == channels[1]).all() and (channels[0] == channels[2]).all())
+            yield batch
+
+    def warnings(self, scores: Mapping[str, float], start: Mapping[str, float]) -> list[str]:
+        """Return lines where embeddings collapse and, at the start, where a jitter of colours meets grey pictures."""
+        lines = collapse_of(scores, start)
+        jitters = [one for recipe in self.views.recipes for one in recipe if isinstance(one, ColorJitter)]
+        if self.grey and scores == start and any(jitter.colours for jitter in jitters):
+            lines.append("the pictures are grey, so jitter of saturation and hue changes nothing of them")
+        return lines
