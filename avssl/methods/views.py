@@ -70,9 +70,14 @@ class MultiViewMethod(Method):
 
         Args:
             batch: pictures or clips, as `avssl.methods.inputs.as_batch` takes them.
+
+        Raises:
+            ValueError: for fewer than two items to learn from, or frames that are none.
         """
         batch = as_batch(batch, remembers=self.remembers and self.training)
         frames = batch["frames"]
+        if self.training and len(frames) < 2:
+            raise ValueError(f"{type(self).__name__} compares items, and got {len(frames)}: use a batch of at least 2")
         if frames.is_floating_point():
             frames = to_float(frames)  # checks their range
         return batch, self.views(frames, batch["key"])
