@@ -56,9 +56,9 @@ from avssl.report.comparison import (
     table_of,
 )
 from avssl.report.figures import Curve, confusion_picture, curve_picture
-from avssl.report.scores import TRAINED, Scores
+from avssl.report.scores import CHANCE, TRAINED, Scores
 
-CHANCE, CLUSTERS = "chance", "k-means"
+CLUSTERS = "k-means"
 
 
 class Probes(Evaluator):

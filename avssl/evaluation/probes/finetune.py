@@ -47,10 +47,8 @@ from avssl.report.comparison import (
     percent,
     table_of,
 )
-from avssl.report.scores import Scores
+from avssl.report.scores import CHANCE, Scores
 from avssl.transforms import Draws, Transform
-
-CHANCE = "chance"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

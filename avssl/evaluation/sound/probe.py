@@ -29,9 +29,8 @@ from avssl.methods import Method
 from avssl.methods.sound.base import JointEmbedder, PairScorer
 from avssl.nets import LogMel, SoundEncoder
 from avssl.report.comparison import format_mean, format_percent
-from avssl.report.scores import RANDOM, TRAINED, Scores
+from avssl.report.scores import CHANCE, RANDOM, TRAINED, Scores
 
-CHANCE = "chance"
 POOL = 512  # windows at most that give random rows their batch statistics
 
 
