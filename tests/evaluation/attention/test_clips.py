@@ -7,7 +7,7 @@ from torch import nn
 from avssl.config import ConfigError
 from avssl.data import Dataset
 from avssl.evaluation import Attention
-from avssl.evaluation.attention.maps import layer_activation, motion, nearest_in_time, occlusion
+from avssl.evaluation.attention.maps import layer_activation, motion, nearest_in_time, occlusion, upsample
 from avssl.nets import Encoder, SmallClips, SmallNet
 from avssl.nets.clips import ClipEncoder
 
@@ -191,6 +191,13 @@ def test_every_frame_is_drawn_under_its_own_map_and_each_clip_on_a_sheet(monkeyp
         brightest = drawn.sum(1).reshape(FRAMES, -1).argmax(1)
         assert [(at % SIDE, at // SIDE) for at in brightest] == [place(number % 2, frame) for frame in range(FRAMES)]
     assert list(attend(Bright(), Dot(), num_shown=2).pictures) == ["map_000", "map_001"]
+
+
+def test_maps_of_a_clip_have_one_scale():
+    maps = torch.tensor([1.0, 3.0, 2.0, 5.0]).view(1, 2, 1, 2)
+    large = upsample(maps, (1, 2))
+    torch.testing.assert_close(large.flatten(), torch.tensor([0.0, 0.5, 0.25, 1.0]))
+    assert torch.equal(upsample(maps[:, 1], (8, 8)), upsample(maps[:, 1:], (8, 8))[:, 0])
 
 
 def test_motion_is_where_a_frame_differs_from_both_beside_it():
