@@ -98,8 +98,8 @@ def occlusion(
         stride: between its first frames.
 
     Returns:
-        ``(N, rows, columns)``, one number a place of the square, from 0 (nothing changes) to 2; of clips ``(N, frames,
-        rows, columns)``, for each frame those of the square whose middle in time is nearest to it.
+        ``(N, rows, columns)``, one number per place of the square, from 0 (nothing changes) to 2; of clips
+        ``(N, frames, rows, columns)``, for each frame those of the square whose middle in time is nearest to it.
     """
     height, width = images.shape[-2:]
     if not 0 < side <= min(height, width) or step < 1:
