@@ -106,7 +106,7 @@ class Run:
         """Write down recordings that could not be read for a step; without one, for measuring after the last."""
         self.journal.fail(self.state["step"] if step is None else step, failures)
 
-    def record_measures(self, scores: dict[str, float]) -> None:
+    def judge(self, scores: dict[str, float]) -> None:
         """Write measures down, and keep the checkpoint if it is the best so far."""
         step = self.state["step"]
         self.state["measures"] = scores
