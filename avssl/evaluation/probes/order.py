@@ -84,7 +84,7 @@ class Order(Evaluator):
         if initialisations < 1 or not layers:
             raise ValueError(f"needs layers, and initialisations of at least 1; got {list(layers)}, {initialisations}")
         self.train, self.test, self.layers = train, test, tuple(layers)
-        self.recipe = Recipe(unit="frame", crop=crop, most=max_features)
+        self.recipe = Recipe(unit="frame", crop=crop, max_features=max_features)
         self.initialisations, self.extra, self.seed = initialisations, dict(extra or {}), seed
         self.workers, self.quiet = workers, quiet
 
