@@ -6,6 +6,9 @@ from avssl.lazy import attach
 
 if TYPE_CHECKING:
     from avssl.methods.base import Method as Method
+    from avssl.methods.contrastive.instdisc import InstDisc as InstDisc
+    from avssl.methods.contrastive.pcl import PCL as PCL
+    from avssl.methods.contrastive.pirl import PIRL as PIRL
     from avssl.methods.contrastive.simclr import SimCLR as SimCLR
     from avssl.methods.order.shuffle_and_learn import ShuffleAndLearn as ShuffleAndLearn
     from avssl.methods.pretext.colorization import Colorization as Colorization
