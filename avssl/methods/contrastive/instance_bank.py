@@ -28,9 +28,9 @@ class Told(NamedTuple):
     """What is found of each view of each item, of all processes, ``(N, views)`` each.
 
     Args:
-        contrast: noise contrast with the bank, in nats.
+        contrast: with the bank, in nats.
         moved: squared distance to the item's own entry, 0 to 4.
-        right: whether the own entry is nearer than all noise, 0 or 1.
+        right: whether the own entry is nearer than all others it was told from, 0 or 1.
     """
 
     contrast: Tensor
@@ -68,28 +68,39 @@ class InstanceBank(nn.Module):
         self.register_buffer("log_constant", torch.tensor(math.inf))  # until it is known
         self.waiting: list[tuple[Tensor, ...]] = []
 
-    def forward(self, rows: Tensor, batch: Batch, memory: Tensor | None = None) -> Told:
+    def forward(self, rows: Tensor, batch: Batch) -> Told:
         """Tell the views of items from noise.
 
         Args:
             rows: of any length, ``(N, views, dim)``.
-            batch: with the ``key`` of each item.
-            memory: what stands in for the items' own entries, of length 1, ``(N, dim)``: held-out items have none. The
-                entry of the item's number is no noise either way.
+            batch: with the ``key`` of each item, whose index is its entry.
         """
-        index, views = index_of(batch["key"]), rows.shape[1]
-        index = self.bank.check(index) if memory is None else index % len(self.bank)
-        own = self.bank.rows[index] if memory is None else memory
+        index, views = self.bank.check(index_of(batch["key"])), rows.shape[1]
         entries = noise_entries(batch["key"], index[:, None], self.noise, len(self.bank))
         with torch.autocast(rows.device.type, enabled=False):
             rows = F.normalize(rows.float(), dim=2)
-            true, false = rows @ own[:, :, None], self.similar(rows, entries)
-        logits = torch.cat([true, false], 2).flatten(0, 1) / self.temperature
-        counts = ~own_noise(self.owners, index, recordings_of(batch), entries, False).repeat_interleave(views, 0)
-        each = noise_contrast(logits, self.constant_for(logits), len(self.bank), counts=counts)
-        nearest = logits[:, 1:].masked_fill(~counts, -math.inf).amax(1)
-        found = torch.stack([each, 2 - 2 * true.flatten(), (logits[:, 0] > nearest).float()], 1)
-        return Told(*all_gather(found.unflatten(0, (-1, views))).unbind(2))
+            true, false = rows @ self.bank.rows[index][:, :, None], self.similar(rows, entries)
+        logits = torch.cat([true, false], 2) / self.temperature
+        counts = ~own_noise(self.owners, index, recordings_of(batch), entries, False)
+        flat, constant = logits.flatten(0, 1), self.constant_for(logits)
+        each = noise_contrast(flat, constant, len(self.bank), counts=counts.repeat_interleave(views, 0))
+        others = logits[..., 1:].masked_fill(~counts[:, None], -math.inf)
+        return told(each.view_as(logits[..., 0]), true, others, logits[..., 0])
+
+    def compare(self, rows: Tensor, batch: Batch, memory: Tensor) -> Told:
+        """Tell the views of items from each other, where the bank has none of them: the contrast is InfoNCE.
+
+        Args:
+            rows: of any length, ``(N, views, dim)``.
+            batch: with the ``key`` of each item.
+            memory: what stands in for the items' entries, of length 1, ``(N, dim)``.
+        """
+        own = recordings_of(batch)[:, None, None] == all_gather(recordings_of(batch))
+        with torch.autocast(rows.device.type, enabled=False):
+            rows = F.normalize(rows.float(), dim=2)
+            true, false = rows @ memory[:, :, None], rows @ all_gather(memory).T
+        logits = torch.cat([true, false.masked_fill(own, -math.inf)], 2) / self.temperature
+        return told(logits.logsumexp(2) - logits[..., 0], true, logits[..., 1:], logits[..., 0])
 
     def similar(self, rows: Tensor, entries: Tensor) -> Tensor:
         """Return products of rows ``(N, views, dim)`` with entries ``(N, noise)``, ``(N, views, noise)``.
@@ -127,6 +138,11 @@ class InstanceBank(nn.Module):
             self.bank.update(index, rows)
             self.owners[index] = owners
             self.waiting.clear()
+
+
+def told(contrast: Tensor, true: Tensor, others: Tensor, own: Tensor) -> Told:
+    """Return what was found, of all processes: contrast, distance to what is true, and whether nothing is nearer."""
+    return Told(*(all_gather(part) for part in (contrast, 2 - 2 * true[..., 0], (own > others.amax(2)).float())))
 
 
 @torch.no_grad()

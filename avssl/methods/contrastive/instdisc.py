@@ -22,8 +22,8 @@ class InstDisc(MultiViewMethod):
     One view an item is enough; of several, each is compared with the bank, and an entry moves towards their mean. The
     bank is written after the gradients of a step. Items of the same recording are no noise.
 
-    Held-out items have no entry. So in evaluation another look at the item takes the place of its entry, of the
-    training data's items too: losses of both data sets can be compared with each other, not with those of training.
+    Held-out items have no entry. So in evaluation another look at each item takes the place of its entry, and those of
+    the batch are all that it is told from (InfoNCE): losses can be compared over a run, not with those of training.
 
     Departures: entries begin as random vectors of length 1 (section 3.1*; in the authors' code about 1); noise is never
     the own entry, which in the authors' code it may be.
@@ -82,12 +82,15 @@ class InstDisc(MultiViewMethod):
             ``loss``; its parts ``noise``, the noise contrast in nats (with m entries of noise ``log(1 + m) + m log(1 +
             1 / m)``, about ``log(1 + m) + 1``, where nothing is told apart), and ``proximal``, the squared distance, 0
             to 4; ``accuracy``, the share of views nearer to their own entry than to all noise, chance ``1 / (1 + m)``.
+            In evaluation ``log(N)`` and ``1 / N`` of the N items of the batch.
         """
         batch, views = self.views_of(batch)
         rows = torch.stack(self.embed(views), 1)
-        told = self.memory(rows, batch, None if self.training else embed_again(self, batch, len(views)))
         if self.training:
+            told = self.memory(rows, batch)
             self.memory.keep(rows, batch)
+        else:
+            told = self.memory.compare(rows, batch, embed_again(self, batch, len(views)))
         noise, moved = told.contrast.mean(), told.moved.mean()
         loss = noise + self.proximal * moved
         return {"loss": loss, "noise": noise, "proximal": moved, "accuracy": told.right.mean()}

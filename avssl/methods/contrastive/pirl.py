@@ -102,15 +102,18 @@ class PIRL(MultiViewMethod):
         Returns:
             ``loss``; its parts ``image`` and ``jigsaw``, nats of each branch (with m entries of noise ``log(1 + m) + m
             log(1 + 1 / m)``, about ``log(1 + m) + 1``, where nothing is told apart); ``accuracy`` of the image branch
-            and ``jigsaw_accuracy``, the shares nearer to the own entry than to all noise, chance ``1 / (1 + m)``.
+            and ``jigsaw_accuracy``, the shares nearer to the own entry than to all noise, chance ``1 / (1 + m)``. In
+            evaluation ``log(N)`` and ``1 / N`` of the N items of the batch.
         """
         batch, (*views, puzzle) = self.views_of(batch)
         images = torch.stack(self.embed(views), 1)
         jigsaw = self.embed_patches(self.patches_of(puzzle, batch["key"]), batch["key"])
-        memory = None if self.training else embed_again(self, batch, len(views))
-        told = self.memory(torch.cat([images, jigsaw[:, None]], 1), batch, memory)
+        rows = torch.cat([images, jigsaw[:, None]], 1)
         if self.training:
+            told = self.memory(rows, batch)
             self.memory.keep(images, batch)
+        else:
+            told = self.memory.compare(rows, batch, embed_again(self, batch, len(views)))
         image, apart = told.contrast[:, :-1].mean(), told.contrast[:, -1].mean()
         found = {"image": image, "jigsaw": apart, "accuracy": told.right[:, :-1].mean()}
         loss = self.share * apart + (1 - self.share) * image
