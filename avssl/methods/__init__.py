@@ -7,6 +7,9 @@ from avssl.lazy import attach
 if TYPE_CHECKING:
     from avssl.methods.base import Method as Method
     from avssl.methods.contrastive.barlow_twins import BarlowTwins as BarlowTwins
+    from avssl.methods.contrastive.instdisc import InstDisc as InstDisc
+    from avssl.methods.contrastive.pcl import PCL as PCL
+    from avssl.methods.contrastive.pirl import PIRL as PIRL
     from avssl.methods.contrastive.simclr import SimCLR as SimCLR
     from avssl.methods.contrastive.vicreg import VICReg as VICReg
     from avssl.methods.distillation.byol import BYOL as BYOL

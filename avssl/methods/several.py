@@ -74,6 +74,7 @@ class SeveralTasks(Method):
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
         self.least_recordings = max(method.least_recordings for method in methods)
         self.remembers = any(method.remembers for method in methods)
+        self.remembered = next((method.remembered for method in methods if method.remembered is not None), None)
         self.against = any(group.get("optimizer") == "adversary" for group in self.parameter_groups())
 
     def forward(self, batch: Batch | Tensor) -> dict[str, Tensor]:

@@ -59,13 +59,18 @@ def check_numbers(name: str, made: Any) -> None:
 
 
 def check_batches(method: Method, data: Dataset, batch_size: int) -> None:
-    """Refuse data without items, and batches that a method cannot learn from whatever they hold.
+    """Refuse data without items, or of another number than a method remembers, and batches that it cannot learn from.
 
     Raises:
         TrainingError: if so.
     """
     if len(data) < 1:
         raise TrainingError("data: there is nothing to learn from; the data set is empty")
+    if method.remembered not in (None, len(data)):
+        raise TrainingError(
+            f"{type(method).__name__} remembers {method.remembered} items, and the data has {len(data)}; set "
+            f"method.items={len(data)}"
+        )
     least = method.least_recordings
     if min(batch_size, len(data)) < least:
         what = f"batch_size={batch_size}" if batch_size < least else f"data of {len(data)} recording"

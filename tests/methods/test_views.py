@@ -5,16 +5,18 @@ import math
 import pytest
 import torch
 from every import ITEMS, OF_VIEWS, SIDE, Items, make, views
-from torch import distributed
+from torch import distributed, nn
 from two_processes import in_two_processes
 
 from avssl import methods
 from avssl.data import collate
 from avssl.methods.collapse import collapse_of, directions, effective_rank, spread
+from avssl.methods.rows import features_of
 from avssl.nets import SmallClips, SmallNet
 from avssl.training import SGD, train
 from avssl.transforms import ColorJitter
 
+REMEMBERING = [name for name in OF_VIEWS if getattr(methods, name).remembers]
 SHARES = (slice(0, 2), slice(2, ITEMS))  # different numbers of items in two processes
 
 
@@ -29,6 +31,11 @@ def work(rank):
         for gradient in gradients.values():
             distributed.all_reduce(gradient)
         found[name] = loss, {key: gradient / 2 for key, gradient in gradients.items()}
+    for name in REMEMBERING:
+        state, gradients = learn_a_share(name, SHARES[rank])
+        for gradient in gradients.values():
+            distributed.all_reduce(gradient)
+        found["learned", name] = state, {key: gradient / 2 for key, gradient in gradients.items()}
     return found
 
 
@@ -38,6 +45,20 @@ def step_of_share(name, own):
     loss = method(batch_of(name, own))["loss"]
     loss.backward()
     return loss.detach(), {key: value.grad for key, value in method.named_parameters() if value.grad is not None}
+
+
+def learn_a_share(name, own):
+    """Return state and gradients behind two looks at the data and one step, without batch statistics."""
+    method, batch = make(name), batch_of(name, own)
+    for _ in range(2):
+        method.before_epoch(features_of([batch]))
+    for module in method.modules():
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            module.eval()
+    method(batch)["loss"].backward()
+    method.after_backward(1, 1)
+    gradients = {key: value.grad for key, value in method.named_parameters() if value.grad is not None}
+    return dict(method.named_buffers()), gradients
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +74,16 @@ def test_two_processes_of_different_rows_have_the_loss_and_the_gradients_of_one(
         assert found[name][1].keys() == gradients.keys()
         for key, gradient in gradients.items():
             torch.testing.assert_close(found[name][1][key], gradient, rtol=1e-3, atol=1e-5, msg=f"{name}: {key}")
+
+
+@pytest.mark.parametrize("name", REMEMBERING)
+def test_two_processes_of_different_rows_remember_and_learn_what_one_does(both, name):
+    state, gradients = learn_a_share(name, slice(None))
+    for found in both:
+        for mine, wanted in zip(found["learned", name], (state, gradients), strict=True):
+            assert mine.keys() == wanted.keys()
+            for key, value in mine.items():
+                torch.testing.assert_close(value, wanted[key], rtol=1e-3, atol=1e-5, msg=f"{name}: {key}")
 
 
 @pytest.mark.parametrize("name", OF_VIEWS)
