@@ -6,6 +6,8 @@ from avssl.lazy import attach
 
 if TYPE_CHECKING:
     from avssl.methods.base import Method as Method
+    from avssl.methods.contrastive.moco import MoCo as MoCo
+    from avssl.methods.contrastive.moco_v3 import MoCoV3 as MoCoV3
     from avssl.methods.contrastive.simclr import SimCLR as SimCLR
     from avssl.methods.order.shuffle_and_learn import ShuffleAndLearn as ShuffleAndLearn
     from avssl.methods.pretext.colorization import Colorization as Colorization
