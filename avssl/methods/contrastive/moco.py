@@ -17,6 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from avssl.distributed import all_gather
 from avssl.losses import key_logits
+from avssl.losses.precision import wide
 from avssl.methods.base import Batch
 from avssl.methods.recordings import recordings_of
 from avssl.methods.shuffling import apply_in_groups
@@ -25,18 +26,17 @@ from avssl.nets import Encoder, Queue, Teacher, named_projector
 from avssl.transforms.draws import stream_of
 
 REPEATED = 4 / 5  # share of a queue's keys that are of different items, below which a run warns
+ROUNDING = 1e-4  # nats by which a key must be nearer than others to be found
 
 
 class MoCo(MultiViewMethod):
     """Queries of a student are told from the latest keys of its teacher, a queue that is as long as one likes.
 
-    ======= ====== =========== ======================== ========
-    version layers temperature views                    momentum
-    ======= ====== =========== ======================== ========
-    1       1      0.07        ``recipes.moco_v1``      0.999
-    2       2      0.2         ``recipes.moco_v2``      0.999
-    clips   3      0.1         ``recipes.rho``, 2 to 4  0.994, with a ramp; symmetric
-    ======= ====== =========== ======================== ========
+    | version | layers | temperature | views | momentum |
+    |---|---|---|---|---|
+    | 1 | 1 | 0.07 | `avssl.transforms.recipes.moco_v1` | 0.999 |
+    | 2 | 2 | 0.2 | `avssl.transforms.recipes.moco_v2` | 0.999 |
+    | on clips, symmetric | 3 | 0.1 | `avssl.transforms.recipes.rho`, 2 to 4 | 0.994 with a ramp |
 
     The loss rises first, from 0, while the queue fills: the more keys, the harder the question. The authors' queue
     starts with noise, which is easier to tell from than keys are, so theirs rises too. What is measured (in evaluation)
@@ -136,8 +136,8 @@ class MoCo(MultiViewMethod):
     def keys_of(self, frames: Tensor, key: Tensor) -> Tensor:
         """Return the teacher's embeddings of a view ``(N, frames, 3, H, W)``, of length 1, ``(N, dim)``."""
         if self.training and self.groups > 1:
-            return F.normalize(apply_in_groups(self.teacher, frames, key, self.groups).float(), dim=1)
-        return F.normalize(self.teacher(frames).float(), dim=1)
+            return F.normalize(wide(apply_in_groups(self.teacher, frames, key, self.groups)), dim=1)
+        return F.normalize(wide(self.teacher(frames)), dim=1)
 
     def negatives(self, keys: Tensor, items: Tensor) -> tuple[Tensor, float, Tensor]:
         """Return what a view's own keys are told from, the temperature, and what counts, bool ``(N, K)``."""
@@ -190,6 +190,6 @@ def scores_of(tables: Sequence[Tensor]) -> dict[str, Tensor]:
     """
     truth = torch.zeros(len(tables[0]), dtype=torch.int64, device=tables[0].device)
     losses = torch.stack([F.cross_entropy(table, truth, reduction="none") for table in tables]).mean(0)
-    right = torch.stack([table[:, 0] > table[:, 1:].amax(1) for table in tables]).float().mean(0)
+    right = torch.stack([table[:, 0] - table[:, 1:].amax(1) > ROUNDING for table in tables]).float().mean(0)
     loss, accuracy = all_gather(torch.stack([losses, right], 1)).mean(0)
     return {"loss": loss, "accuracy": accuracy}

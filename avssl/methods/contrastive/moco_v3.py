@@ -43,6 +43,7 @@ class MoCoV3(MultiViewMethod):
         ValueError: if views are fewer than two, there is no such head, or a number cannot be.
 
     Examples:
+        >>> import torch
         >>> from avssl.nets import ViT
         >>> from avssl.transforms.recipes import byol
         >>> encoder = ViT(patch=8, width=16, depth=1, heads=2, size=24, frozen_patches=True, positions="sincos")
@@ -87,7 +88,7 @@ class MoCoV3(MultiViewMethod):
         items = recordings_of(batch)
         student = self.student()
         queries = [self.predictor(student(view.frames)) for view in views]
-        keys = [self.teacher(view.frames).float() for view in views]
+        keys = [self.teacher(view.frames) for view in views]
         counts = items[:, None] != all_gather(items)
         every = [all_gather(rows) for rows in keys]
         found = scores_of(

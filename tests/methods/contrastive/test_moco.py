@@ -150,9 +150,15 @@ def test_what_is_measured_is_asked_against_the_batch_whatever_the_queue_holds():
     for method in (moco(), filled(moco())):
         scores.append(method.eval().measure([batch]))
     assert scores[0] == scores[1] and scores[0]["loss"] > 0.5
+    before = {name: value.clone() for name, value in method.state_dict().items()}
+    method.measure([batch])
+    method.after_backward(1, 1)
+    assert all(value.equal(before[name]) for name, value in method.state_dict().items())
     collapsed = moco().eval()
-    torch.nn.init.zeros_(collapsed.head[-1][0].weight)
-    assert collapsed(batch)["loss"].item() > math.log(2) and collapsed(batch)["accuracy"] < 0.3
+    for head in (collapsed.head, collapsed.teacher.network.heads[0]):
+        torch.nn.init.zeros_(head[-1][0].weight)
+    found = collapsed(batch)
+    assert found["loss"].item() == pytest.approx(math.log(4)) and found["accuracy"] == 0
 
 
 def test_a_queue_that_is_long_for_the_data_is_said_once():
