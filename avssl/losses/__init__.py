@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from avssl.losses.contrastive import contrast as contrast
     from avssl.losses.contrastive import halfway as halfway
     from avssl.losses.contrastive import info_nce as info_nce
+    from avssl.losses.contrastive import key_logits as key_logits
     from avssl.losses.contrastive import nt_xent as nt_xent
     from avssl.losses.contrastive import similarities as similarities
     from avssl.losses.contrastive import symmetric_contrast as symmetric_contrast

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from avssl.methods.contrastive.instdisc import InstDisc as InstDisc
     from avssl.methods.contrastive.pcl import PCL as PCL
     from avssl.methods.contrastive.pirl import PIRL as PIRL
+    from avssl.methods.contrastive.moco import MoCo as MoCo
+    from avssl.methods.contrastive.moco_v3 import MoCoV3 as MoCoV3
     from avssl.methods.contrastive.simclr import SimCLR as SimCLR
     from avssl.methods.contrastive.vicreg import VICReg as VICReg
     from avssl.methods.distillation.byol import BYOL as BYOL

@@ -5,7 +5,7 @@ import torch
 from avssl import methods
 from avssl.data import Dataset
 from avssl.methods.views import MultiViewMethod
-from avssl.nets import SmallClips, SmallNet, SmallSound, SmallVision, SpectrogramSpec
+from avssl.nets import Queue, SmallClips, SmallNet, SmallSound, SmallVision, SpectrogramSpec
 from avssl.transforms import ColorJitter, Flip, RandomResizedCrop
 
 SPEC = SpectrogramSpec(rate=8000, window=64, hop=32, fft=64, mels=16, high=3900.0)
@@ -62,6 +62,8 @@ MAKE = {
     "PCL": lambda: methods.PCL(net(), views(), items=ITEMS, clusters=(2, 3), warmup=1, queue=8, hidden=16, dim=8),
     "PIRL": lambda: methods.PIRL(net(), views(), items=ITEMS, tile=8, gap=2, noise=8, dim=8),
     "SimCLR": lambda: methods.SimCLR(net(), views(), hidden=16, dim=8),
+    "MoCo": lambda: methods.MoCo(net(), views(), hidden=16, dim=8, queue=16, momentum=0.9),
+    "MoCoV3": lambda: methods.MoCoV3(net(), views(), hidden=16, dim=8, temperature=0.2, momentum=0.9),
     "ShuffleAndLearn": lambda: methods.ShuffleAndLearn(net(), hidden=16),
     "bank": heard(methods.CrossModalNCE, negatives="bank", recordings=ITEMS, noise=4),
 }
@@ -77,6 +79,8 @@ def make(name, seed=0):
     if name == "AVOL":
         with torch.no_grad():
             method.eval().score_pairs(torch.rand(2, 1, 3, SIDE, SIDE), torch.randn(2, 1, 800))
+    if isinstance(queue := getattr(method, "queue", None), Queue):
+        queue.enqueue(torch.randn(len(queue) // 2, queue.rows.shape[1]), 1000 + torch.arange(len(queue) // 2))
     return method.train()
 
 
