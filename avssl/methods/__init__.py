@@ -6,6 +6,9 @@ from avssl.lazy import attach
 
 if TYPE_CHECKING:
     from avssl.methods.base import Method as Method
+    from avssl.methods.contrastive.densecl import DenseCL as DenseCL
+    from avssl.methods.contrastive.detco import DetCo as DetCo
+    from avssl.methods.contrastive.pixpro import PixPro as PixPro
     from avssl.methods.contrastive.simclr import SimCLR as SimCLR
     from avssl.methods.order.shuffle_and_learn import ShuffleAndLearn as ShuffleAndLearn
     from avssl.methods.pretext.colorization import Colorization as Colorization

@@ -34,6 +34,8 @@ def several():
     return methods.SeveralTasks([methods.Rotation(one), methods.JigsawPlusPlus(other, **PUZZLE)])
 
 
+DENSE = {"hidden": 16, "dim": 8}
+STAGES = {"layers": ["conv1", "conv2", "conv3", "fc"], "tile": 8, "gap": 3, "queue": 16} | DENSE
 PUZZLE = {"permutations": 8, "tile": 8, "gap": 2, "hidden": 16}
 MAKE = {
     "AVE": heard(methods.AVE),
@@ -54,6 +56,9 @@ MAKE = {
     "SeLaVi": heard(methods.SeLaVi, recordings=ITEMS, clusters=2, heads=2),
     "SeveralTasks": several,
     "SimCLR": lambda: methods.SimCLR(net(), views(), hidden=16, dim=8),
+    "PixPro": lambda: methods.PixPro(net(), views(), layer="conv2", instance=1.0, **DENSE),
+    "DenseCL": lambda: methods.DenseCL(net(), views(), layer="conv2", queue=16, **DENSE),
+    "DetCo": lambda: methods.DetCo(net(), [*views(), *views(33)], **STAGES),
     "ShuffleAndLearn": lambda: methods.ShuffleAndLearn(net(), hidden=16),
     "bank": heard(methods.CrossModalNCE, negatives="bank", recordings=ITEMS, noise=4),
 }
