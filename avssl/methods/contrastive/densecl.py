@@ -4,6 +4,7 @@ Wang, Zhang, Shen, Kong and Li, "Dense Contrastive Learning for Self-Supervised 
 section 3, https://arxiv.org/abs/2011.09157.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from avssl.methods.contrastive.queues import Queues, items_of
 from avssl.methods.views import MultiViewMethod, Recipes
 from avssl.nets import Encoder, Teacher, named_projector
 from avssl.nets.clips import channels_of_maps
+from avssl.transforms.multiview import View
 
 
 class DenseCL(MultiViewMethod):
@@ -91,6 +93,10 @@ class DenseCL(MultiViewMethod):
     def student(self) -> CellEmbedder:
         """Return encoder and heads as one network, of which the teacher is a copy."""
         return CellEmbedder(self.encoder, self.layer, self.dense_head, self.head)
+
+    def embed(self, views: Sequence[View], together: bool = False) -> list[Tensor]:
+        """Return the embeddings of whole views, ``(N, dim)`` each; each view by itself."""
+        return [self.student()(view.frames).whole for view in views]
 
     def forward(self, batch: Batch | Tensor) -> dict[str, Tensor]:
         """Tell whole views and their cells from the queues.

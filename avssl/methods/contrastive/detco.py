@@ -104,13 +104,13 @@ class DetCo(MultiViewMethod):
         """Return encoder and heads as one network, of which the teacher is a copy."""
         return Stages(self.encoder, self.layers, self.heads, self.local_heads)
 
-    def embed(self, views: Sequence[View]) -> list[Tensor]:
-        """Return the embeddings of whole views at the last stage, ``(N, dim)`` each."""
+    def embed(self, views: Sequence[View], together: bool = False) -> list[Tensor]:
+        """Return the embeddings of whole views at the last stage, ``(N, dim)`` each; each view by itself."""
         return [self.student()(view.frames)[-1] for view in views]
 
-    def watched(self) -> nn.Module:
+    def watched(self) -> nn.Linear:
         """Return the last linear map of the last stage's head."""
-        return self.heads[-1][-1][0]  # pyright: ignore[reportIndexIssue]
+        return self.heads[-1][-1][0]  # pyright: ignore
 
     def forward(self, batch: Batch | Tensor) -> dict[str, Tensor]:
         """Tell global and local views from the queues at every stage.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import combinations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from avssl.distributed import all_gather
 from avssl.losses import near_pairs, negative_cosine, pixel_consistency
@@ -26,6 +26,7 @@ class PixPro(MultiViewMethod):
 
     Clips: maps are averaged over the frames of a clip, so all frames need one window; views that are different clips of
     an item are compared as if the camera stood still. Of more than two views, the mean over all pairs of them.
+    ``spread`` and ``rank`` are those of all cells.
 
     Departures: places are in pixels of the picture, where the authors' code counts in shares of its width and its
     height (less 1); the instance branch takes the encoder's features, so that layers behind the map learn as well,
@@ -79,20 +80,15 @@ class PixPro(MultiViewMethod):
         self.propagation = PixelPropagation(dim, propagation, gamma)
         self.whole = named_projector("byol", encoder.dim, hidden=hidden, out=dim) if instance else None
         self.predictor = named_projector("byol_predictor", dim, hidden=hidden, out=dim) if instance else None
-        self.means = nn.Identity()  # of which spread and rank are measured
         self.teacher = Teacher(self.student(), momentum, ramp="cosine")
 
     def student(self) -> CellEmbedder:
         """Return encoder and heads as one network, of which the teacher is a copy."""
         return CellEmbedder(self.encoder, self.layer, self.head, self.whole)
 
-    def embed(self, views: Sequence[View]) -> list[Tensor]:
-        """Return the means over the cells of views, ``(N, dim)`` each."""
+    def embed(self, views: Sequence[View], together: bool = False) -> list[Tensor]:
+        """Return the means over the cells of views, ``(N, dim)`` each; each view by itself."""
         return [self.student()(view.frames).cells.mean(1) for view in views]
-
-    def watched(self) -> nn.Module:
-        """Return the module through which the means over the cells of views go."""
-        return self.means
 
     def forward(self, batch: Batch | Tensor) -> dict[str, Tensor]:
         """Compare the cells of views that look at near places.
@@ -113,7 +109,6 @@ class PixPro(MultiViewMethod):
         seen = [self.student()(view.frames) for view in views]
         targets: list[Cells] = [self.teacher(view.frames) for view in views]
         rows = [self.propagation(each.cells) for each in seen]
-        self.means(torch.cat([each.cells.mean(1) for each in seen]))
         losses, shares = [], []
         for pair in combinations(range(len(views)), 2):
             for one, other in (pair, pair[::-1]):
