@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from avssl.losses.contrastive import nt_xent as nt_xent
     from avssl.losses.contrastive import similarities as similarities
     from avssl.losses.contrastive import symmetric_contrast as symmetric_contrast
+    from avssl.losses.dense import cell_places as cell_places
+    from avssl.losses.dense import dense_contrast as dense_contrast
+    from avssl.losses.dense import most_similar as most_similar
+    from avssl.losses.dense import near_pairs as near_pairs
+    from avssl.losses.dense import pixel_consistency as pixel_consistency
     from avssl.losses.noise import contrast_with_bank as contrast_with_bank
     from avssl.losses.noise import estimate_log_constant as estimate_log_constant
     from avssl.losses.noise import noise_contrast as noise_contrast

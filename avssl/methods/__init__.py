@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from avssl.methods.contrastive.pirl import PIRL as PIRL
     from avssl.methods.contrastive.moco import MoCo as MoCo
     from avssl.methods.contrastive.moco_v3 import MoCoV3 as MoCoV3
+    from avssl.methods.contrastive.densecl import DenseCL as DenseCL
+    from avssl.methods.contrastive.detco import DetCo as DetCo
+    from avssl.methods.contrastive.pixpro import PixPro as PixPro
     from avssl.methods.contrastive.simclr import SimCLR as SimCLR
     from avssl.methods.contrastive.vicreg import VICReg as VICReg
     from avssl.methods.distillation.byol import BYOL as BYOL

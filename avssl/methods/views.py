@@ -88,7 +88,7 @@ class MultiViewMethod(Method):
             frames = to_float(frames)  # checks their range
         return batch, self.views(frames, batch["key"])
 
-    def student(self) -> Embedder:
+    def student(self) -> nn.Module:
         """Return encoder and head as one network, of which a teacher can be a copy."""
         return Embedder(self.encoder, self.head)
 

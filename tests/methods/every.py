@@ -34,6 +34,8 @@ def several():
     return methods.SeveralTasks([methods.Rotation(one), methods.JigsawPlusPlus(other, **PUZZLE)])
 
 
+DENSE = {"hidden": 16, "dim": 8}
+STAGES = {"layers": ["conv1", "conv2", "conv3", "fc"], "tile": 8, "gap": 3, "queue": 16} | DENSE
 PUZZLE = {"permutations": 8, "tile": 8, "gap": 2, "hidden": 16}
 MAKE = {
     "AVE": heard(methods.AVE),
@@ -64,6 +66,9 @@ MAKE = {
     "SimCLR": lambda: methods.SimCLR(net(), views(), hidden=16, dim=8),
     "MoCo": lambda: methods.MoCo(net(), views(), hidden=16, dim=8, queue=16, momentum=0.9),
     "MoCoV3": lambda: methods.MoCoV3(net(), views(), hidden=16, dim=8, temperature=0.2, momentum=0.9),
+    "PixPro": lambda: methods.PixPro(net(), views(), layer="conv2", instance=1.0, **DENSE),
+    "DenseCL": lambda: methods.DenseCL(net(), views(), layer="conv2", queue=16, **DENSE),
+    "DetCo": lambda: methods.DetCo(net(), [*views(), *views(33)], **STAGES),
     "ShuffleAndLearn": lambda: methods.ShuffleAndLearn(net(), hidden=16),
     "bank": heard(methods.CrossModalNCE, negatives="bank", recordings=ITEMS, noise=4),
 }
