@@ -66,10 +66,10 @@ def test_a_linear_probe_stands_where_its_penalised_loss_is_least_and_moves_no_fe
 
 def test_accuracy_and_chance_of_a_case_by_hand():
     monitor = KNearestMonitor(Classed(), Classed(8), k=1)
-    train = items([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [1.0, 1.0]], [0, 0, 1, -1])
-    test = items([[1.0, 0.0], [0.0, 2.0], [0.1, 2.0], [2.0, 2.0], [5.0, 0.0]], [0, 1, 0, -1, 1])
-    # the diagonal has no label on either side; right: the first two of four; the commonest class of training is 0
-    assert monitor({"train": train, "test": test}) == {"knn_accuracy": 0.5, "knn_accuracy_chance": 0.5}
+    train = items([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [1.0, 1.0]], [1, 1, 0, -1])
+    test = items([[1.0, 0.0], [0.0, 2.0], [0.1, 2.0], [2.0, 2.0], [5.0, 0.0]], [1, 0, 0, -1, 0])
+    # the diagonal has no label on either side; of four all but the last are told; the commonest class of training is 1
+    assert monitor({"train": train, "test": test}) == {"knn_accuracy": 0.75, "knn_accuracy_chance": 0.25}
 
 
 def test_the_scale_of_a_feature_changes_nothing_that_a_linear_probe_tells():
@@ -119,6 +119,11 @@ def test_an_encoder_of_clips_sees_clips_whole_and_refuses_single_frames():
     with torch.no_grad():
         found = encode_items(encoder, {"frames": frames})
         torch.testing.assert_close(found[1], encoder(frames[1] / 255).mean(0))
+        valid = torch.ones(2, 2, 3, dtype=torch.bool)
+        valid[0, 0, 2], valid[1, 1] = False, False  # a clip of nothing but padding does not count
+        found = encode_items(encoder, {"frames": frames, "valid": valid})
+        torch.testing.assert_close(found[0], encoder(frames[0] / 255).mean(0))
+        torch.testing.assert_close(found[1], encoder(frames[1, :1] / 255)[0])
     with pytest.raises(
         TrainingError, match=r"^films: SmallClips takes clips, and these items hold single frames; choose"
     ):
@@ -155,8 +160,8 @@ def test_data_sets_that_are_alike_are_looked_at_once():
 
 # --- what they leave alone ------------------------------------------------------------------------------------------
 def test_a_run_with_monitors_ends_with_the_same_tensors_and_the_same_log_as_one_without(tmp_path):
-    run(tmp_path / "with", monitors=three(), monitor_every=2)
-    run(tmp_path / "without")
+    run(tmp_path / "with", ema=None, monitors=three(), monitor_every=2)  # an average would put batch statistics back
+    run(tmp_path / "without", ema=None)
     (ours, records), (theirs, others) = contents(tmp_path / "with"), contents(tmp_path / "without")
     for saved in (ours, theirs):
         saved["measures"] = saved["best"] = None
@@ -185,6 +190,15 @@ def test_what_is_exported_is_what_was_monitored(tmp_path, ema):
     )
     last = monitored(tmp_path)[7]
     assert found == {name: last[f"monitor/{name}"] for name in found}
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true"])
+def test_features_in_half_precision_are_near_those_in_full(tmp_path, precision):
+    for name in (precision, "32-true"):
+        run(tmp_path / name, steps=1, precision=name, monitors=three())
+    half, full = (monitored(tmp_path / name)[0] for name in (precision, "32-true"))
+    assert half["monitor/rankme"] == pytest.approx(full["monitor/rankme"], rel=0.05)
+    assert half["monitor/rankme"] != full["monitor/rankme"]  # else it was not computed in half
 
 
 # --- where they show ------------------------------------------------------------------------------------------------
