@@ -191,7 +191,7 @@ def train(
         for fact in (*method.facts(), *not_rebuilt(method)):
             run.progress.say(fact)
         if not run.resumed:
-            run.judge(measure() | monitor(), method.warnings)
+            run.record_measures(measure() | monitor(), method.warnings)
         feed = ends.enter_context(closing(Feed(fabric, data, start=state["step"] * drawn, **drawing)))
         while state["step"] < steps:
             step = state["step"] + 1
@@ -235,7 +235,7 @@ def train(
             own, others = due(step, measure_every, steps), due(step, monitor_every or measure_every, steps)
             if own or others:
                 scores = (measure() if own else {}) | (monitor() if others else {})
-                run.judge(scores, method.warnings if own else None, whole=own and (others or not monitors))
+                run.record_measures(scores, method.warnings if own else None, whole=own and (others or not monitors))
             if due(step, save_every, steps):
                 run.save()
         run.finish()

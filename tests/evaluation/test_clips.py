@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from avssl.config import ConfigError
-from avssl.evaluation import Attention, FineTune, KeyPoints, Normals, Probes, Retrieval, Segmentation
+from avssl.evaluation import FineTune, KeyPoints, Normals, Probes, Retrieval, Segmentation
 from avssl.evaluation.probes import Linear
 from avssl.nets import SmallClips, SmallNet
 from avssl.nets.clips import ClipEncoder
@@ -92,7 +92,6 @@ def test_views_of_a_clip_are_the_same_for_all_its_frames():
     ("evaluator", "who"),
     [
         (KeyPoints(Dots(8), Dots(4, seed=1), labels=[4], quiet=True), "KeyPoints"),
-        (Attention(Dots(2), quiet=True), "Attention"),
         (Segmentation(Dots(2), Dots(2, seed=1), quiet=True), "detection, segmentation or normals"),
         (Normals(Dots(2), Dots(2, seed=1), quiet=True), "detection, segmentation or normals"),
     ],

@@ -47,14 +47,12 @@ from avssl.report.comparison import (
     percent,
     table_of,
 )
-from avssl.report.scores import Scores
+from avssl.report.scores import CHANCE, Scores
 from avssl.transforms import Draws, Transform
-
-CHANCE = "chance"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Looks:
+class Samples:
     """Frames of items, or their clips.
 
     Args:
@@ -132,9 +130,9 @@ class FineTune(Evaluator):
     def __call__(
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
     ) -> Scores:
-        train, test = align_looks(
-            look_at_all(self.train, "training", self.quiet, encoder.takes),
-            look_at_all(self.test, "test", self.quiet, encoder.takes),
+        train, test = align_samples(
+            read_samples(self.train, "training", self.quiet, encoder.takes),
+            read_samples(self.test, "test", self.quiet, encoder.takes),
         )
         labels, truth = labels_of(train.rows, "training"), labels_of(test.rows, "test")
         check_split(train.rows, test.rows, labels, truth, self.allow_shared_groups)
@@ -165,9 +163,9 @@ class FineTune(Evaluator):
     def _one(
         self,
         start: Encoder,
-        train: Looks,
+        train: Samples,
         labels: Labels,
-        test: Looks,
+        test: Samples,
         chosen: np.ndarray,
         draw: int,
         device: str,
@@ -187,9 +185,9 @@ class FineTune(Evaluator):
     def _learn(
         self,
         start: Encoder,
-        train: Looks,
+        train: Samples,
         labels: Labels,
-        test: Looks,
+        test: Samples,
         chosen: np.ndarray,
         draw: int,
         device: torch.device,
@@ -249,9 +247,9 @@ class FineTune(Evaluator):
         found: Mapping[Group, list[np.ndarray]],
         scorer: Scorer,
         labels: Labels,
-        test: Looks,
+        test: Samples,
         encoder: Encoder,
-        train: Looks,
+        train: Samples,
     ) -> Scores:
         scores: dict[Group, Values] = {
             group: by_metric([scorer.measure(one) for one in found[group]])
@@ -281,7 +279,7 @@ class FineTune(Evaluator):
     def _each(scorer: Scorer, runs: Sequence[np.ndarray]) -> np.ndarray:
         return np.stack([scorer.each(one) for one in runs])
 
-    def _items(self, found: Mapping[Group, list[np.ndarray]], scorer: Scorer, test: Looks) -> list[dict[str, Any]]:
+    def _items(self, found: Mapping[Group, list[np.ndarray]], scorer: Scorer, test: Samples) -> list[dict[str, Any]]:
         rows = []
         for group, several in found.items():
             for item, scores in enumerate(scorer.whole(several[0])):
@@ -296,17 +294,17 @@ class FineTune(Evaluator):
         names = ("freeze", "steps", "batch", "lr", "head_lr", "weight_decay")
         return {name: getattr(self, name) for name in names} | {"views": describe(list(self.views))}
 
-    def _protocol(self, encoder: Encoder, train: Looks, test: Looks, labels: Labels) -> dict[str, Any]:
-        looks = "clips" if test.images.ndim == 5 else "frames"
+    def _protocol(self, encoder: Encoder, train: Samples, test: Samples, labels: Labels) -> dict[str, Any]:
+        unit = "clips" if test.images.ndim == 5 else "frames"
         return {
             "encoder": type(encoder).__name__,
             "weights": digest(encoder),
             "classes": len(labels.classes),
-            "data": f"{len(train.rows)} training items, {len(test.rows)} test items, {len(test.images)} test {looks}",
+            "data": f"{len(train.rows)} training items, {len(test.rows)} test items, {len(test.images)} test {unit}",
             "shots": self.shots,
             "draws": self.draws,
-            "training": self._settings() | {"optimiser": "AdamW, one cycle", "judged": "last step"},
-            "test": f"mean of the scores over an item's {looks}, no augmentation",
+            "training": self._settings() | {"optimiser": "AdamW, one cycle", "scored": "last step"},
+            "test": f"mean of the scores over an item's {unit}, no augmentation",
             "random": f"{self.draws} initialisations",
             "shared groups": self.allow_shared_groups,
             "seed": self.seed,
@@ -314,13 +312,13 @@ class FineTune(Evaluator):
         }
 
 
-def align_looks(train: Looks, test: Looks) -> tuple[Looks, Looks]:
+def align_samples(train: Samples, test: Samples) -> tuple[Samples, Samples]:
     """Return both with their classes under one numbering, see `align_rows`."""
     ours, theirs = align_rows([train.rows, test.rows], ["training", "test"])
     return replace(train, rows=ours), replace(test, rows=theirs)
 
 
-def failure_notes(train: Looks, test: Looks) -> list[str]:
+def failure_notes(train: Samples, test: Samples) -> list[str]:
     """Return a line for each side with items that could not be read."""
     return [
         f"{len(side.rows.failures)} {what} items could not be read, such as {side.rows.failures[0]}."
@@ -340,7 +338,7 @@ class OfClips(nn.Module):
         return encode_clips(self.encoder, clips)
 
 
-def look_at_all(data: Dataset, what: str, quiet: bool, takes: Takes = "pictures") -> Looks:
+def read_samples(data: Dataset, what: str, quiet: bool, takes: Takes = "pictures") -> Samples:
     """Read every item of a labelled data set into memory, by its frames or by its clips.
 
     Raises:
@@ -380,4 +378,4 @@ def look_at_all(data: Dataset, what: str, quiet: bool, takes: Takes = "pictures"
         classes=tuple(getattr(data, "classes", ())),
         failures=tuple(failures),
     )
-    return Looks(images=torch.cat(images), item=np.concatenate(item), rows=rows)
+    return Samples(images=torch.cat(images), item=np.concatenate(item), rows=rows)
