@@ -65,7 +65,7 @@ class RankMonitor(Monitor):
             raise TrainingError("RankMonitor: data of a single item, or none; a rank needs more, the more the better")
 
     def __call__(self, items: Mapping[str, Items]) -> dict[str, float]:
-        return {self.measure: effective_rank(items["data"].rows, centred=False).item()}
+        return {self.measure: effective_rank(items["data"].rows).item()}
 
 
 def check_monitors(monitors: Sequence[Monitor], strategy: str) -> None:
