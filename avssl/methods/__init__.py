@@ -6,6 +6,9 @@ from avssl.lazy import attach
 
 if TYPE_CHECKING:
     from avssl.methods.base import Method as Method
+    from avssl.methods.contrastive.cpc import CPC as CPC
+    from avssl.methods.contrastive.cpc_sound import CPCSound as CPCSound
+    from avssl.methods.contrastive.cpc_video import DPC as DPC
     from avssl.methods.contrastive.simclr import SimCLR as SimCLR
     from avssl.methods.order.shuffle_and_learn import ShuffleAndLearn as ShuffleAndLearn
     from avssl.methods.pretext.colorization import Colorization as Colorization

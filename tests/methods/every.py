@@ -5,7 +5,7 @@ import torch
 from avssl import methods
 from avssl.data import Dataset
 from avssl.methods.views import MultiViewMethod
-from avssl.nets import SmallClips, SmallNet, SmallSound, SmallVision, SpectrogramSpec
+from avssl.nets import SmallClips, SmallNet, SmallSound, SmallVision, SpectrogramSpec, WaveEncoder
 from avssl.transforms import ColorJitter, Flip, RandomResizedCrop
 
 SPEC = SpectrogramSpec(rate=8000, window=64, hop=32, fft=64, mels=16, high=3900.0)
@@ -53,12 +53,20 @@ MAKE = {
     "RotationDecoupling": lambda: methods.RotationDecoupling(net(), pictures=ITEMS, noise=8, dim=8),
     "SeLaVi": heard(methods.SeLaVi, recordings=ITEMS, clusters=2, heads=2),
     "SeveralTasks": several,
+    "CPC": lambda: methods.CPC(SmallNet(16, 4, norm="group"), grid=4, patch=10, stride=6, steps=2, hidden=8, blocks=2),
+    "CPCSound": lambda: methods.CPCSound(WaveEncoder(channels=8, dim=8, spec=SPEC), steps=2, anchors=2),
+    "DPC": lambda: methods.DPC(SmallClips(widths=(4, 4, 8, 8)), blocks=4, steps=2, dim=8),
     "SimCLR": lambda: methods.SimCLR(net(), views(), hidden=16, dim=8),
     "ShuffleAndLearn": lambda: methods.ShuffleAndLearn(net(), hidden=16),
     "bank": heard(methods.CrossModalNCE, negatives="bank", recordings=ITEMS, noise=4),
 }
-MOVING = {"AVTS": (2, 4), "ShuffleAndLearn": (1, 5)}  # clips and frames of an item; others take one picture
-SOUNDING = ("AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "SeLaVi", "bank")
+MOVING = {
+    "AVTS": (2, 4),
+    "DPC": (1, 8),
+    "ShuffleAndLearn": (1, 5),
+}  # clips and frames of an item; others take one picture
+OF_PAIRS = ("AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "SeLaVi", "bank")
+SOUNDING = (*OF_PAIRS, "CPCSound")
 OF_VIEWS = [name for name in MAKE if issubclass(getattr(methods, name, object), MultiViewMethod)]
 
 
