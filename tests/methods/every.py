@@ -54,7 +54,7 @@ MAKE = {
     "SeLaVi": heard(methods.SeLaVi, recordings=ITEMS, clusters=2, heads=2),
     "SeveralTasks": several,
     "CPC": lambda: methods.CPC(SmallNet(16, 4, norm="group"), grid=4, patch=10, stride=6, steps=2, hidden=8, blocks=2),
-    "CPCSound": lambda: methods.CPCSound(WaveEncoder(channels=8, dim=8, spec=SPEC), steps=2, anchors=2),
+    "CPCSound": lambda: methods.CPCSound(WaveEncoder(channels=8, dim=8, spec=SPEC), steps=1, anchors=2),
     "DPC": lambda: methods.DPC(SmallClips(widths=(4, 4, 8, 8)), blocks=4, steps=2, dim=8),
     "SimCLR": lambda: methods.SimCLR(net(), views(), hidden=16, dim=8),
     "ShuffleAndLearn": lambda: methods.ShuffleAndLearn(net(), hidden=16),
@@ -68,6 +68,7 @@ MOVING = {
 OF_PAIRS = ("AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "SeLaVi", "bank")
 SOUNDING = (*OF_PAIRS, "CPCSound")
 OF_VIEWS = [name for name in MAKE if issubclass(getattr(methods, name, object), MultiViewMethod)]
+PREDICTING = ["CPC", "CPCSound", "DPC"]
 
 
 def make(name, seed=0):

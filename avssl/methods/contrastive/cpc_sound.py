@@ -31,8 +31,9 @@ class CPCSound(Method):
 
     Neighbouring vectors share samples (each sees 465, and the next begins 160 later), so distances 1 and 2 are easy.
 
-    Departures: ``anchors`` draws some of the places to predict from, so that the table of logits is small, where the
-    paper predicts from all; the paper learns from 20,480 samples at 16 kHz* (1.28 s).
+    Departures: the first and the last vector of a window, which see zeros beyond it, are neither predicted nor
+    candidates, for these zeros tell their place; ``anchors`` draws some of the places to predict from, so that the
+    table of logits is small, where the paper predicts from all. The paper's windows are 20,480 samples at 16 kHz*.
 
     Args:
         sound: an encoder of waveforms; what is exported.
@@ -47,7 +48,7 @@ class CPCSound(Method):
         >>> method = CPCSound(WaveEncoder(channels=8, dim=4), steps=2, anchors=3)
         >>> found = method({"sound": torch.randn(2, 1, 1, 1600)})
         >>> sorted(found), round(1 / found["chance"].item())
-        (['accuracy', 'chance', 'heard', 'loss'], 20)
+        (['accuracy', 'chance', 'heard', 'loss'], 16)
     """
 
     def __init__(self, sound: SoundEncoder, steps: int = 12, anchors: int | None = None):
@@ -81,16 +82,15 @@ class CPCSound(Method):
         """
         sound = sound_of(batch, self.sound.spec.rate)
         items, windows, _, samples = sound.shape
-        vectors = samples // EVERY
-        room = vectors - self.steps
+        room = samples // EVERY - 2 - self.steps
         if room < (self.anchors or 1):
-            need = (self.steps + (self.anchors or 1)) * EVERY
             raise ValueError(
-                f"{samples} samples of sound are {vectors} vectors; predicting {self.steps} steps from "
-                f"{self.anchors or 1} of them needs {need} samples: ask for more seconds, or set fewer steps or anchors"
+                f"predicting {self.steps} steps from {self.anchors or 1} places needs windows of "
+                f"{(self.steps + (self.anchors or 1) + 2) * EVERY} samples; got {samples}: ask for more seconds, or "
+                "set fewer steps or anchors"
             )
         key = batch["key"] if "key" in batch else drawn_key(items, sound.device)
-        latents, contexts = self.sound.sequences(sound.flatten(0, 1))
+        latents, contexts = (each[:, 1:-1] for each in self.sound.sequences(sound.flatten(0, 1)))
         times = self.times(numbered(key, windows).flatten(0, 1), room)
         summed = contexts.gather(1, times[..., None].expand(-1, -1, contexts.shape[2]))
         steps = [(predict(summed), times + ahead) for ahead, predict in enumerate(self.predict, start=1)]
