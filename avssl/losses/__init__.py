@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from avssl.losses.noise import contrast_with_bank as contrast_with_bank
     from avssl.losses.noise import estimate_log_constant as estimate_log_constant
     from avssl.losses.noise import noise_contrast as noise_contrast
+    from avssl.losses.prediction import predictive_contrast as predictive_contrast
     from avssl.losses.prototypes import concentrations as concentrations
     from avssl.losses.prototypes import prototype_contrast as prototype_contrast
     from avssl.losses.redundancy import barlow_twins as barlow_twins

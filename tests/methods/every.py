@@ -5,7 +5,7 @@ import torch
 from avssl import methods
 from avssl.data import Dataset
 from avssl.methods.views import MultiViewMethod
-from avssl.nets import Queue, SmallClips, SmallNet, SmallSound, SmallVision, SpectrogramSpec
+from avssl.nets import Queue, SmallClips, SmallNet, SmallSound, SmallVision, SpectrogramSpec, WaveEncoder
 from avssl.transforms import ColorJitter, Flip, RandomResizedCrop
 
 SPEC = SpectrogramSpec(rate=8000, window=64, hop=32, fft=64, mels=16, high=3900.0)
@@ -63,6 +63,9 @@ MAKE = {
     "InstDisc": lambda: methods.InstDisc(net(), views(), items=ITEMS, noise=8, dim=8, proximal=0.5),
     "PCL": lambda: methods.PCL(net(), views(), items=ITEMS, clusters=(2, 3), warmup=1, queue=8, hidden=16, dim=8),
     "PIRL": lambda: methods.PIRL(net(), views(), items=ITEMS, tile=8, gap=2, noise=8, dim=8),
+    "CPC": lambda: methods.CPC(SmallNet(16, 4, norm="group"), grid=4, patch=10, stride=6, steps=2, hidden=8, blocks=2),
+    "CPCSound": lambda: methods.CPCSound(WaveEncoder(channels=8, dim=8, spec=SPEC), steps=1, anchors=2),
+    "DPC": lambda: methods.DPC(SmallClips(widths=(4, 4, 8, 8)), blocks=4, steps=2, dim=8),
     "SimCLR": lambda: methods.SimCLR(net(), views(), hidden=16, dim=8),
     "MoCo": lambda: methods.MoCo(net(), views(), hidden=16, dim=8, queue=16, momentum=0.9),
     "MoCoV3": lambda: methods.MoCoV3(net(), views(), hidden=16, dim=8, temperature=0.2, momentum=0.9),
@@ -72,9 +75,15 @@ MAKE = {
     "ShuffleAndLearn": lambda: methods.ShuffleAndLearn(net(), hidden=16),
     "bank": heard(methods.CrossModalNCE, negatives="bank", recordings=ITEMS, noise=4),
 }
-MOVING = {"AVTS": (2, 4), "ShuffleAndLearn": (1, 5)}  # clips and frames of an item; others take one picture
-SOUNDING = ("AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "SeLaVi", "bank")
+MOVING = {
+    "AVTS": (2, 4),
+    "DPC": (1, 8),
+    "ShuffleAndLearn": (1, 5),
+}  # clips and frames of an item; others take one picture
+OF_PAIRS = ("AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "SeLaVi", "bank")
+SOUNDING = (*OF_PAIRS, "CPCSound")
 OF_VIEWS = [name for name in MAKE if issubclass(getattr(methods, name, object), MultiViewMethod)]
+PREDICTING = ["CPC", "CPCSound", "DPC"]
 
 
 def make(name, seed=0):

@@ -1,10 +1,10 @@
-"""What all methods of views keep: any input, one process or two, exact resume, no cue without views of an item."""
+"""What all methods of views keep, and those that predict: any input, one process or two, exact resume, no cue."""
 
 import math
 
 import pytest
 import torch
-from every import ITEMS, OF_VIEWS, SIDE, Items, make, views
+from every import ITEMS, OF_VIEWS, PREDICTING, SIDE, Items, make, views
 from torch import distributed, nn
 from two_processes import in_two_processes
 
@@ -17,6 +17,7 @@ from avssl.training import SGD, train
 from avssl.transforms import ColorJitter
 
 REMEMBERING = [name for name in OF_VIEWS if getattr(methods, name).remembers]
+GATHERING = [*OF_VIEWS, *PREDICTING]
 SHARES = (slice(0, 2), slice(2, ITEMS))  # different numbers of items in two processes
 
 
@@ -26,7 +27,7 @@ def batch_of(name, own=slice(None)):
 
 def work(rank):
     found = {}
-    for name in OF_VIEWS:
+    for name in GATHERING:
         loss, gradients = step_of_share(name, SHARES[rank])
         for gradient in gradients.values():
             distributed.all_reduce(gradient)
@@ -66,7 +67,7 @@ def both(tmp_path_factory):
     return in_two_processes(work, tmp_path_factory.mktemp("both"))
 
 
-@pytest.mark.parametrize("name", OF_VIEWS)
+@pytest.mark.parametrize("name", GATHERING)
 def test_two_processes_of_different_rows_have_the_loss_and_the_gradients_of_one(both, name):
     loss, gradients = step_of_share(name, slice(None))
     for found in both:
@@ -98,7 +99,7 @@ def test_pictures_frames_and_clips_of_an_item_are_taken(name):
         )
 
 
-@pytest.mark.parametrize("name", OF_VIEWS)
+@pytest.mark.parametrize("name", GATHERING)
 def test_a_run_that_was_cut_off_ends_where_an_uncut_one_does(tmp_path, name):
     settings = {"data": Items(name), "optim": SGD(lr=0.05), "batch_size": 4, "workers": 0, "accelerator": "cpu"}
     settings |= {"steps": 4, "measure_every": 4, "save_every": 2, "tensorboard": False, "resume": True}
