@@ -29,8 +29,8 @@ ABOUT = {
     "linear_accuracy": "How many test items a linear classifier names right, fitted anew on features of that step.",
     "spread": "How far apart embeddings of items point: about 1 where they point everywhere, 0 where all are one. A "
     "fall to near 0 is a collapse, which the loss need not show.",
-    "rank": "How many directions embeddings of items take up, from 1 to their length. A fall to a few says that most of "
-    "the embedding lies idle: a collapse of dimensions, which the loss need not show.",
+    "rank": "How many directions embeddings of items take up, from 1 to their length. A fall to a few says that most "
+    "of the embedding lies idle: a collapse of dimensions, which the loss need not show.",
     "rankme": "How many directions features of items take up, at most their dimensions or the items, whichever are "
     "fewer. Of runs of one method, those of a higher rank tend to serve other tasks better.",
 }
