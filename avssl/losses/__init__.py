@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from avssl.losses.contrastive import nt_xent as nt_xent
     from avssl.losses.contrastive import similarities as similarities
     from avssl.losses.contrastive import symmetric_contrast as symmetric_contrast
+    from avssl.losses.distillation import distill as distill
+    from avssl.losses.distillation import entropy as entropy
     from avssl.losses.noise import contrast_with_bank as contrast_with_bank
     from avssl.losses.noise import estimate_log_constant as estimate_log_constant
     from avssl.losses.noise import noise_contrast as noise_contrast

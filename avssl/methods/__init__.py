@@ -7,6 +7,7 @@ from avssl.lazy import attach
 if TYPE_CHECKING:
     from avssl.methods.base import Method as Method
     from avssl.methods.contrastive.simclr import SimCLR as SimCLR
+    from avssl.methods.distillation.distilled import Distilled as Distilled
     from avssl.methods.order.shuffle_and_learn import ShuffleAndLearn as ShuffleAndLearn
     from avssl.methods.pretext.colorization import Colorization as Colorization
     from avssl.methods.pretext.context_encoder import ContextEncoder as ContextEncoder

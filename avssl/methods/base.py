@@ -37,6 +37,7 @@ class Method(Recorded, nn.Module, ABC):
             are the false ones of another.
         remembers: whether state is kept for each item by its number, such as a bank: other data would mix it up.
         chance: the accuracy of a guess, where the method asks a question of equally likely answers; None where not.
+        classes: names of the classes that it takes labels of the data for, by number; empty where it uses no labels.
     """
 
     encoder: Encoder
@@ -44,6 +45,7 @@ class Method(Recorded, nn.Module, ABC):
     least_recordings: int = 1
     remembers: bool = False
     chance: float | None = None
+    classes: tuple[str, ...] = ()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call ``forward``; one picture alone, which has no batch statistics to learn from, is refused in our words."""

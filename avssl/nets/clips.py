@@ -1,7 +1,5 @@
 """The contract of encoders that look at several frames at once, and one way to look that fits every encoder."""
 
-from typing import ClassVar
-
 from torch import Tensor
 
 from avssl.nets.encoders import Encoder, Takes
@@ -14,7 +12,7 @@ class ClipEncoder(Encoder):
     or vectors.
     """
 
-    takes: ClassVar[Takes] = "clips"
+    takes: Takes = "clips"
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the features of clips.

@@ -1,0 +1,1 @@
+"""A student learns what a teacher answers."""
