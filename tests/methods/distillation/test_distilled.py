@@ -246,6 +246,27 @@ def test_the_configs_of_distillation_and_of_pre_training_name_no_test_pictures()
     assert learned["split"] == "train"
 
 
+def write_idx(path, values):
+    header = bytes((0, 0, 8, values.ndim)) + b"".join(side.to_bytes(4, "big") for side in values.shape)
+    path.write_bytes(header + values.numpy().tobytes())
+
+
+def test_pre_training_and_distillation_run_where_there_is_no_test_file(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    chance = torch.Generator().manual_seed(0)
+    write_idx(folder / "train-images-idx3-ubyte", torch.randint(256, (24, 28, 28), dtype=torch.uint8, generator=chance))
+    write_idx(folder / "train-labels-idx1-ubyte", (torch.arange(24) % 10).byte())
+    knows = file_of(tmp_path, teacher([str(number) for number in range(10)]))
+    words = [f"data.source={folder}", f"held_out.source={folder}", "steps=1", "batch_size=4", "workers=0"]
+    words += ["method.encoder.dim=4", "method.encoder.width=2", "accelerator=cpu", "tensorboard=false"]
+    for name, own in (("simclr_v2", ["method.hidden=4"]), ("distil", [f"method.teacher={knows}"])):
+        file = Path(__file__).parents[3] / "configs" / f"{name}_fashion_mnist.yaml"
+        settings = config.read(file, [*words, *own, f"out={tmp_path / name}"])
+        config.build(config.plan("avssl.training.loop", "train", settings), seed=0)
+        assert (tmp_path / name / "encoder.safetensors").is_file()
+
+
 def test_facts_name_the_teacher_and_what_is_learned_from():
     assert make("Distilled").facts() == ["teacher: a classifier, SmallNet of 3 classes, at temperature 1; no labels"]
     assert "labels by 0.75 of the loss" in method(alpha=0.25).facts()[0]
