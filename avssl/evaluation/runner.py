@@ -41,14 +41,14 @@ def evaluate(
 ) -> Scores:
     """Score the encoder of a run, or weights from elsewhere; print one table, and write the results into the folder.
 
-    The folder gains ``scores.jsonl`` (a line an evaluation: numbers, protocol, table, notes), CSV tables and pictures
-    under the evaluator's name, and its ``report.html`` anew. What was computed is kept there too, under ``kept``: an
-    interrupted evaluation goes on where it stopped.
+    The folder gains ``scores.jsonl`` (one line per evaluation: numbers, protocol, table, notes), CSV tables and
+    pictures under the evaluator's name, and its ``report.html`` anew. What was computed is kept there too, under
+    ``kept``: an interrupted evaluation goes on where it stopped.
 
     Args:
         evaluator: what to ask; one that asks whole methods takes a run alone, see `evaluate_method`.
         run: folder of the run; None for the one that was written last.
-        weights: judge these instead: a ``.safetensors`` or ``.pth`` with torchvision's keys, or an export of ours.
+        weights: score these instead: a ``.safetensors`` or ``.pth`` with torchvision's keys, or an export of ours.
         encoder: the architecture of ``weights``, or of a run whose settings do not tell it; None for that of the run,
             or the one that an export names.
         out: folder that the results of ``weights`` go to; None for ``<runs>/<name of the file>``.
@@ -66,14 +66,14 @@ def evaluate(
             raise ConfigError(f"{type(evaluator).__name__} asks the whole method of a run: give run=FOLDER, no weights")
         return evaluate_method(evaluator, run, runs, device, trust)
     device = find_device(device)
-    judged = find_subject(run, weights, encoder, out, runs, trust, export)
-    what = str(judged.folder if weights is None else weights)
+    subject = find_subject(run, weights, encoder, out, runs, trust, export)
+    what = str(subject.folder if weights is None else weights)
     with trusting(trust):  # further rows are runs and files too
         return score_and_write(
             evaluator,
             what,
-            judged.folder,
-            lambda kept: evaluator(judged.encoder, fresh=judged.fresh, folder=kept, device=device),
+            subject.folder,
+            lambda cache: evaluator(subject.encoder, fresh=subject.fresh, folder=cache, device=device),
         )
 
 
@@ -100,7 +100,7 @@ def evaluate_method(
     device, folder = find_device(device), find_run(run, runs)
     method, fresh = load_method(folder, trust=trust), fresh_methods(folder, trust)
     return score_and_write(
-        evaluator, str(folder), folder, lambda kept: evaluator(method, fresh=fresh, folder=kept, device=device)
+        evaluator, str(folder), folder, lambda cache: evaluator(method, fresh=fresh, folder=cache, device=device)
     )
 
 

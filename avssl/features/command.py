@@ -33,7 +33,7 @@ def extract_features(
     unit: Literal["item", "clip", "frame"] = "item",
     crop: int | tuple[int, int] | None = None,
     patch: tuple[int, int] | None = None,
-    most: int | None = 9216,
+    max_features: int | None = 9216,
     out: str | Path | None = None,
     runs: str | Path = "runs",
     device: str = "auto",
@@ -59,8 +59,8 @@ def extract_features(
             it) or, for encoders of pictures, each frame.
         crop: the middle of each frame that is looked at, a side or (height, width) in pixels.
         patch: (side, step) in pixels: rows are patches of frames; with ``unit: frame``.
-        most: numbers a row at most, for layers of maps: they are averaged to a grid, those of clips over time before;
-            null keeps maps whole.
+        max_features: numbers per row at most, for layers of maps: they are averaged to a grid, those of clips over time
+            before; null keeps maps whole.
         out: folder to write into; None for ``features`` in the run's folder.
         runs: where runs lie.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
@@ -79,13 +79,13 @@ def extract_features(
             raise ConfigError(f"weights: {type(encoder).__name__} takes none here; give encoder alone")
         used, folder = encoder, Path(runs) / type(encoder).__name__
     else:
-        judged = find_subject(run, weights, encoder, None, runs, trust)
-        used, folder = judged.encoder, judged.folder
+        subject = find_subject(run, weights, encoder, None, runs, trust)
+        used, folder = subject.encoder, subject.folder
     names = (*used.layers, OUTPUT) if layers == "all" else tuple(layers)
     if not names:
         raise ConfigError(f"layers: name some of {', '.join((*used.layers, OUTPUT))}, or all")
     folder = Path(out) if out is not None else folder / "features"
-    recipe = Recipe(unit=unit, stream=stream, crop=crop, patch=patch, most=most)
+    recipe = Recipe(unit=unit, stream=stream, crop=crop, patch=patch, max_features=max_features)
     found = extract(
         {"encoder": Asked(used, names)},
         data,

@@ -82,7 +82,7 @@ def extract(
     asked: Mapping[str, Asked],
     data: Dataset,
     recipe: Recipe,
-    kept: FeatureCache,
+    cache: FeatureCache,
     device: torch.device | str = "cpu",
     what: str = "",
     batch: int = 256,
@@ -101,14 +101,14 @@ def extract(
         asked: encoders by name, of pictures and of clips as they come, and the layers to take of each.
         data: items with ``frames``.
         recipe: how items become vectors.
-        kept: where pieces are kept.
+        cache: where pieces are kept.
         device: where encoders run.
         what: the word for progress and errors, such as ``"gallery"``.
         batch: frames a pass.
         piece: items a piece.
         workers: processes that read ahead.
         quiet: show no progress.
-        share: the processes that share the work and the folder of ``kept``; None for those that torchrun started.
+        share: the processes that share the work and the folder of ``cache``; None for those that torchrun started.
 
     Raises:
         ConfigError: if a layer does not exist, an encoder takes something else, nothing can be read, or features are
@@ -120,11 +120,11 @@ def extract(
         check_recipe(one.encoder, recipe)
         for layer in one.layers:
             check_layer(one.encoder, layer)
-    work = _Work(asked, data, recipe, kept, torch.device(device), batch, what)
+    work = _Work(asked, data, recipe, cache, torch.device(device), batch, what)
     starts = range(0, len(data), piece)
     pieces = [range(start, min(start + piece, len(data))) for start in starts]
     share = share or from_environment()
-    if share.world > 1 and kept.folder is None:
+    if share.world > 1 and cache.folder is None:
         raise ConfigError("processes share features by a folder; give one")
     mine = pieces[share.rank :: share.world]
     done: dict[int, _Piece] = {}
@@ -153,12 +153,12 @@ class _Work:
         asked: Mapping[str, Asked],
         data: Dataset,
         recipe: Recipe,
-        kept: FeatureCache,
+        cache: FeatureCache,
         device: torch.device,
         batch: int,
         what: str,
     ):
-        self.asked, self.data, self.recipe, self.kept = asked, data, recipe, kept
+        self.asked, self.data, self.recipe, self.cache = asked, data, recipe, cache
         self.device, self.batch, self.what = device, batch, what
         self.weights = {name: digest(one.encoder) for name, one in asked.items()}
         self.base = {"data": describe(data), "recipe": describe(recipe)}
@@ -178,18 +178,18 @@ class _Work:
 
     def kept_already(self, piece: range) -> bool:
         keys = self.keys(piece)
-        return keys is not None and all(self.kept.has(key) for key in keys.values())
+        return keys is not None and all(self.cache.has(key) for key in keys.values())
 
     def load(self, piece: range) -> _Piece:
         keys = self.keys(piece)
         if keys is None:
             raise ConfigError(f"the {self.what} data does not tell the state of its files; one process must do it all")
-        arrays = {name: self.kept.get(key) for name, key in keys.items()}
+        arrays = {name: self.cache.get(key) for name, key in keys.items()}
         lost = [name for name, array in arrays.items() if array is None]
         if lost:
             raise ConfigError(
                 f"features of items {piece.start} to {piece.stop - 1} of the {self.what} data are not in "
-                f"{self.kept.folder}; all processes need that same folder"
+                f"{self.cache.folder}; all processes need that same folder"
             )
         found = {name: array for name, array in arrays.items() if array is not None}
         return _Piece(found, _unpack(found.pop(("", "rows"))))
@@ -197,42 +197,44 @@ class _Work:
     def compute(self, piece: range, items: Iterator[dict[str, Any]]) -> _Piece:
         """Run what is not kept yet over a piece, and keep it."""
         keys = self.keys(piece)
-        arrays = {} if keys is None else {name: self.kept.get(key) for name, key in keys.items() if name[0]}
+        arrays = {} if keys is None else {name: self.cache.get(key) for name, key in keys.items() if name[0]}
         missing = {
             name: Asked(one.encoder, tuple(layer for layer in one.layers if arrays.get((name, layer)) is None))
             for name, one in self.asked.items()
         }
         kinds: set[Takes] = {kind_of(one.encoder) for one in self.asked.values()}
-        looks: dict[Takes, list[ItemRows]] = {kind: [] for kind in kinds}
+        by_kind: dict[Takes, list[ItemRows]] = {kind: [] for kind in kinds}
         for index, item in zip(piece, items, strict=True):
-            for kind, several in looks.items():
+            for kind, several in by_kind.items():
                 several.append(rows_of(item, index, self.recipe, kind))
         found = {name: array for name, array in arrays.items() if array is not None}
         for name, one in missing.items():
             if one.layers:
-                found |= {(name, layer): array for layer, array in self._run(one, looks[kind_of(one.encoder)]).items()}
-        about = _about(next(iter(looks.values())))  # rows are alike for all kinds
+                found |= {
+                    (name, layer): array for layer, array in self._run(one, by_kind[kind_of(one.encoder)]).items()
+                }
+        about = _about(next(iter(by_kind.values())))  # rows are alike for all kinds
         if keys is not None:
             for name, array in found.items():
-                self.kept.put(keys[name], array)
-            self.kept.put(keys["", "rows"], _pack(about))  # last: a piece counts as kept when its rows are
+                self.cache.put(keys[name], array)
+            self.cache.put(keys["", "rows"], _pack(about))  # last: a piece counts as kept when its rows are
         return _Piece(found, about)
 
     @torch.inference_mode()
-    def _run(self, one: Asked, looks: list["ItemRows"]) -> dict[str, np.ndarray]:
+    def _run(self, one: Asked, items: list["ItemRows"]) -> dict[str, np.ndarray]:
         encoder = one.encoder.to(self.device).eval()
         parts: dict[str, list[Tensor]] = {layer: [] for layer in one.layers}
-        for frames in batches(looks, self.batch):
+        for frames in batches(items, self.batch):
             pictures = unit(frames.to(self.device))
             layers = [layer for layer in one.layers if layer != OUTPUT]
             taps: dict[str, Tensor] = encoder.taps(pictures, layers) if layers else {}
             if OUTPUT in one.layers:
                 taps[OUTPUT] = encoder(pictures)
             for layer in one.layers:
-                parts[layer].append(pooled(taps[layer].float(), self.recipe.most).cpu())
-        weights = torch.cat([look.weights for look in looks]) if looks else torch.zeros(0)
-        place = torch.cat([look.place + first for look, first in zip(looks, _firsts(looks), strict=True)])
-        count = sum(look.rows for look in looks)
+                parts[layer].append(pooled(taps[layer].float(), self.recipe.max_features).cpu())
+        weights = torch.cat([item.weights for item in items]) if items else torch.zeros(0)
+        place = torch.cat([item.place + first for item, first in zip(items, _firsts(items), strict=True)])
+        count = sum(item.rows for item in items)
         found = {}
         for layer, several in parts.items():
             each = torch.cat(several) if several else torch.zeros(0, 1)
@@ -247,13 +249,13 @@ def kind_of(encoder: Encoder | SoundEncoder) -> Takes:
     return "clips" if encoder.takes == "clips" else "pictures"
 
 
-def _firsts(looks: list[ItemRows]) -> list[int]:
-    return [0, *np.cumsum([look.rows for look in looks]).tolist()][:-1]
+def _firsts(items: list[ItemRows]) -> list[int]:
+    return [0, *np.cumsum([item.rows for item in items]).tolist()][:-1]
 
 
-def _about(looks: list[ItemRows]) -> dict[str, Any]:
-    rows = [row for look in looks for row in look.about]
-    return {"rows": rows, "failures": [look.failure for look in looks if look.failure is not None]}
+def _about(items: list[ItemRows]) -> dict[str, Any]:
+    rows = [row for item in items for row in item.about]
+    return {"rows": rows, "failures": [item.failure for item in items if item.failure is not None]}
 
 
 def _pack(about: dict[str, Any]) -> np.ndarray:

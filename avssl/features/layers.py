@@ -21,7 +21,7 @@ class Extractor:
     interrupted extraction goes on where it stopped, and features that two evaluations need are computed once.
 
     Args:
-        kept: where features are kept.
+        cache: where features are kept.
         device: where the encoder runs.
         batch: pictures a pass.
         piece: pictures a file.
@@ -30,13 +30,13 @@ class Extractor:
 
     def __init__(
         self,
-        kept: FeatureCache,
+        cache: FeatureCache,
         device: torch.device | str = "cpu",
         batch: int = 256,
         piece: int = 2048,
         quiet: bool = False,
     ):
-        self.kept, self.device, self.batch, self.piece, self.quiet = kept, torch.device(device), batch, piece, quiet
+        self.cache, self.device, self.batch, self.piece, self.quiet = cache, torch.device(device), batch, piece, quiet
 
     def __call__(self, encoder: Encoder, images: Tensor, layer: str = OUTPUT) -> np.ndarray:
         """Return the features of pictures.
@@ -56,7 +56,7 @@ class Extractor:
         steps = track(pieces, f"features ({layer})", disable=self.quiet or len(pieces) == 1, transient=True)
         return np.concatenate(
             [
-                self.kept(
+                self.cache(
                     {"features": layer, "weights": weights, "images": digest(piece), "device": self.device.type},
                     lambda piece=piece: self._run(encoder, piece, layer),
                 )

@@ -27,16 +27,16 @@ class Recipe:
         stream: what is looked at: the items' ``"frames"``, or their windows of ``"sound"`` (a clip each).
         crop: the middle of each frame that is looked at, (height, width) or a side in pixels; None for all of it.
         patch: cut each frame into squares of ``(side, step)`` pixels, each a row of its own (with ``unit="frame"``).
-        most: a layer of maps is averaged to the finest square grid that keeps at most so many numbers (the channels'
-            means at least), maps of clips over time before; None keeps the map as it is. Comparing layers at about
-            9,000 numbers each is the protocol of Goyal et al. 2019 (arXiv 1905.01235, section 4).
+        max_features: a layer of maps is averaged to the finest square grid that keeps at most so many numbers (the
+            channels' means at least), maps of clips over time before; None keeps the map as it is. Comparing layers at
+            about 9,000 numbers each is the protocol of Goyal et al. 2019 (arXiv 1905.01235, section 4).
     """
 
     unit: Unit = "item"
     stream: Literal["frames", "sound"] = "frames"
     crop: int | tuple[int, int] | None = None
     patch: tuple[int, int] | None = None
-    most: int | None = 9216
+    max_features: int | None = 9216
 
     def __post_init__(self):
         if self.patch is not None and self.unit != "frame":
@@ -82,7 +82,7 @@ def rows_of(item: dict[str, Any], index: int, recipe: Recipe, takes: Takes = "pi
             f"{item['path']} has no {recipe.stream}; such data cannot be looked at by stream={recipe.stream}"
         )
     if recipe.stream == "sound":
-        return listen_to(item, index, recipe)
+        return sound_rows(item, index, recipe)
     frames, valid = item["frames"], item["valid"]
     moved = (0, 0)
     if recipe.crop is not None:
@@ -125,7 +125,7 @@ def common_of(item: dict[str, Any], index: int) -> dict[str, Any]:
     }
 
 
-def listen_to(item: dict[str, Any], index: int, recipe: Recipe) -> ItemRows:
+def sound_rows(item: dict[str, Any], index: int, recipe: Recipe) -> ItemRows:
     """Return the windows of sound of an item; those without a single true sample do not count."""
     heard = item["sound_valid"].flatten(1).any(1)
     sound, times = item["sound"][heard], item["times"][heard].numpy()
@@ -174,22 +174,22 @@ def centre(frames: Tensor, crop: int | tuple[int, int]) -> tuple[Tensor, tuple[i
     return frames[..., top : top + high, left : left + wide], (top, left)
 
 
-def pooled(features: Tensor, most: int | None) -> Tensor:
-    """Average maps to the finest square grid of at most ``most`` numbers, those of clips over time first; vectors stay.
+def pooled(features: Tensor, max_features: int | None) -> Tensor:
+    """Average maps to the finest square grid of so many numbers, those of clips over time first; vectors stay.
 
     Args:
         features: ``(N, dim)``, ``(N, channels, height, width)`` or ``(N, channels, frames, height, width)``.
-        most: numbers to keep at most, though never fewer than the channels; None keeps maps.
+        max_features: numbers to keep at most, though never fewer than the channels; None keeps maps.
 
     Examples:
         >>> pooled(torch.zeros(2, 512, 7, 7), 9216).shape, pooled(torch.zeros(2, 4, 3, 3), 9216).shape
         (torch.Size([2, 512, 4, 4]), torch.Size([2, 4, 3, 3]))
     """
-    if features.ndim == 2 or most is None:
+    if features.ndim == 2 or max_features is None:
         return features
     features = features.mean(2) if features.ndim == 5 else features
     channels, height, width = features.shape[1:]
-    side = max(1, int((most / channels) ** 0.5))
+    side = max(1, int((max_features / channels) ** 0.5))
     if side >= height and side >= width:
         return features
     return F.adaptive_avg_pool2d(features, (min(side, height), min(side, width)))
@@ -200,13 +200,13 @@ def frames_per_pass(batch: int, images: Tensor) -> int:
     return max(1, batch // max(1, images.shape[1])) if images.ndim == 5 else batch
 
 
-def batches(looks: list[ItemRows], batch: int) -> Iterator[Tensor]:
+def batches(items: list[ItemRows], batch: int) -> Iterator[Tensor]:
     """Yield frames or clips of one size, at most ``batch`` frames at a time (a clip at least), in order."""
     waiting: list[Tensor] = []
-    for look in looks:
-        most = frames_per_pass(batch, look.frames)
-        for frames in look.frames.split(most):
-            full = sum(map(len, waiting)) + len(frames) > most
+    for item in items:
+        at_once = frames_per_pass(batch, item.frames)
+        for frames in item.frames.split(at_once):
+            full = sum(map(len, waiting)) + len(frames) > at_once
             if waiting and (full or waiting[0].shape[1:] != frames.shape[1:]):
                 yield torch.cat(waiting)
                 waiting = []

@@ -1,4 +1,4 @@
-"""What is to be judged: the encoder of a run, or weights from elsewhere, and the folder for what is found."""
+"""What is scored: the encoder of a run, or weights from elsewhere, and the folder for what is found."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from avssl.training.export import ENCODER, load_encoder, not_recorded
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Subject:
-    """An encoder to judge.
+    """An encoder to score.
 
     Args:
         encoder: with its weights.
@@ -34,11 +34,11 @@ def find_subject(
     trust: Trust = (),
     export: str = ENCODER,
 ) -> Subject:
-    """Return what is to be judged.
+    """Return what is scored.
 
     Args:
         run: folder of the run; None for the one that was written last.
-        weights: judge these instead: a ``.safetensors`` or ``.pth`` with torchvision's keys, or an export of ours.
+        weights: score these instead: a ``.safetensors`` or ``.pth`` with torchvision's keys, or an export of ours.
         encoder: the architecture of ``weights``, or of a run whose settings do not tell it; None for that of the run,
             or the one that an export names.
         out: folder that the results of ``weights`` go to; None for ``<runs>/<name of the file>``.

@@ -49,33 +49,37 @@ def contrast(logits: Tensor, positive: Tensor, counts: Tensor | None = None) -> 
         Nats, from 0 up; ``log(M)`` where all logits are equal. With one positive the gradient by a row's logits is
         ``(softmax - truth) / N``. Zero, with zero gradient, where no row has a positive.
     """
-    logits, positive, counts = selected(logits, positive, counts)
-    if not len(logits):
-        return logits.sum()
+    logits, positive, counts, has = checked(logits, positive, counts)
     shares = logits.masked_fill(~counts, float("-inf")).log_softmax(1)
     shares = shares.masked_fill(~positive, 0)  # masked entries are infinite, and times 0 not a number
-    return -(shares.sum(1) / positive.sum(1)).mean()
+    each = shares.sum(1) / positive.sum(1).clamp(min=1)
+    return -each.sum() / has.sum().clamp(min=1)
 
 
 def accuracy(logits: Tensor, positive: Tensor, counts: Tensor | None = None) -> Tensor:
     """Return the share of rows whose greatest entry among those that count is a positive; arguments as `contrast`."""
-    logits, positive, counts = selected(logits.detach(), positive, counts)
-    if not len(logits):
+    logits, positive, counts, has = checked(logits.detach(), positive, counts)
+    if not logits.numel():
         return logits.new_zeros(())
     nearest = logits.masked_fill(~counts, float("-inf")).argmax(1, keepdim=True)
-    return positive.gather(1, nearest).float().mean()
+    right = positive.gather(1, nearest)[:, 0] & has
+    return right.sum() / has.sum().clamp(min=1)
 
 
-def selected(logits: Tensor, positive: Tensor, counts: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    """Return logits, positives and what counts of the rows that have a positive."""
+def checked(logits: Tensor, positive: Tensor, counts: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return logits, positives, what counts, and which rows have a positive, ``(N,)``.
+
+    Rows without one stay, so that nothing waits for a GPU to say how many there are; all counts in them, so that they
+    are finite.
+    """
     if counts is None:
         counts = torch.ones_like(positive)
     if not logits.shape == positive.shape == counts.shape:
         came = [tuple(table.shape) for table in (logits, positive, counts)]
         raise ValueError(f"logits and the masks positive and counts need one shape (N, M); got {came}")
     positive = positive & counts
-    kept = positive.any(1)
-    return wide(logits)[kept], positive[kept], counts[kept]
+    has = positive.any(1)
+    return wide(logits), positive, counts | ~has[:, None], has
 
 
 def symmetric_contrast(

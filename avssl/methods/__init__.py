@@ -6,8 +6,13 @@ from avssl.lazy import attach
 
 if TYPE_CHECKING:
     from avssl.methods.base import Method as Method
+    from avssl.methods.contrastive.barlow_twins import BarlowTwins as BarlowTwins
     from avssl.methods.contrastive.simclr import SimCLR as SimCLR
+    from avssl.methods.contrastive.vicreg import VICReg as VICReg
+    from avssl.methods.distillation.byol import BYOL as BYOL
+    from avssl.methods.distillation.dino import DINO as DINO
     from avssl.methods.distillation.distilled import Distilled as Distilled
+    from avssl.methods.distillation.simsiam import SimSiam as SimSiam
     from avssl.methods.order.shuffle_and_learn import ShuffleAndLearn as ShuffleAndLearn
     from avssl.methods.pretext.colorization import Colorization as Colorization
     from avssl.methods.pretext.context_encoder import ContextEncoder as ContextEncoder

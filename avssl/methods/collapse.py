@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-LEAST = 1 / 3  # share of the random start's spread or rank below which a run warns
+LEAST = 10  # directions below which a run warns; fewer for short embeddings, one for each eight numbers
 
 
 def spread(rows: Tensor) -> Tensor:
@@ -28,42 +28,46 @@ def spread(rows: Tensor) -> Tensor:
     return units.std(0, correction=0).mean() * units.shape[1] ** 0.5
 
 
-def effective_rank(rows: Tensor, centred: bool = True) -> Tensor:
+def effective_rank(rows: Tensor) -> Tensor:
     """Return how many directions rows take up: the exponential of the entropy of their singular values.
 
-    Roy and Vetterli, "The Effective Rank", EUSIPCO 2007, section 2. Not centred and not of length 1 it is RankMe
-    (Garrido et al., ICML 2023, equation 1, https://arxiv.org/abs/2210.02885).
+    Roy and Vetterli, "The Effective Rank", EUSIPCO 2007, section 2; of features as they are it is RankMe (Garrido et
+    al., ICML 2023, equation 1, https://arxiv.org/abs/2210.02885). Rows are not centred: a direction that all share
+    counts as one.
 
     Args:
         rows: ``(N, dim)``.
-        centred: take the mean row off first.
 
     Returns:
-        From 1 (one direction) to ``min(N, dim)``; 0 where all rows are equal, or 0 if not centred.
+        From 1 (one direction) to ``min(N, dim)``; 0 where all rows are 0.
     """
-    rows = rows.float()
-    values = torch.linalg.svdvals(rows - rows.mean(0) if centred else rows)
+    values = torch.linalg.svdvals(rows.float())
     total = values.sum()
-    if not total > 1e-6 * rows.norm():
-        return total.new_zeros(())
-    shares = values / total
-    return torch.special.entr(shares).sum().exp()
+    return torch.special.entr(values / total).sum().exp() if total > 0 else total
 
 
-def collapse_of(scores: Mapping[str, float], start: Mapping[str, float]) -> list[str]:
+def directions(rows: Tensor) -> Tensor:
+    """Return the effective rank of rows ``(N, dim)``, each at length 1."""
+    return effective_rank(F.normalize(rows.float(), dim=1))
+
+
+def collapse_of(scores: Mapping[str, float], start: Mapping[str, float], dim: int) -> list[str]:
     """Return a line for each data set whose embeddings have collapsed since the random start.
 
+    On Fashion-MNIST, with 256 numbers, healthy runs have 19 and more directions, BYOL without its predictor and SimSiam
+    with gradients on both sides fewer than 10.
+
     Args:
-        scores: measured now, ``spread`` and ``rank`` of each data set among them, as ``train/spread``.
-        start: the same at the random start.
+        scores: measured now, ``rank`` of each data set among them, as ``train/rank``.
+        start: the same at the random start, of which nothing is said.
+        dim: length of the embeddings.
     """
     lines = []
-    for name in start:
+    for name in scores:
         data, _, kind = name.rpartition("/")
-        if kind not in ("spread", "rank") or name not in scores or not scores[name] < LEAST * start[name]:
-            continue
-        lines.append(
-            f"warning: embeddings of {data or 'the data'} seem to collapse: their {kind} is {scores[name]:.3g}, and "
-            f"was {start[name]:.3g} at the random start; the loss does not show it"
-        )
+        if kind == "rank" and scores != start and scores[name] < min(LEAST, dim / 8):
+            lines.append(
+                f"warning: embeddings of {data or 'the data'} seem to collapse: of {dim} directions they take up about "
+                f"{scores[name]:.1f} (rank; random start {start.get(name, 0):.1f}); the loss does not show it"
+            )
     return lines

@@ -31,7 +31,8 @@ def recordings_of(batch: Batch) -> Tensor:
     if names is None:
         return index
     groups = batch.get("group") or [""] * len(names)
-    return torch.tensor([number(group or name) for group, name in zip(groups, names, strict=True)], device=index.device)
+    numbers = torch.tensor([number(group or name) for group, name in zip(groups, names, strict=True)])
+    return numbers.to(index.device, non_blocking=True)
 
 
 def number(name: str) -> int:

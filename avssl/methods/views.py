@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from avssl.methods.base import Batch, Method
-from avssl.methods.collapse import collapse_of, effective_rank, spread
+from avssl.methods.collapse import collapse_of, directions, spread
 from avssl.methods.inputs import as_batch, to_float
 from avssl.methods.recordings import in_company
 from avssl.nets import Encoder
@@ -86,45 +86,58 @@ class MultiViewMethod(Method):
         """Return encoder and head as one network, of which a teacher can be a copy."""
         return Embedder(self.encoder, self.head)
 
-    def embed(self, views: Sequence[View]) -> list[Tensor]:
-        """Return the student's embeddings of views, ``(N, dim)`` each, from one pass over those of equal size.
+    def embed(self, views: Sequence[View], together: bool = False) -> list[Tensor]:
+        """Return the student's embeddings of views, ``(N, dim)`` each.
 
-        Batch statistics are those of all views of one size together.
+        Args:
+            views: of the items.
+            together: take neighbouring views of one size in one pass, with common batch statistics, as SimCLR, SwAV
+                and DINO do; False passes each by itself.
         """
         student, found = self.student(), []
-        for _, alike in groupby((view.frames for view in views), key=lambda frames: frames.shape):
-            together = list(alike)
-            found += student(torch.cat(together)).chunk(len(together))
+        groups = groupby(enumerate(views), key=lambda view: view[1].frames.shape if together else view[0])
+        for _, group in groups:
+            frames = [view.frames for _, view in group]
+            found += student(torch.cat(frames)).chunk(len(frames))
         return found
 
-    def watched(self) -> nn.Module:
+    def watched(self) -> nn.Linear:
         """Return the module whose outputs tell a collapse: the last linear map of the head, before any norm."""
         return self.head[-1][0]
 
     @torch.no_grad()
     def measure(self, batches: Iterable[Any]) -> dict[str, float]:
-        """Return the means of what ``forward`` returns, and ``spread`` and ``rank`` of all embeddings."""
+        """Return the means of what ``forward`` returns, and ``spread`` and ``rank`` of all embeddings.
+
+        An item alone, which has nothing to be compared with, is counted as ``alone``.
+        """
         rows: list[Tensor] = []
+        lone: list[Any] = []
         hook = self.watched().register_forward_hook(lambda _module, _inputs, output: rows.append(output.float()))
         try:
-            scores = super().measure(self.noted(in_company(batches)))
+            scores = super().measure(self.noted(in_company(batches), lone))
         finally:
             hook.remove()
+        if not rows:
+            return {"alone": float(len(lone))}
         embeddings = torch.cat(rows)
-        return scores | {"spread": spread(embeddings).item(), "rank": effective_rank(embeddings).item()}
+        return scores | {"spread": spread(embeddings).item(), "rank": directions(embeddings).item()}
 
-    def noted(self, batches: Iterable[Any]) -> Iterable[Any]:
-        """Yield batches, and note whether all pictures are grey."""
+    def noted(self, batches: Iterable[Any], lone: list[Any]) -> Iterable[Any]:
+        """Yield batches of two items and more, put others on a list, and note whether all pictures are grey."""
         self.grey = True
         for batch in batches:
             frames = batch if isinstance(batch, Tensor) else batch["frames"]
+            if len(frames) < 2:
+                lone.append(batch)
+                continue
             channels = frames.unbind(-3)
             self.grey = self.grey and bool((channels[0] == channels[1]).all() and (channels[0] == channels[2]).all())
             yield batch
 
     def warnings(self, scores: Mapping[str, float], start: Mapping[str, float]) -> list[str]:
         """Return lines where embeddings collapse and, at the start, where a jitter of colours meets grey pictures."""
-        lines = collapse_of(scores, start)
+        lines = collapse_of(scores, start, self.watched().out_features)
         jitters = [one for recipe in self.views.recipes for one in recipe if isinstance(one, ColorJitter)]
         if self.grey and scores == start and any(jitter.colours for jitter in jitters):
             lines.append("the pictures are grey, so jitter of saturation and hue changes nothing of them")

@@ -4,6 +4,7 @@ from itertools import combinations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 class LinearHead(nn.Module):
@@ -82,3 +83,30 @@ def two_layers(inputs: int, hidden: int, outputs: int, dropout: float) -> nn.Seq
         nn.Dropout(dropout),
         nn.Linear(hidden, outputs),
     )
+
+
+class Prototypes(nn.Module):
+    """Cosines with unit vectors that are learned, such as those of SwAV and DINO.
+
+    Args:
+        dim: length of the features.
+        count: of the vectors.
+
+    Raises:
+        ValueError: if a size is not at least 1.
+
+    Examples:
+        >>> import torch
+        >>> Prototypes(dim=8, count=5)(torch.rand(2, 8)).shape
+        torch.Size([2, 5])
+    """
+
+    def __init__(self, dim: int, count: int):
+        super().__init__()
+        if min(dim, count) < 1:
+            raise ValueError(f"needs dim and count of at least 1; got {dim} and {count}")
+        self.weight = nn.Parameter(F.normalize(torch.randn(count, dim), dim=1))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return cosines ``(N, count)``, in [-1, 1], of features ``(N, dim)`` of any length."""
+        return F.linear(F.normalize(features.float(), dim=1), F.normalize(self.weight, dim=1))

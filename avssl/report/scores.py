@@ -8,6 +8,7 @@ from typing import Any
 from PIL.Image import Image
 
 TRAINED, RANDOM, PIXELS, HOG = "trained", "random", "pixels", "hog"  # the rows that evaluators have
+CHANCE = "chance"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -13,7 +13,13 @@ from avssl.sampling.stride import AT_ONCE, EVERY, Stride
 
 @dataclass(frozen=True, kw_only=True)
 class PairOfClips(Sampler):
-    """Two clips whose starts lie within a range of distances, every such pair being as likely.
+    """Two clips whose starts lie within a range of distances, every such pair being as likely, or near ones more.
+
+    Since a recording has fewer far pairs than near ones, the density of distances falls linearly even so, as that of
+    two clips that are drawn each for itself (`RandomClip`). ``falloff`` lets it fall faster: Qian et al.,
+    "Spatiotemporal Contrastive Video Representation Learning" (CVRL), CVPR 2021, section 3.2,
+    https://arxiv.org/abs/2008.03800, draw distances from a density that falls; which of the paper's curves is meant is
+    a matter of the number.
 
     A near pair: ``gap=(frames(1), seconds(1))``. A far pair: ``gap=(seconds(5), None)``.
 
@@ -23,6 +29,8 @@ class PairOfClips(Sampler):
         gap: ``(least, most)`` distance of the two starts, each in frames or seconds; ``most`` may be None.
         shared: ``"overlap"``: the second clip starts before the first one's last frame or with it; ``"disjoint"``:
             after it; ``"any"``: either.
+        falloff: pairs at a distance of ``d`` count ``(1 - d / longest) ** falloff``, with the longest distance that the
+            recording allows plus one frame; 0 lets all pairs count alike.
         order: ``"forward"`` gives the earlier clip first, ``"random"`` either first.
         short: what to do with a recording too short for such a pair. ``"scale"`` takes the two clips as far apart as
             it allows, and marks them in ``Clips.shrunk``; ``"error"`` refuses.
@@ -44,6 +52,7 @@ class PairOfClips(Sampler):
     stride: Stride = EVERY
     gap: tuple[Stride, Stride | None] = (AT_ONCE, None)
     shared: Literal["any", "overlap", "disjoint"] = "any"
+    falloff: float = 0.0
     order: Literal["random", "forward"] = "random"
     short: Literal["scale", "error"] = "scale"
     pad: Pad = "last"
@@ -53,6 +62,8 @@ class PairOfClips(Sampler):
         check_stride(self)
         check_range(self, "gap")
         check_choice(self, "shared", ("any", "overlap", "disjoint"))
+        if not self.falloff >= 0:
+            raise ValueError(f"falloff must be at least 0; got {self.falloff}")
         check_choice(self, "order", ("random", "forward"))
         check_choice(self, "short", ("scale", "error"))
         check_pad(self)
@@ -66,6 +77,8 @@ class PairOfClips(Sampler):
         if shrunk:
             self._refuse_short(timeline, legal)
             starts = np.array([0, legal - 1])
+        elif self.falloff:
+            starts = self._falling(least, most, rng)
         else:
             first = int(np.searchsorted(ways, rng.integers(ways[-1]), side="right"))
             starts = np.array([first, rng.integers(least[first], most[first] + 1)])
@@ -93,6 +106,22 @@ class PairOfClips(Sampler):
         elif self.shared == "disjoint":
             least = np.maximum(least, ends + 1)
         return least, most
+
+    def _falling(self, least: np.ndarray, most: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return the starts of a pair: its distance drawn by ``falloff``, its place among pairs as far apart."""
+        firsts = np.arange(len(least))
+        has = most >= least
+        changes = np.zeros(len(least) + 1, dtype=np.int64)  # pairs at each distance, as steps up and down
+        np.add.at(changes, (least - firsts)[has], 1)
+        np.add.at(changes, (most - firsts)[has] + 1, -1)
+        pairs = changes.cumsum()[:-1]
+        longest = int(pairs.nonzero()[0][-1]) + 1
+        distances = np.minimum(firsts, longest)
+        weights = (pairs * (1 - distances / longest) ** self.falloff).cumsum()
+        distance = int(np.searchsorted(weights, rng.random() * weights[-1], side="right"))
+        able = firsts[(least - firsts <= distance) & (distance <= most - firsts)]
+        first = int(able[rng.integers(len(able))])
+        return np.array([first, first + distance])
 
     def _refuse_short(self, timeline: Timeline, legal: int) -> None:
         if self.shared == "overlap" and legal > 1:

@@ -181,7 +181,7 @@ def train(
         for fact in (*method.facts(), *not_rebuilt(method)):
             run.progress.say(fact)
         if not run.resumed:
-            run.judge(measure(), method.warnings)
+            run.record_measures(measure(), method.warnings)
         feed = ends.enter_context(closing(Feed(fabric, data, start=state["step"] * drawn, **drawing)))
         while state["step"] < steps:
             step = state["step"] + 1
@@ -223,7 +223,7 @@ def train(
 
             run.count(step, scalars, rates, log=due(step, log_every, steps))
             if due(step, measure_every, steps):
-                run.judge(measure(), method.warnings)
+                run.record_measures(measure(), method.warnings)
             if due(step, save_every, steps):
                 run.save()
         run.finish()

@@ -108,7 +108,7 @@ class Run:
         """Write down recordings that could not be read for a step; without one, for measuring after the last."""
         self.journal.fail(self.state["step"] if step is None else step, failures)
 
-    def judge(self, scores: dict[str, float], warnings: Warnings | None = None) -> None:
+    def record_measures(self, scores: dict[str, float], warnings: Warnings | None = None) -> None:
         """Write measures down, show what they warn of, and keep the checkpoint if it is the best so far.
 
         Args:

@@ -114,10 +114,21 @@ class ColorJitter(Transform):
             for number, adjust in enumerate(ADJUSTING):
                 if self.ranges[number] == NEUTRAL[number]:
                     continue
-                rows = (changed & (order[:, step] == number)).nonzero()[:, 0]
-                if len(rows):
-                    done[rows] = adjust(done[rows], sizes[number][rows])
+                done = adjust_some(done, changed & (order[:, step] == number), adjust, sizes[number])
         return done.view(frames.shape)
+
+
+def adjust_some(frames: Tensor, chosen: Tensor, adjust: Callable[[Tensor, Tensor], Tensor], sizes: Tensor) -> Tensor:
+    """Return frames of which the chosen items ``(items,)`` are adjusted.
+
+    A CPU adjusts these alone; elsewhere all are, as finding them would make the host wait for the device.
+    """
+    if frames.device.type != "cpu":
+        return adjust(frames, sizes).where(chosen.view(-1, 1, 1, 1, 1), frames)
+    rows = chosen.nonzero()[:, 0]
+    if len(rows):
+        frames[rows] = adjust(frames[rows], sizes[rows])
+    return frames
 
 
 ADJUSTING: list[Callable[[Tensor, Tensor], Tensor]] = [

@@ -16,7 +16,7 @@ from avssl.methods.order.shuffle_and_learn import TRIPLETS, pixel_closeness
 from avssl.nets import RelationHead, SmallNet
 from avssl.transforms import Draws, GainOffset
 
-VIDEOS = {"train": 60, "heldout": 30}
+VIDEOS = {"train": 30, "heldout": 30}
 LABELS = torch.tensor([1, 1, 0, 0, 0, 0])
 FAIR = torch.tensor([2.0, 2.0, 1.0, 1.0, 1.0, 1.0]) / 8  # both classes weigh the same
 

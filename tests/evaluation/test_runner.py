@@ -2,7 +2,7 @@
 
 import csv
 import json
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
@@ -139,12 +139,15 @@ def test_the_shipped_config_judges_an_encoder_on_real_video_files(tmp_path):
 
 
 @pytest.mark.parametrize("tool", ["report", "eval_keypoints"])
-def test_tools_answer_a_missing_run_with_one_line(tool, tmp_path):
-    words = [sys.executable, str(ROOT / "tools" / f"{tool}.py"), "run=nowhere"]
+def test_tools_answer_a_missing_run_with_one_line(tool, tmp_path, monkeypatch, capsys):
+    words = [str(ROOT / "tools" / f"{tool}.py"), "run=nowhere"]
     if tool == "eval_keypoints":
         manifest = tmp_path / "manifest.csv"
         manifest.write_text("path,split\na.mp4,train\nb.mp4,heldout\n")
         words += [f"evaluator.{part}.source={manifest}" for part in ("train", "test")]
-    answer = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert answer.returncode == 2
-    assert answer.stderr.count("\n") == 1 and "there is no folder nowhere" in answer.stderr
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(words[0], run_name="__main__")
+    error = capsys.readouterr().err
+    assert stop.value.code == 2 and error.count("\n") == 1 and "there is no folder nowhere" in error

@@ -78,8 +78,8 @@ def test_maps_of_clips_are_averaged_over_time_and_then_as_those_of_pictures():
     maps = torch.rand(2, 6, 5, 8, 8)
     torch.testing.assert_close(pooled(maps, 6 * 16), pooled(maps.mean(2), 6 * 16))
     assert pooled(maps, 6 * 16).shape == (2, 6, 4, 4) and pooled(maps, None).shape == maps.shape
-    assert taken(Moving(2), Recipe(most=64)).features["clips"]["conv2"].shape == (2, 4, 4, 4)
-    assert taken(Moving(2), Recipe(most=None)).features["clips"]["conv2"].shape == (2, 4, FRAMES, 6, 6)
+    assert taken(Moving(2), Recipe(max_features=64)).features["clips"]["conv2"].shape == (2, 4, 4, 4)
+    assert taken(Moving(2), Recipe(max_features=None)).features["clips"]["conv2"].shape == (2, 4, FRAMES, 6, 6)
 
 
 @pytest.mark.parametrize(

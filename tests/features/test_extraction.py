@@ -76,7 +76,7 @@ def test_there_is_a_row_for_each_unit_and_it_says_what_it_is(unit_of, rows):
 def test_every_layer_of_every_encoder_comes_from_one_read_of_the_data():
     data = Films()
     asked = {"net": Asked(net(), ("conv1", "conv3", "output")), "pixels": Asked(Pixels(8))}
-    found = extract(asked, data, Recipe(most=64), FeatureCache(), quiet=True)
+    found = extract(asked, data, Recipe(max_features=64), FeatureCache(), quiet=True)
     assert sorted(data.reads) == list(range(5))
     assert [found.features["net"][layer].shape for layer in asked["net"].layers] == [
         (5, 4, 4, 4),
@@ -87,7 +87,9 @@ def test_every_layer_of_every_encoder_comes_from_one_read_of_the_data():
 
 
 def test_taps_equal_the_layers_own_maps_whatever_else_is_asked():
-    whole = extract(ask("conv2", "output"), Films(), Recipe(unit="frame", most=None), FeatureCache(), quiet=True)
+    whole = extract(
+        ask("conv2", "output"), Films(), Recipe(unit="frame", max_features=None), FeatureCache(), quiet=True
+    )
     item = Films()[0, 0]
     with torch.no_grad():
         expected = net().taps(unit(item["frames"][item["valid"]]), ["conv2"])["conv2"]
@@ -177,7 +179,7 @@ def test_patches_are_rows_with_their_place():
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_line(change, complaint):
-    given = {"asked": ask(), "data": Films(), "recipe": Recipe(), "kept": FeatureCache()} | change
+    given = {"asked": ask(), "data": Films(), "recipe": Recipe(), "cache": FeatureCache()} | change
     with pytest.raises(ConfigError, match=complaint):
         extract(**given, what="gallery", quiet=True)
 

@@ -71,11 +71,11 @@ def test_a_result_half_written_is_never_read(tmp_path):
 
 @pytest.mark.parametrize(
     ("encoder", "side", "layer"),
-    [(SmallNet(width=4), 32, "conv3"), (ResNet(), 64, "layer4"), (AlexNet(), 96, "conv5"), (Pixels(), 32, "pixels")],
+    [(SmallNet, 32, "conv3"), (ResNet, 64, "layer4"), (AlexNet, 96, "conv5"), (Pixels, 32, "pixels")],
     ids=["small", "resnet", "alexnet", "pixels"],
 )
 def test_the_last_map_is_the_deepest_layer_that_knows_where(encoder, side, layer):
-    assert last_map(encoder, pictures(1, side)) == layer
+    assert last_map(encoder(), pictures(1, side)) == layer
 
 
 def test_an_encoder_without_maps_is_told_so():

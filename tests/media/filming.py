@@ -1,16 +1,20 @@
 """Write small videos whose frame number is drawn in as light and dark blocks, with PyAV alone."""
 
 import os
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 
 import av
 import numpy as np
 from av.container import OutputContainer
 from av.error import FFmpegError
+from av.video.reformatter import VideoReformatter
 from PIL import Image, ImageSequence
 
 os.environ.setdefault("SVT_LOG", "0")  # the AV1 encoder writes to the terminal past all logging
@@ -79,13 +83,16 @@ QUICK = {
 REORDERING = {"libx264", "libx264rgb", "libx265", "mpeg4", "mpeg2video", "mpeg1video"}
 
 
+@lru_cache(1024)
 def draw(number: int, size: tuple[int, int]) -> np.ndarray:
-    """Return the picture of ``number`` (below 4096), uint8 ``(height, width, 3)``."""
+    """Return the picture of ``number`` (below 4096), uint8 ``(height, width, 3)``; it is not to be written to."""
     bits = [(number >> place) & 1 for place in range(BITS)]
     cells = np.array(bits + [1 - bit for bit in bits]).reshape(ROWS, COLUMNS)
     rows = np.arange(size[0]) * ROWS // size[0]
     columns = np.arange(size[1]) * COLUMNS // size[1]
-    return np.where(cells[rows][:, columns, None], LIGHT, DARK).astype(np.uint8)
+    picture = np.where(cells[rows][:, columns, None], LIGHT, DARK).astype(np.uint8)
+    picture.setflags(write=False)
+    return picture
 
 
 def read_numbers(pictures: np.ndarray) -> list[int]:
@@ -111,6 +118,13 @@ def film(path: Path, sheet: Sheet = Sheet()) -> Film:
         for packet in packets(stream, sheet):
             output.mux(packet)
     return described(path, sheet)
+
+
+def settle(path: Path) -> Path:
+    """Let the file be a second old: one that was written this moment is waited for before it is scanned."""
+    moment = time.time_ns() - 10**9
+    os.utime(path, ns=(moment, moment))
+    return path
 
 
 def described(path: Path, sheet: Sheet) -> Film:
@@ -160,10 +174,11 @@ def packets(stream: av.VideoStream, sheet: Sheet) -> Iterable[av.Packet]:
     """Yield the stream's packets in coding order."""
     ticks, clock = ticking(sheet)
     wide = sheet.marks.get("color_range") == 2
+    converter = VideoReformatter()  # one for all frames: each keeps tables that take longer to make than to use
     for place, tick in enumerate(ticks):
         picture = np.rot90(draw(sheet.first + place, sheet.size), -sheet.turned // 90)
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-        frame = frame.reformat(format=sheet.pixels, dst_color_range="JPEG" if wide else None)
+        frame = converter.reformat(frame, format=sheet.pixels, dst_color_range="JPEG" if wide else None)
         frame.pts, frame.time_base = int(tick), 1 / clock
         yield from stream.encode(frame)
     yield from stream.encode(None)
@@ -201,16 +216,17 @@ def shown(path: Path, *, broken: bool = False) -> list[int]:
     if path.suffix == ".webp":
         with Image.open(path) as pages:
             return read_numbers(np.stack([np.asarray(page.convert("RGB")) for page in ImageSequence.Iterator(pages)]))
-    numbers = []
+    pictures, converter = [], VideoReformatter()
     with av.open(str(path)) as container:
         stream = container.streams.best("video")
         assert isinstance(stream, av.VideoStream)
         stream.thread_type = "NONE"
         with suppress(FFmpegError) if broken else nullcontext():
             for frame in container.decode(stream):
-                picture = np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90)
-                numbers += read_numbers(picture[None])
-    return numbers
+                picture = converter.reformat(frame, format="rgb24").to_ndarray()
+                pictures.append(np.rot90(picture, frame.rotation // 90))
+    runs = (np.stack(list(run)) for _, run in groupby(pictures, key=np.shape))  # the size may change on the way
+    return [number for run in runs for number in read_numbers(run)]
 
 
 def film_grey(path, pictures, rate: int = 25):

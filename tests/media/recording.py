@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from av.error import FFmpegError
 
+from tests.media.filming import settle
+
 FRAME_RATE = 25
 
 
@@ -51,7 +53,7 @@ def record(path: Path, wave: np.ndarray, tape: Tape, flashes: tuple[float, ...] 
             out.mux(sound.encode())
     except (FFmpegError, ValueError) as error:
         pytest.skip(f"this PyAV cannot write {tape.codec} in {path.suffix}: {error}")
-    return path
+    return settle(path)
 
 
 def _jobs(tape: Tape, seconds: float, samples: int) -> list[tuple[float, int, int]]:

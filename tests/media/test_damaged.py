@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import random
+import shutil
 import struct
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 
 from avssl.media import errors
-from tests.media.filming import Film, Sheet, film, patch, read_numbers, shown
+from tests.media.filming import Film, Sheet, film, patch, read_numbers, settle, shown
 
 LIMIT = 20  # seconds a file; the whole child has three minutes
 
@@ -182,11 +183,9 @@ def scratched(path: Path, box: bytes, many: int):
 class Outcomes:
     """What a child made of every damaged file with one backend."""
 
-    def __init__(self, folder: Path, backend: str):
+    def __init__(self, written: Path, folder: Path, backend: str):
         self.folder, self.lines, self.begun = folder, {}, []
-        for name, write in ALL.items():
-            if not (folder / name).exists():
-                write(folder / name)
+        shutil.copytree(written, folder, dirs_exist_ok=True)
         child = subprocess.run(
             [sys.executable, "-c", CHILD, str(folder), backend, str(LIMIT)],
             input="\n".join(ALL),
@@ -209,10 +208,20 @@ class Outcomes:
             return read_numbers(saved["data"]), saved["valid"], saved["times"]
 
 
+@pytest.fixture(scope="module")
+def damaged(tmp_path_factory) -> Path:
+    """The folder of all damaged files."""
+    folder = tmp_path_factory.mktemp("damaged")
+    for name, write in ALL.items():
+        write(folder / name)
+        settle(folder / name)
+    return folder
+
+
 @pytest.fixture(scope="module", params=["auto", "decord", "torchcodec"])
-def outcomes(request, tmp_path_factory, need) -> Outcomes:
+def outcomes(request, damaged, tmp_path_factory, need) -> Outcomes:
     need(request.param)
-    return Outcomes(tmp_path_factory.mktemp(f"damaged_{request.param}"), request.param)
+    return Outcomes(damaged, tmp_path_factory.mktemp(f"damaged_{request.param}"), request.param)
 
 
 def test_no_file_hangs_or_crashes_or_raises_a_foreign_error(outcomes):

@@ -148,10 +148,9 @@ def test_bytes_files_and_openers_give_the_same_frames(odd):
                 assert numbers(video.frames(picks)) == [odd.numbers[index] for index in picks]
 
 
-@pytest.mark.parametrize("workers", [0, 1, 2])
 @pytest.mark.parametrize("odd", WORKERS, indirect=True)
-def test_forked_workers_read_the_same_frames_though_a_handle_was_open(odd, workers):
-    read_through_workers(odd, workers, "fork" if workers else None, "auto")
+def test_forked_workers_read_the_same_frames_though_a_handle_was_open(odd):
+    read_through_workers(odd, 2, "fork", "auto")
 
 
 @pytest.mark.parametrize("odd", ["open_x265.mp4"], indirect=True)
@@ -159,7 +158,7 @@ def test_spawned_workers_read_the_same_frames(odd):
     read_through_workers(odd, 1, "spawn", "auto")
 
 
-def read_through_workers(odd, workers: int, start: str | None, backend: str):
+def read_through_workers(odd, workers: int, start: str, backend: str):
     picks = np.random.default_rng(6).permutation(len(odd.numbers)).tolist()
     with open_video(odd.path, backend=backend) as video:
         assert numbers(video.frames(picks[:3])) == [odd.numbers[index] for index in picks[:3]]
@@ -169,7 +168,7 @@ def read_through_workers(odd, workers: int, start: str | None, backend: str):
             num_workers=workers,
             multiprocessing_context=start,
             collate_fn=video.frames,
-            timeout=60 if workers else 0,
+            timeout=60,
         )
         found = [number for frames in loader for number in numbers(frames)]
         assert found == [odd.numbers[index] for index in picks]

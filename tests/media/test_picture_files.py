@@ -14,6 +14,7 @@ from avssl.data import Pictures
 from avssl.media import DecodeTimeout, MediaError, OpenError, open_video
 from avssl.media.picture_files import FORMATS, _formats, open_picture
 from avssl.media.pictures import read_picture
+from tests.media.filming import settle
 
 ROOT = Path(__file__).parents[2]
 TAG = 0x0112
@@ -41,7 +42,7 @@ def turned(orientation: int) -> np.ndarray:
 
 def ways(path: Path) -> dict[str, np.ndarray]:
     """The pixels by each door that leads to a picture, int (height, width, 3)."""
-    with open_video(path) as video:
+    with open_video(settle(path)) as video:
         assert (video.info.height, video.info.width) == video.frames([0]).data.shape[-2:]
         film = video.frames([0]).data[0].permute(1, 2, 0).numpy()
     with open_video(path.parent) as video:
@@ -234,18 +235,19 @@ def test_an_animation_that_pillow_trips_over_while_it_counts_is_one_line(tmp_pat
 
 def test_damage_of_every_byte_is_a_picture_or_one_line(tmp_path):
     """Seeded: one byte after another changed, cut, doubled; nothing but our own errors, whatever Pillow trips over."""
-    chance, path, lines = np.random.default_rng(1), tmp_path / "a.png", []
+    chance, lines = np.random.default_rng(1), []
     exif = Image.Exif()
     exif[TAG], exif[0x010F] = 6, "Maker"
     for kind, options in {"JPEG": {}, "PNG": {}, "TIFF": {"compression": "tiff_lzw"}, "WEBP": {}, "GIF": {}}.items():
         file = io.BytesIO()
         about = {} if kind == "GIF" else {"exif": exif}
         corners().save(file, kind, **options, **about)
-        for _ in range(30):
-            content = bytearray(file.getvalue())
+        for number in range(30):
+            path, content = tmp_path / f"{kind}_{number}_a.png", bytearray(file.getvalue())
             for place in chance.integers(0, len(content), chance.integers(1, 6)):
                 content[place] = chance.integers(256)
             path.write_bytes(content[: int(chance.integers(1, len(content) + 1)) if chance.random() < 0.3 else None])
+            settle(path)
             for read in (read_picture, lambda path: open_video(path).frames([0])):
                 try:
                     read(path)

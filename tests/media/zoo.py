@@ -21,6 +21,7 @@ from tests.media.filming import (
     packets,
     patch,
     remux,
+    settle,
     shown,
 )
 
@@ -375,4 +376,5 @@ class Zoo:
         if name not in self.films:
             path = self.folder / name
             self.films[name] = film(path, PLAIN[name]) if name in PLAIN else MADE[name](path)
+            settle(path)
         return self.films[name]

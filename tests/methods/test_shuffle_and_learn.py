@@ -77,14 +77,14 @@ def test_a_head_that_knows_the_middle_frame_is_always_right():
 
 def test_negatives_that_look_like_the_middle_frame_do_not_count():
     method = ShuffleAndLearn(Brightness(), head="linear", min_difference=0.01)
-    alike = method.judge(batch_of([[90, 0, 90, 20, 200]]))
+    alike = method.score_triplets(batch_of([[90, 0, 90, 20, 200]]))
     assert alike.kept.tolist() == [[True, True, False, False, True, True]]
     assert method(batch_of([[90, 0, 90, 20, 200]]))["ambiguous"].item() == 0.5
 
 
 def test_padded_tuples_do_not_count():
     batch = numbered(2) | {"valid": torch.tensor([[[True] * 5], [[True] * 4 + [False]]])}
-    kept = ShuffleAndLearn(Brightness(), head="linear").judge(batch).kept
+    kept = ShuffleAndLearn(Brightness(), head="linear").score_triplets(batch).kept
     assert kept.all(1).tolist() == [True, False]
 
 
@@ -131,7 +131,7 @@ def test_measured_scores_equal_scikit_learns_on_the_pooled_triplets():
     batches = [circling_dots(20, seed) for seed in range(3)]
     truth, score = [], []
     for batch in batches:
-        seen = method.judge(batch)
+        seen = method.score_triplets(batch)
         truth += seen.truth.flatten().tolist()
         score += (seen.scores[..., 1] - seen.scores[..., 0]).flatten().tolist()
     assert method.measure(batches)["auc"] == pytest.approx(roc_auc_score(truth, score), abs=1e-6)
@@ -148,9 +148,9 @@ def test_each_tuple_of_a_video_has_chance_of_its_own_whatever_the_batch():
     method = ShuffleAndLearn(SmallNet(dim=16, width=4), views=[Flip(), GainOffset()])
     frames = torch.full((3, 2, 5, 3, 8, 8), 100, dtype=torch.uint8)
     batch = {"frames": frames, "key": torch.tensor([[0, 1, index] for index in range(3)])}
-    views = method.judge(batch).views
+    views = method.score_triplets(batch).views
     assert all(not torch.equal(one, other) for one, other in pairwise(views))
-    alone = method.judge({"frames": frames[1:2], "key": batch["key"][1:2]}).views
+    alone = method.score_triplets({"frames": frames[1:2], "key": batch["key"][1:2]}).views
     assert torch.equal(alone, views[2:4])
 
 

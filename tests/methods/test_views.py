@@ -10,7 +10,7 @@ from two_processes import in_two_processes
 
 from avssl import methods
 from avssl.data import collate
-from avssl.methods.collapse import effective_rank, spread
+from avssl.methods.collapse import collapse_of, directions, effective_rank, spread
 from avssl.nets import SmallClips, SmallNet
 from avssl.training import SGD, train
 from avssl.transforms import ColorJitter
@@ -110,12 +110,13 @@ def test_clips_of_an_item_are_its_views():
     assert (first.clip, second.clip) == (0, 1) and first.frames.shape == (4, 3, 3, SIDE - 8, SIDE - 8)
 
 
-def test_a_collapse_is_said_and_a_spread_that_rises_is_not():
-    method = make("SimCLR")
-    start = {"train/spread": 0.6, "train/rank": 30.0, "train/loss": 5.0}
-    assert method.warnings(start | {"train/spread": 0.9}, start) == []
-    (line,) = method.warnings(start | {"train/rank": 9.0}, start)
-    assert "train" in line and "rank is 9" in line and "30" in line
+def test_few_directions_are_said_to_be_a_collapse_but_for_the_random_start():
+    start = {"train/rank": 3.0, "held_out/rank": 30.0}
+    assert collapse_of(start, start, dim=128) == []
+    assert collapse_of({"train/rank": 20.0, "held_out/rank": 25.0}, start, dim=128) == []
+    (line,) = collapse_of({"train/rank": 20.0, "held_out/rank": 4.0}, start, dim=128)
+    assert "held_out" in line and "128 directions" in line and "4.0" in line and "30.0" in line
+    assert collapse_of({"train/rank": 4.0}, start, dim=16) == []  # of 16 directions, four are not few
 
 
 def test_grey_pictures_under_a_jitter_of_hue_are_said_once():
@@ -141,6 +142,8 @@ def test_too_few_views_or_too_many_clips_are_refused_in_one_line(count, clips, s
 def test_spread_and_rank_have_their_known_values():
     sphere = torch.randn(4000, 32, generator=torch.Generator().manual_seed(0))
     assert math.isclose(spread(sphere), 1, abs_tol=0.02) and spread(torch.ones(5, 4)) < 1e-3
-    assert math.isclose(effective_rank(torch.eye(4), centred=False), 4, rel_tol=1e-5)
-    assert math.isclose(effective_rank(torch.eye(4)[:, :2].repeat(2, 1), centred=False), 2, rel_tol=1e-5)
-    assert effective_rank(torch.ones(5, 4)) == 0
+    assert math.isclose(effective_rank(torch.eye(4)), 4, rel_tol=1e-5)
+    assert math.isclose(effective_rank(torch.eye(4)[:, :2].repeat(2, 1)), 2, rel_tol=1e-5)
+    assert math.isclose(effective_rank(torch.ones(5, 4)), 1, rel_tol=1e-3) and effective_rank(torch.zeros(5, 4)) == 0
+    two = torch.tensor([[1.0, 0, 0], [0, 100.0, 0]])
+    assert math.isclose(directions(two), 2, rel_tol=1e-5) and effective_rank(two) < 1.1

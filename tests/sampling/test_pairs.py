@@ -28,6 +28,20 @@ def test_every_legal_pair_is_drawn_equally_often(shared, gap, fits):
     fits([seen[pair] for pair in places], expected)
 
 
+@pytest.mark.parametrize("shared", ["any", "disjoint"])
+def test_near_pairs_are_drawn_more_often_by_the_power_of_their_distance(shared, fits):
+    sampler = PairOfClips(frames=3, gap=(frames(1), None), shared=shared, falloff=2.0, order="forward")
+    timeline = Timeline.constant(frames=9, rate=25)  # starts 0 to 6, so distances up to 6
+    places = list(product(range(7), repeat=2))
+    expected = [
+        (1 - (second - first) / 7) ** 2 if second - first >= (1 if shared == "any" else 3) else 0.0
+        for first, second in places
+    ]
+    drawn = [tuple(sampler(timeline, rng_for(0, 0, sample)).index[:, 0].tolist()) for sample in range(3000)]
+    seen = Counter(drawn)
+    fits([seen[pair] for pair in places], expected)
+
+
 def test_either_clip_of_a_pair_comes_first():
     sampler = PairOfClips(frames=2, gap=(frames(5), None))
     forward = [np.diff(sampler(THIRTY, rng_for(0, 0, sample)).index[:, 0])[0] > 0 for sample in range(400)]
@@ -51,6 +65,7 @@ def test_a_pair_that_should_overlap_but_stand_too_far_apart_is_refused():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: PairOfClips(frames=4, falloff=-1.0), "falloff must be at least 0"),
         (lambda: PairOfClips(frames=4, gap=frames(3)), r"gap must be a pair \(least, most\)"),
         (lambda: PairOfClips(frames=4, gap=(frames(3), frames(2))), "must rise"),
         (lambda: PairOfClips(frames=4, gap=(fps(3), None)), "must be a length"),

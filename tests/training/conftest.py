@@ -1,6 +1,5 @@
 """Helpers of the training tests, and cheap child processes for what must die."""
 
-import multiprocessing
 import os
 import sys
 from pathlib import Path
@@ -8,10 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-HERE, BESIDE = str(Path(__file__).parent), str(Path(__file__).parents[1] / "methods")
-for folder in (HERE, BESIDE):
+HERE, TESTS = str(Path(__file__).parent), str(Path(__file__).parents[1])
+BESIDE = str(Path(TESTS) / "methods")
+for folder in (HERE, BESIDE, TESTS):
     if folder not in sys.path:
-        sys.path.insert(0, folder)  # for training_fakes, and for every
+        sys.path.insert(0, folder)  # for training_fakes, for every and for two_processes
+
+from two_processes import begin  # noqa: E402
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -29,12 +31,4 @@ def start():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", HERE + os.pathsep + os.environ.get("PYTHONPATH", ""))
         patch.setenv("OMP_NUM_THREADS", "1")
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["training_fakes", "torch.utils.tensorboard"])
-
-        def begin(function, *arguments):
-            process = context.Process(target=function, args=arguments)
-            process.start()
-            return process
-
         yield begin

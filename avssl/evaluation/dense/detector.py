@@ -42,7 +42,7 @@ class Detector:
         samples: proposals a picture that the head learns from.
         least: scores below are no detections.
         overlap: of two detections of a class that overlap more, the less sure goes.
-        most: detections a picture at most.
+        max_detections: detections per picture at most.
     """
 
     layers: Sequence[str] | None = None
@@ -56,7 +56,7 @@ class Detector:
     samples: Count = 512
     least: Share = 0.05
     overlap: Share = 0.5
-    most: Count = 100
+    max_detections: Count = 100
 
     def __post_init__(self):
         if not self.short or not self.anchors:
@@ -102,7 +102,7 @@ class Detector:
             box_batch_size_per_image=self.samples,
             box_score_thresh=self.least,
             box_nms_thresh=self.overlap,
-            box_detections_per_img=self.most,
+            box_detections_per_img=self.max_detections,
         )
 
 

@@ -114,17 +114,17 @@ class Normals(Evaluator):
                             plan.quiet), 0)  # fmt: skip
         if not total.any():
             raise ConfigError("no training pixel has a known normal; all of them are 0")
-        seen = scan(plan.test, NORMALS, "test", lambda item: (item["path"], item["group"]), plan.quiet)
+        rows = scan(plan.test, NORMALS, "test", lambda item: (item["path"], item["group"]), plan.quiet)
         start = torch.from_numpy(total / np.linalg.norm(total)).float()
         trials = pixel_trials(plan, Directions(), self.hidden, (MEAN_NORMAL, start), encoder, fresh, folder, device)
-        return self._scores(trials, seen, encoder)
+        return self._scores(trials, rows, encoder)
 
-    def _scores(self, trials: list[Trial], seen: Sequence[tuple[str, str]], encoder: Encoder) -> Scores:
+    def _scores(self, trials: list[Trial], rows: Sequence[tuple[str, str]], encoder: Encoder) -> Scores:
         groups = grouped(trials)
         scores = {
             group: by_metric([measured(trial.found["stats"]) for trial in each]) for group, each in groups.items()
         }
-        found = differences(groups, weighed, np.array([group for _, group in seen]))
+        found = differences(groups, weighed, np.array([group for _, group in rows]))
         level = scores[group_at(MEAN_NORMAL, encoder="")]["mean"].mean()
         return Scores(
             title="Surface normals: angles between found and true ones in degrees; in % those of at most so many",
@@ -145,7 +145,7 @@ class Normals(Evaluator):
                 f"Chance scores {level:.1f} degrees: the {MEAN_NORMAL} of the training pictures. A "
                 f"random direction: 90. Colours and places alone: the row {PIXELS}.",
             ),
-            tables={"items": item_rows(trials, [path for path, _ in seen], of_items)},
+            tables={"items": item_rows(trials, [path for path, _ in rows], of_items)},
             pictures={
                 f"normals_{tuning}": self._draw(groups, tuning)
                 for tuning in (self.plan.tuning if self.plan.num_shown else ())

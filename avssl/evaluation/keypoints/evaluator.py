@@ -260,7 +260,7 @@ class KeyPoints(Evaluator):
             "area over": f"{protocol.grid[0]} to {protocol.grid[-1]}, {len(protocol.grid)} thresholds, {protocol.area}",
             "joints": f"{len(self.skeleton)} of {self.skeleton.name!r}, {self.joints} ones count",
             "lost joints": "left out" if protocol.drop_lost else "wrong",
-            "first frames": "left out" if protocol.skip_first else "judged",
+            "first frames": "left out" if protocol.skip_first else "scored",
             "test pictures without a length": scorer.unmeasured,
             "random": f"{self.draws} initialisations, batch statistics of the training pictures",
             "heads": {head.name: head.settings() | head.chosen(encoder, pictures) for head in self.heads},

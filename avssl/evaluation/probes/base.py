@@ -15,7 +15,7 @@ class Labels:
     """What items are.
 
     Args:
-        one: one class an item, ``(items,)``; None where items may have several.
+        one: one class per item, ``(items,)``; None where items may have several.
         several: 1 present, 0 absent, NaN to be ignored, ``(items, classes)``; None where each has one.
         classes: names.
     """

@@ -17,7 +17,7 @@ from avssl.data import Dataset
 from avssl.evaluation.base import Evaluator
 from avssl.evaluation.baselines import compared_encoders
 from avssl.evaluation.probes.base import Labels
-from avssl.evaluation.probes.looks import Looks, OfClips, apply_views, item_scores, look_at_all
+from avssl.evaluation.probes.samples import OfClips, Samples, apply_views, item_scores, read_samples
 from avssl.evaluation.probes.scoring import Scorer, labels_of
 from avssl.features.alignment import align_classes, check_common, renumbered
 from avssl.features.cache import FeatureCache, digest
@@ -38,10 +38,8 @@ from avssl.report.comparison import (
     percent,
     table_of,
 )
-from avssl.report.scores import TRAINED, Scores
+from avssl.report.scores import CHANCE, TRAINED, Scores
 from avssl.transforms import Transform
-
-CHANCE = "chance"
 
 
 class Classification(Evaluator):
@@ -81,7 +79,7 @@ class Classification(Evaluator):
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
     ) -> Scores:
         require_classifier(encoder, TRAINED)
-        test = look_at_all(self.test, "test", self.quiet, encoder.takes)
+        test = read_samples(self.test, "test", self.quiet, encoder.takes)
         pool = test.images[: frames_per_pass(512, test.images)]
         pool = (apply_views(self.views, pool, torch.zeros(len(pool), 3).long(), False) * 255).round().byte()
         rows = compared_encoders(encoder, pool, fresh, device, self.initialisations, self.seed, self.extra)
@@ -99,7 +97,7 @@ class Classification(Evaluator):
         }
         return self._scores(found, scorer, test, encoder)
 
-    def _scores_of(self, one: Classifier, test: Looks, device: str, cache: FeatureCache) -> np.ndarray:
+    def _scores_of(self, one: Classifier, test: Samples, device: str, cache: FeatureCache) -> np.ndarray:
         """Return the logits of the test items, ``(items, classes of the classifier)``."""
         key = {
             "weights": digest(one),
@@ -111,7 +109,9 @@ class Classification(Evaluator):
         place = torch.device(device)
         return cache(key, lambda: item_scores(network.to(place), test, self.views, place))
 
-    def _scores(self, found: Mapping[Group, list[np.ndarray]], scorer: Scorer, test: Looks, encoder: Encoder) -> Scores:
+    def _scores(
+        self, found: Mapping[Group, list[np.ndarray]], scorer: Scorer, test: Samples, encoder: Encoder
+    ) -> Scores:
         scores: dict[Group, Values] = {
             group: by_metric([scorer.measure(one) for one in runs]) for group, runs in found.items()
         }
@@ -129,7 +129,7 @@ class Classification(Evaluator):
             tables={"items": items_of(found, scorer.truth, test)},
         )
 
-    def _protocol(self, encoder: Encoder, test: Looks) -> dict[str, Any]:
+    def _protocol(self, encoder: Encoder, test: Samples) -> dict[str, Any]:
         looks = "clips" if test.images.ndim == 5 else "frames"
         return {
             "encoder": type(encoder).__name__,
@@ -156,7 +156,7 @@ def require_classifier(encoder: Encoder, row: str) -> Classifier:
     return encoder
 
 
-def aligned(test: Looks, sides: Mapping[str, Sequence[str]]) -> tuple[Labels, dict[str, np.ndarray]]:
+def aligned(test: Samples, sides: Mapping[str, Sequence[str]]) -> tuple[Labels, dict[str, np.ndarray]]:
     """Return what the test items are, by the classes of all, and where each row's classes stand among them.
 
     Args:
@@ -189,7 +189,7 @@ def over_all(scores: np.ndarray, place: np.ndarray, count: int) -> np.ndarray:
     return table
 
 
-def items_of(found: Mapping[Group, list[np.ndarray]], truth: Labels, test: Looks) -> list[dict[str, Any]]:
+def items_of(found: Mapping[Group, list[np.ndarray]], truth: Labels, test: Samples) -> list[dict[str, Any]]:
     """Return what each row's first classifier answers for each item, and its class."""
     assert truth.one is not None
     return [

@@ -56,9 +56,9 @@ from avssl.report.comparison import (
     table_of,
 )
 from avssl.report.figures import Curve, confusion_picture, curve_picture
-from avssl.report.scores import TRAINED, Scores
+from avssl.report.scores import CHANCE, TRAINED, Scores
 
-CHANCE, CLUSTERS = "chance", "k-means"
+CLUSTERS = "k-means"
 
 
 class Probes(Evaluator):
@@ -131,7 +131,7 @@ class Probes(Evaluator):
         if len({probe.name for probe in self.probes}) < len(self.probes):
             raise ValueError("two probes have the same name; use each once")
         self.layers, self.shots, self.draws, self.clusters = layers, list(shots), draws, clusters
-        self.recipe = Recipe(unit=unit, stream=stream, crop=crop, most=max_features)
+        self.recipe = Recipe(unit=unit, stream=stream, crop=crop, max_features=max_features)
         self.precision: Precision = precision
         self.initialisations, self.extra = initialisations, dict(extra or {})
         self.allow_shared_groups, self.seed = allow_shared_groups, seed
@@ -140,7 +140,7 @@ class Probes(Evaluator):
     def __call__(
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
     ) -> Scores:
-        kept = FeatureCache(folder)
+        cache = FeatureCache(folder)
         layers = (*encoder.layers, OUTPUT) if self.layers == "all" else tuple(self.layers)
         for layer in layers:
             check_layer(encoder, layer)
@@ -154,14 +154,14 @@ class Probes(Evaluator):
         } | {f"{row} 0": Asked(one) for row, (one,) in baselines(pool).items()}
         names = ["fold"] * len(self.sides) if self.folded else ["training", "test"]
         sides = [
-            extract(asked, data, self.recipe, kept, device, name, workers=self.workers, quiet=self.quiet)
+            extract(asked, data, self.recipe, cache, device, name, workers=self.workers, quiet=self.quiet)
             for data, name in zip(self.sides, names, strict=True)
         ]
         aligned = align_rows([side.rows for side in sides], names)
         sides = [replace(side, rows=rows) for side, rows in zip(sides, aligned, strict=True)]
         labels = [labels_of(side.rows, name) for side, name in zip(sides, names, strict=True)]
         splits = self._splits(sides, labels)
-        found = self._fit(splits, sides, labels, asked, kept)
+        found = self._fit(splits, sides, labels, asked, cache)
         return self._scores(found, splits, sides, labels, asked, encoder)
 
     def _splits(self, sides: list[Extracted], labels: list[Labels]) -> list[tuple[list[int], int]]:
@@ -428,7 +428,7 @@ class Probes(Evaluator):
             "layers": self.layers,
             "rows": f"{self.recipe.unit}s of {self.recipe.stream}",
             "crop": self.recipe.crop,
-            "numbers a layer": f"maps averaged to at most {self.recipe.most}",
+            "numbers per layer": f"maps averaged to at most {self.recipe.max_features}",
             "classes": len(labels[-1].classes),
             "data": f"{len(sizes)} folds of {sizes}" if self.folded else f"{sizes[0]} training, {sizes[1]} test",
             "shots": self.shots,

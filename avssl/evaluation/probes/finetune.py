@@ -21,14 +21,14 @@ from avssl.evaluation.base import Evaluator
 from avssl.evaluation.baselines import compared_encoders
 from avssl.evaluation.probes.base import Labels
 from avssl.evaluation.probes.linear import loss_of
-from avssl.evaluation.probes.looks import (
-    Looks,
+from avssl.evaluation.probes.samples import (
     OfClips,
-    align_looks,
+    Samples,
+    align_samples,
     apply_views,
     failure_notes,
     item_scores,
-    look_at_all,
+    read_samples,
 )
 from avssl.evaluation.probes.saved import file_of, is_saved, require_savable, save_classifier
 from avssl.evaluation.probes.scoring import Scorer, check_split, class_notes, labels_of
@@ -52,10 +52,8 @@ from avssl.report.comparison import (
     percent,
     table_of,
 )
-from avssl.report.scores import TRAINED, Scores
+from avssl.report.scores import CHANCE, TRAINED, Scores
 from avssl.transforms import Draws, Transform
-
-CHANCE = "chance"
 
 
 class FineTune(Evaluator):
@@ -125,9 +123,9 @@ class FineTune(Evaluator):
     def __call__(
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
     ) -> Scores:
-        train, test = align_looks(
-            look_at_all(self.train, "training", self.quiet, encoder.takes),
-            look_at_all(self.test, "test", self.quiet, encoder.takes),
+        train, test = align_samples(
+            read_samples(self.train, "training", self.quiet, encoder.takes),
+            read_samples(self.test, "test", self.quiet, encoder.takes),
         )
         labels, truth = labels_of(train.rows, "training"), labels_of(test.rows, "test")
         check_split(train.rows, test.rows, labels, truth, self.allow_shared_groups)
@@ -160,9 +158,9 @@ class FineTune(Evaluator):
     def _one(
         self,
         start: Encoder,
-        train: Looks,
+        train: Samples,
         labels: Labels,
-        test: Looks,
+        test: Samples,
         chosen: np.ndarray,
         draw: int,
         device: str,
@@ -190,9 +188,9 @@ class FineTune(Evaluator):
     def _learn(
         self,
         start: Encoder,
-        train: Looks,
+        train: Samples,
         labels: Labels,
-        test: Looks,
+        test: Samples,
         chosen: np.ndarray,
         draw: int,
         device: torch.device,
@@ -237,9 +235,9 @@ class FineTune(Evaluator):
         found: Mapping[Group, list[np.ndarray]],
         scorer: Scorer,
         labels: Labels,
-        test: Looks,
+        test: Samples,
         encoder: Encoder,
-        train: Looks,
+        train: Samples,
     ) -> Scores:
         scores: dict[Group, Values] = {
             group: by_metric([scorer.measure(one) for one in found[group]])
@@ -276,7 +274,7 @@ class FineTune(Evaluator):
     def _each(scorer: Scorer, runs: Sequence[np.ndarray]) -> np.ndarray:
         return np.stack([scorer.each(one) for one in runs])
 
-    def _items(self, found: Mapping[Group, list[np.ndarray]], scorer: Scorer, test: Looks) -> list[dict[str, Any]]:
+    def _items(self, found: Mapping[Group, list[np.ndarray]], scorer: Scorer, test: Samples) -> list[dict[str, Any]]:
         rows = []
         for group, several in found.items():
             for item, scores in enumerate(scorer.whole(several[0])):
@@ -291,17 +289,17 @@ class FineTune(Evaluator):
         names = ("freeze", "steps", "batch", "lr", "head_lr", "weight_decay")
         return {name: getattr(self, name) for name in names} | {"views": describe(list(self.views))}
 
-    def _protocol(self, encoder: Encoder, train: Looks, test: Looks, labels: Labels) -> dict[str, Any]:
-        looks = "clips" if test.images.ndim == 5 else "frames"
+    def _protocol(self, encoder: Encoder, train: Samples, test: Samples, labels: Labels) -> dict[str, Any]:
+        unit = "clips" if test.images.ndim == 5 else "frames"
         return {
             "encoder": type(encoder).__name__,
             "weights": digest(encoder),
             "classes": len(labels.classes),
-            "data": f"{len(train.rows)} training items, {len(test.rows)} test items, {len(test.images)} test {looks}",
+            "data": f"{len(train.rows)} training items, {len(test.rows)} test items, {len(test.images)} test {unit}",
             "shots": self.shots,
             "draws": self.draws,
-            "training": self._settings() | {"optimiser": "AdamW, one cycle", "judged": "last step"},
-            "test": f"mean of the scores over an item's {looks}, no augmentation",
+            "training": self._settings() | {"optimiser": "AdamW, one cycle", "scored": "last step"},
+            "test": f"mean of the scores over an item's {unit}, no augmentation",
             "random": f"{self.draws} initialisations",
             "shared groups": self.allow_shared_groups,
             "seed": self.seed,

@@ -155,7 +155,7 @@ def predict(features: np.ndarray, fitted: tuple[np.ndarray, np.ndarray]) -> np.n
 
 
 def loss_of(scores: Tensor, truth: Tensor, several: bool) -> Tensor:
-    """Return the cross-entropy of one class an item, or the sum over classes of that of being there or not."""
+    """Return the cross-entropy of one class per item, or the sum over classes of that of being there or not."""
     if not several:
         return F.cross_entropy(scores, truth)
     counted = ~truth.isnan()

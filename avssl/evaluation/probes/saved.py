@@ -7,7 +7,7 @@ from torch import nn
 
 from avssl.config import ConfigError, describe
 from avssl.evaluation.probes.base import Labels
-from avssl.evaluation.probes.looks import OfClips
+from avssl.evaluation.probes.samples import OfClips
 from avssl.nets import Classifier, Encoder
 from avssl.training.errors import TrainingError
 from avssl.training.export import not_recorded, write_export

@@ -15,7 +15,7 @@ from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.evaluation.base import MethodEvaluator
 from avssl.evaluation.baselines import calibrated
-from avssl.evaluation.probes.looks import Looks, align_looks, look_at_all
+from avssl.evaluation.probes.samples import Samples, align_samples, read_samples
 from avssl.evaluation.probes.scoring import Scorer, check_split, class_notes, labels_of
 from avssl.evaluation.recoloring.classifier import is_right, learned
 from avssl.evaluation.recoloring.recolor import Recolors, borrowed, color_of, gray, recolored
@@ -92,7 +92,7 @@ class Recoloring(MethodEvaluator):
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
         if not isinstance(method, Recolors):
             raise ConfigError(f"{type(method).__name__} gives no colours; ask a method of colorization")
-        test = look_at_all(self.test, "test", self.quiet)
+        test = read_samples(self.test, "test", self.quiet)
         true = test.images.numpy()
         rows = self._rows(method, fresh, true, device)
         measured = {row: measures(several, true) for row, several in rows.items()}
@@ -145,14 +145,14 @@ class Recoloring(MethodEvaluator):
         }
 
     def _classify(
-        self, rows: dict[str, list[np.ndarray]], test: Looks, device: str
+        self, rows: dict[str, list[np.ndarray]], test: Samples, device: str
     ) -> tuple[dict[str, np.ndarray], float, list[str]]:
         """Return by row whether each classifier is right on each picture, ``(draws, N)``; chance; and notes."""
         assert self.train is not None and self.classifier is not None
-        train, test = align_looks(look_at_all(self.train, "training", self.quiet), test)
+        train, test = align_samples(read_samples(self.train, "training", self.quiet), test)
         ours, theirs = labels_of(train.rows, "training"), labels_of(test.rows, "test")
         if ours.one is None or theirs.one is None:
-            raise ConfigError("evaluator.train: the classifier tells one class a picture; these have several")
+            raise ConfigError("evaluator.train: the classifier tells one class per picture; these have several")
         check_split(train.rows, test.rows, ours, theirs, self.allow_shared_groups)
         labels, truths = (side.among(ours.shown).one for side in (ours, theirs))  # -1: never learned, never right
         assert labels is not None and truths is not None
@@ -186,7 +186,7 @@ class Recoloring(MethodEvaluator):
         chosen = np.linspace(0, len(true) - 1, min(self.num_shown, len(true))).round().astype(int)
         return picture_table({row: several[0][chosen] for row, several in rows.items()}, "True and recoloured")
 
-    def _protocol(self, method: Method, test: Looks) -> dict[str, Any]:
+    def _protocol(self, method: Method, test: Samples) -> dict[str, Any]:
         schedule = {"steps": self.steps, "batch": self.batch, "lr": self.lr, "optimiser": "AdamW, one cycle"}
         return {
             "data": describe(self.test),

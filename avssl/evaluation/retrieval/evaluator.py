@@ -109,7 +109,7 @@ class Retrieval(Evaluator):
         self.queries, self.gallery, self.layer, self.ks = queries, gallery, layer, sorted(set(ks))
         if relevant is None:
             self.name = "eval_neighbours"
-        self.recipe = Recipe(unit=unit, stream=stream, crop=crop, patch=patch, most=max_features)
+        self.recipe = Recipe(unit=unit, stream=stream, crop=crop, patch=patch, max_features=max_features)
         self.relevant: Relevant | None = relevant
         self.exclude: Exclude = exclude
         self.similarity: Similarity = similarity
@@ -123,12 +123,12 @@ class Retrieval(Evaluator):
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
     ) -> Scores:
         check_layer(encoder, self.layer)
-        kept = FeatureCache(folder)
+        cache = FeatureCache(folder)
         asked = compared(
             encoder, self.layer, self._sides[1], self.recipe, fresh, device, self.initialisations, self.seed, self.extra
         )
-        ours = self._extract(asked, self.queries, kept, device, "query")
-        theirs = ours if self.gallery is None else self._extract(asked, self.gallery, kept, device, "gallery")
+        ours = self._extract(asked, self.queries, cache, device, "query")
+        theirs = ours if self.gallery is None else self._extract(asked, self.gallery, cache, device, "gallery")
         question = ask(ours.rows, theirs.rows, self.relevant, self.exclude, self.ks[-1])
         skeleton = self._skeleton(ours.rows, theirs.rows)
         ranked: dict[str, list[Ranked]] = {}
@@ -169,9 +169,9 @@ class Retrieval(Evaluator):
         return f"answers of the same {self.relevant}, shares in %" if self.relevant else "distance of poses"
 
     def _extract(
-        self, asked: Mapping[str, Asked], data: Dataset, kept: FeatureCache, device: str, what: str
+        self, asked: Mapping[str, Asked], data: Dataset, cache: FeatureCache, device: str, what: str
     ) -> Extracted:
-        return extract(asked, data, self.recipe, kept, device, what, workers=self.workers, quiet=self.quiet)
+        return extract(asked, data, self.recipe, cache, device, what, workers=self.workers, quiet=self.quiet)
 
     def _rank(self, ours: Extracted, theirs: Extracted, name: str, question: Question) -> Ranked:
         (layer,) = ours.features[name]

@@ -48,8 +48,8 @@ def score(worth: np.ndarray, question: Question, rows: slice, ks: Sequence[int],
         ks: numbers of answers that count.
         whole: the answers are the whole gallery.
     """
-    kept = question.total[rows] > 0
-    total, ideal, worth = question.total[rows][kept], question.ideal[rows][kept], worth[kept]
+    findable = question.total[rows] > 0
+    total, ideal, worth = question.total[rows][findable], question.ideal[rows][findable], worth[findable]
     right = worth > 0
     found = {}
     for k in ks:
@@ -61,22 +61,22 @@ def score(worth: np.ndarray, question: Question, rows: slice, ks: Sequence[int],
     if whole:
         found["mAP"] = ranking.average_precision(right, total)
         found[FIRST] = ranking.first_rank(right)
-    scores = {name: np.full(len(kept), np.nan) for name in found}
+    scores = {name: np.full(len(findable), np.nan) for name in found}
     for name, values in found.items():
-        scores[name][kept] = values
+        scores[name][findable] = values
     return scores
 
 
 def chance(question: Question, ks: Sequence[int], whole: bool) -> dict[str, float]:
     """Return what a random order would score: the exact expectation, and for the median rank the exact median."""
-    kept = question.total > 0
-    total, size, ideal = question.total[kept], question.size[kept], question.ideal[kept]
+    findable = question.total > 0
+    total, size, ideal = question.total[findable], question.size[findable], question.ideal[findable]
     levels = {}
     for k in ks:
         levels[f"R@{k}"] = ranking.chance_of_a_hit(total, size, k).mean()
         levels[f"recall@{k}"] = ranking.chance_recall(size, k).mean()
         levels[f"precision@{k}"] = ranking.chance_precision(total, size).mean()
-        levels[f"nDCG@{k}"] = ranking.chance_ndcg(question.mean[kept], ideal, k).mean()
+        levels[f"nDCG@{k}"] = ranking.chance_ndcg(question.mean[findable], ideal, k).mean()
         levels[f"mAP@{k}"] = ranking.chance_average_precision(total, size, k).mean()
     if whole:
         levels["mAP"] = ranking.chance_average_precision(total, size).mean()

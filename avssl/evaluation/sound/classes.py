@@ -30,10 +30,9 @@ from avssl.methods.sound.base import JointEmbedder, PairScorer
 from avssl.methods.sound.pairs import view_clips
 from avssl.nets import LogMel, SpectrogramSpec
 from avssl.nets.clips import encode_clips
-from avssl.report.scores import PIXELS, RANDOM, TRAINED, Scores
+from avssl.report.scores import CHANCE, PIXELS, RANDOM, TRAINED, Scores
 
 SENSES = {"picture": PIXELS, "sound": LOGMEL}  # and the row that needs no network
-CHANCE = "chance"
 
 
 class Classes(MethodEvaluator):

@@ -62,8 +62,10 @@ def score_direction(
     found: dict[str, list[np.ndarray]] = {}
     for rows, order in orders(embeddings[direction.query], embeddings[direction.gallery]):
         other = recording[order] != recording[rows][:, None]
-        kept = np.argsort(~other, axis=1, kind="stable")  # one's own recording goes to the end, and counts as wrong
-        right = np.take_along_axis((label[order] == label[rows][:, None]) & other, kept, 1)
+        others_first = np.argsort(
+            ~other, axis=1, kind="stable"
+        )  # one's own recording goes to the end, and counts as wrong
+        right = np.take_along_axis((label[order] == label[rows][:, None]) & other, others_first, 1)
         counted = right.any(1)
         scores = {"P@10": ranking.precision_at(right, min(10, right.shape[1]))[counted]}
         ideal = -np.sort(-right.astype(float), axis=1)

@@ -29,9 +29,8 @@ from avssl.methods import Method
 from avssl.methods.sound.base import JointEmbedder, PairScorer
 from avssl.nets import LogMel, SoundEncoder
 from avssl.report.comparison import format_mean, format_percent
-from avssl.report.scores import RANDOM, TRAINED, Scores
+from avssl.report.scores import CHANCE, RANDOM, TRAINED, Scores
 
-CHANCE = "chance"
 POOL = 512  # windows at most that give random rows their batch statistics
 
 
@@ -164,7 +163,7 @@ class SoundProbe(MethodEvaluator):
                 "sides": [describe(side) for side in self.sides],
                 "recordings": [len(np.unique(side.rows.item)) for side in sides],
                 "windows": [len(side.rows) for side in sides],
-                "judged": f"{count} folds, each the test once" if self.folded else "the test, learned from train",
+                "scored": f"{count} folds, each the test once" if self.folded else "the test, learned from train",
                 "features": f"{self.layer} of the encoder of sounds, standardised; scores averaged over windows",
                 "probe": f"{self.probe.name} {self.probe.settings()}",
                 "random": f"{self.initialisations} initialisations, batch statistics of the first side",

@@ -76,7 +76,7 @@ class SimCLR(MultiViewMethod):
         """
         batch, views = self.views_of(batch)
         items = all_gather(recordings_of(batch))
-        rows = [all_gather(each) for each in self.embed(views)]
+        rows = [all_gather(each) for each in self.embed(views, together=True)]
         tables = [both_ways(*pair, self.temperature, items) for pair in combinations(rows, 2)]
         return {
             "loss": torch.stack([contrast(*table) for table in tables]).mean(),

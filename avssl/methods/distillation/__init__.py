@@ -1,1 +1,1 @@
-"""A student learns what a teacher answers."""
+"""Views of one item predict each other, without others to tell them from; a student learns what a teacher answers."""

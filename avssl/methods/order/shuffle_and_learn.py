@@ -86,7 +86,7 @@ class ShuffleAndLearn(Method):
             self.head = kind(encoder.dim, 3, hidden=hidden, dropout=dropout)
 
     def forward(self, batch: Batch | Tensor) -> dict[str, Tensor]:
-        """Judge every triplet of every tuple.
+        """Score every triplet of every tuple.
 
         Args:
             batch: ``frames``, ``(videos, tuples, 5, 3, H, W)`` in order of time, as ``OrderedFrames`` samples them;
@@ -100,23 +100,23 @@ class ShuffleAndLearn(Method):
         Raises:
             ValueError: if there are not five frames a tuple.
         """
-        seen = self.judge(batch)
-        truth = seen.truth
+        scored = self.score_triplets(batch)
+        truth = scored.truth
         if self.training and self.labels == "shuffled":
-            coins = Draws(stream_of(seen.key, -1))
+            coins = Draws(stream_of(scored.key, -1))
             truth = (coins.uniform(len(TRIPLETS)) < 0.5).long()
         prior = torch.tensor([(1 - self.negatives) / 2] * 2 + [self.negatives / 4] * 4, device=truth.device)
-        weight = prior * seen.kept
-        losses = F.cross_entropy(seen.scores.flatten(0, 1), truth.flatten(), reduction="none").view_as(weight)
-        right = self.decide(seen.scores) == seen.truth
-        shares = [(right & group).sum() / group.sum().clamp(min=1) for group in (seen.ordered, seen.shuffled)]
+        weight = prior * scored.kept
+        losses = F.cross_entropy(scored.scores.flatten(0, 1), truth.flatten(), reduction="none").view_as(weight)
+        right = self.decide(scored.scores) == scored.truth
+        shares = [(right & group).sum() / group.sum().clamp(min=1) for group in (scored.ordered, scored.shuffled)]
         return {
             "loss": (losses * weight).sum() / weight.sum().clamp(min=1e-12),
             "balanced_accuracy": (shares[0] + shares[1]) / 2,
-            "ambiguous": 1 - seen.kept[:, 2:].float().mean(),
+            "ambiguous": 1 - scored.kept[:, 2:].float().mean(),
         }
 
-    def judge(self, batch: Batch | Tensor) -> "Verdicts":
+    def score_triplets(self, batch: Batch | Tensor) -> "ScoredTriplets":
         """Encode the frames, shuffle the features and score every triplet."""
         batch = as_batch(batch)
         frames, key = tuples_of(batch)
@@ -129,7 +129,7 @@ class ShuffleAndLearn(Method):
         triplets = features[:, TRIPLETS]  # (tuples, 6, 3, dim)
         scores = self.head(triplets.flatten(0, 1)).unflatten(0, (len(frames), len(TRIPLETS)))
         truth = torch.tensor([1] * len(ORDERED) + [0] * len(SHUFFLED), device=frames.device).expand(len(frames), -1)
-        return Verdicts(scores.float(), truth, kept, views, plain, key)
+        return ScoredTriplets(scores.float(), truth, kept, views, plain, key)
 
     def unambiguous(self, frames: Tensor) -> Tensor:
         """Return which triplets to keep, bool ``(tuples, 6)``: the ordered ones, and negatives unlike c."""
@@ -156,27 +156,27 @@ class ShuffleAndLearn(Method):
 
         rows: dict[str, list[Tensor]] = {}
         sums = {"loss": 0.0, "ambiguous": 0.0}
-        tuples = judged = 0
+        tuples = counted = 0
         for batch in batches:
-            seen = self.judge(batch)
-            kept, count = seen.kept, len(seen.kept)
+            scored = self.score_triplets(batch)
+            kept, count = scored.kept, len(scored.kept)
             if kept.any():
-                judged += count
-                sums["loss"] += F.cross_entropy(seen.scores[kept], seen.truth[kept]).item() * count
+                counted += count
+                sums["loss"] += F.cross_entropy(scored.scores[kept], scored.truth[kept]).item() * count
             sums["ambiguous"] += (1 - kept[:, 2:].float().mean()).item() * count
             tuples += count
             found = {
-                "truth": seen.truth[kept],
-                "decision": self.decide(seen.scores)[kept],
-                "auc": (seen.scores[..., 1] - seen.scores[..., 0])[kept],
-                "pixel_auc": pixel_closeness(seen.views)[kept],
-                "pixel_auc_plain": pixel_closeness(seen.plain)[kept],
+                "truth": scored.truth[kept],
+                "decision": self.decide(scored.scores)[kept],
+                "auc": (scored.scores[..., 1] - scored.scores[..., 0])[kept],
+                "pixel_auc": pixel_closeness(scored.views)[kept],
+                "pixel_auc_plain": pixel_closeness(scored.plain)[kept],
             }
             for name, value in found.items():
                 rows.setdefault(name, []).append(value.cpu())
         pooled = {name: torch.cat(values).numpy() for name, values in rows.items()}
         truth = pooled.pop("truth")
-        found = {"loss": sums["loss"] / judged if judged else math.nan, "ambiguous": sums["ambiguous"] / tuples}
+        found = {"loss": sums["loss"] / counted if counted else math.nan, "ambiguous": sums["ambiguous"] / tuples}
         if len(set(truth.tolist())) < 2:  # every negative was ambiguous: there is nothing to tell apart
             return found | dict.fromkeys(
                 ("balanced_accuracy", *(name for name in pooled if name != "decision")), math.nan
@@ -186,7 +186,7 @@ class ShuffleAndLearn(Method):
 
 
 @dataclass(frozen=True, eq=False)
-class Verdicts:
+class ScoredTriplets:
     """The scores of a batch's triplets ``(tuples, 6, 2)``, their truth and which count ``(tuples, 6)``."""
 
     scores: Tensor

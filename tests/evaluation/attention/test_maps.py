@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from avssl.evaluation.attention.evaluator import chance_of, near_a_joint, overlay
+from avssl.evaluation.attention.drawing import overlay
 from avssl.evaluation.attention.maps import activation, occlusion, peaks, upsample
+from avssl.evaluation.attention.pointing import chance_of, near_a_joint
 from avssl.nets import Encoder
 
 

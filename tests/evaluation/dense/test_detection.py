@@ -1,5 +1,7 @@
 """Detection: Faster R-CNN on every encoder, its scores, and what chance scores."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -62,14 +64,15 @@ def test_an_interrupted_evaluation_goes_on_with_what_it_had(tmp_path, monkeypatc
 @pytest.mark.parametrize(
     ("encoder", "settings"),
     [
-        (SmallNet(width=4, dim=8), {"layers": ["conv2", "conv3"], "anchors": [8, 16]}),
-        (SmallNet(width=4, dim=8), {"layers": ["conv3"], "head": "own"}),
-        (ResNet(depth=18), {"layers": ["layer3"], "head": "own", "cells": 4}),
-        (ResNet(depth=18), {"layers": ["layer2", "layer3"], "anchors": [8, 16]}),
+        (partial(SmallNet, width=4, dim=8), {"layers": ["conv2", "conv3"], "anchors": [8, 16]}),
+        (partial(SmallNet, width=4, dim=8), {"layers": ["conv3"], "head": "own"}),
+        (ResNet, {"layers": ["layer3"], "head": "own", "cells": 4}),
+        (ResNet, {"layers": ["layer2", "layer3"], "anchors": [8, 16]}),
     ],
     ids=["pyramid", "own head", "ResNet, own head", "ResNet, pyramid"],
 )
 def test_a_detector_stands_on_every_encoder_and_all_its_weights_learn(encoder, settings):
+    encoder = encoder()
     network = Detector(**TINY | settings).on(encoder, settings["layers"], classes=2).train()
     item = Squares()[0]
     losses = network([torch.rand(3, 32, 40)] * 2, [target(item, False, torch.device("cpu"))] * 2)
@@ -84,15 +87,15 @@ def test_a_detector_stands_on_every_encoder_and_all_its_weights_learn(encoder, s
 @pytest.mark.parametrize(
     ("encoder", "layer", "side"),
     [
-        (SmallNet(width=4, dim=8), "conv2", 32),
-        (ResNet(depth=18), "layer3", 64),
-        (AlexNet(dropout=0.0), "conv4", 224),
-        (CaffeNet(dropout=0.0), "conv5", 227),
+        (partial(SmallNet, width=4, dim=8), "conv2", 32),
+        (ResNet, "layer3", 64),
+        (partial(AlexNet, dropout=0.0), "conv4", 224),
+        (partial(CaffeNet, dropout=0.0), "conv5", 227),
     ],
-    ids=lambda value: type(value).__name__,
+    ids=["SmallNet", "ResNet", "AlexNet", "CaffeNet"],
 )
 def test_what_lies_behind_a_layer_makes_of_it_what_the_encoder_says(encoder, layer, side):
-    images = torch.rand(1, 3, side, side)
+    encoder, images = encoder(), torch.rand(1, 3, side, side)
     with torch.inference_mode():
         tail = tail_of(encoder.eval(), layer)
         assert torch.allclose(tail(encoder.taps(images, [layer])[layer]), encoder(images), atol=1e-5)

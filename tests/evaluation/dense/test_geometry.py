@@ -1,5 +1,7 @@
 """Where cells look: followed through networks, checked against gradients; and how their scores are spread."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -11,15 +13,15 @@ from avssl.nets import AlexNet, CaffeNet, Encoder, ResNet, SmallNet
 @pytest.mark.parametrize(
     ("encoder", "layer", "side", "line"),
     [
-        (SmallNet(width=4, dim=8), "conv3", 72, Line(0.0, 8.0)),
-        (ResNet(depth=18), "layer4", 64, Line(0.0, 32.0)),
-        (AlexNet(), "conv4", 128, Line(15.0, 16.0)),
-        (CaffeNet(), "conv5", 127, Line(17.0, 16.0)),
+        (partial(SmallNet, width=4, dim=8), "conv3", 72, Line(0.0, 8.0)),
+        (ResNet, "layer4", 64, Line(0.0, 32.0)),
+        (AlexNet, "conv4", 128, Line(15.0, 16.0)),
+        (CaffeNet, "conv5", 127, Line(17.0, 16.0)),
     ],
-    ids=lambda value: type(value).__name__,
+    ids=["SmallNet", "ResNet", "AlexNet", "CaffeNet"],
 )
 def test_windows_are_followed_through_networks_of_every_kind(encoder, layer, side, line):
-    assert cells_of(encoder, [layer], torch.rand(1, 3, side, side))[layer] == (line, line)
+    assert cells_of(encoder(), [layer], torch.rand(1, 3, side, side))[layer] == (line, line)
 
 
 def averaging(*modules):

@@ -19,7 +19,7 @@ from avssl.sampling import Segments, WithSound
 
 @pytest.fixture(scope="module")
 def band(tmp_path_factory):
-    return prepare("full", tmp_path_factory.mktemp("band"), train=0, val=16, heldout=16, duet=32, progress=False)
+    return prepare("full", tmp_path_factory.mktemp("band"), train=0, val=6, heldout=10, duet=12, progress=False)
 
 
 def videos(band, split, side=72):

@@ -94,7 +94,7 @@ def test_the_mean_and_spread_of_five_folds_are_told(tmp_path):
     assert list(line) == ["row", "accuracy", "±", *(f"fold {number}" for number in range(1, 6))]
     mean = np.mean([float(line[f"fold {number}"]) for number in range(1, 6)])
     assert float(line["accuracy"]) == pytest.approx(mean, abs=0.06)
-    assert scores.protocol["judged"] == "5 folds, each the test once"
+    assert scores.protocol["scored"] == "5 folds, each the test once"
 
 
 def test_scenes_are_learned_from_one_archive_and_asked_from_the_other(tmp_path):

@@ -143,22 +143,28 @@ def test_an_interrupted_test_goes_on_at_the_same_pair_and_the_page_says_what_hap
             assert page.get_by_text("Pair 1 of 3").is_visible() and page.locator("#trouble").is_hidden()
 
 
-@pytest.mark.parametrize("width", [320, 390])
-def test_on_a_phone_nothing_is_wider_than_the_screen_and_both_pictures_stand_side_by_side(browser, tmp_path, width):
-    with serving(tmp_path / "c") as server, opened(browser, server, width, 700) as (page, amiss):
-        begin(page)
-        asked(page)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        left, right = (page.locator(".frame").nth(one).bounding_box() for one in (0, 1))
-        assert left["y"] == right["y"] and left["width"] == right["width"] > 120
-        for one in ("#choose-left", "#choose-right"):
-            box = page.locator(one).bounding_box()
-            assert box["height"] >= 44 and box["y"] + box["height"] <= 700  # a thumb's size, without scrolling
-        assert not amiss
-
-
-def test_a_name_is_shown_as_text_and_never_as_markup(browser, tmp_path):
-    with serving(tmp_path / "c") as server, opened(browser, server) as (page, amiss):
+@pytest.fixture(scope="module")
+def phone(browser, tmp_path_factory):
+    """A page on a phone that asks one whose name is markup, and what it complained of."""
+    with serving(tmp_path_factory.mktemp("phone") / "c") as server, opened(browser, server, 320, 700) as (page, amiss):
         begin(page, "<img src=x onerror=alert(1)>")
         asked(page)
-        assert page.locator("img[src=x]").count() == 0 and not amiss
+        yield page, amiss
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_on_a_phone_nothing_is_wider_than_the_screen_and_both_pictures_stand_side_by_side(phone, width):
+    page, amiss = phone
+    page.set_viewport_size({"width": width, "height": 700})
+    assert page.evaluate("innerWidth") == width >= page.evaluate("document.documentElement.scrollWidth")
+    left, right = (page.locator(".frame").nth(one).bounding_box() for one in (0, 1))
+    assert left["y"] == right["y"] and left["width"] == right["width"] > 120
+    for one in ("#choose-left", "#choose-right"):
+        box = page.locator(one).bounding_box()
+        assert box["height"] >= 44 and box["y"] + box["height"] <= 700  # a thumb's size, without scrolling
+    assert not amiss
+
+
+def test_a_name_is_shown_as_text_and_never_as_markup(phone):
+    page, amiss = phone
+    assert page.locator("img[src=x]").count() == 0 and not amiss

@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-HERE = str(Path(__file__).parent)
+HERE, TESTS = str(Path(__file__).parent), str(Path(__file__).parents[2])
 
-if HERE not in sys.path:
-    sys.path.insert(0, HERE)  # for buzzing
+for folder in (HERE, TESTS):
+    if folder not in sys.path:
+        sys.path.insert(0, folder)  # for buzzing and two_processes

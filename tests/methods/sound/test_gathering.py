@@ -1,8 +1,9 @@
 """What several processes hold as one batch: the loss and the gradients are those of one process."""
 
 import torch
-from torch import distributed, multiprocessing
+from torch import distributed
 from torch.nn import functional as F
+from two_processes import in_two_processes
 
 from avssl.distributed import all_gather
 from avssl.methods.recordings import recordings_of
@@ -19,9 +20,7 @@ def contrast(pictures, sounds):
     return F.cross_entropy(pictures @ sounds.T, torch.arange(len(pictures)))
 
 
-def one_of_two(rank, folder):
-    distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
-    torch.set_num_threads(1)
+def work(rank):
     (pictures, sounds), weights = rows()
     weights.requires_grad_()
     own = slice(0, SIZES[0]) if rank == 0 else slice(SIZES[0], None)
@@ -31,19 +30,16 @@ def one_of_two(rank, folder):
     heard = all_gather(torch.tensor([rank == 0] * SIZES[rank]))
     files = ["shared.mp4", *(f"{rank} {row}.mp4" for row in range(1, SIZES[rank]))]
     owners = all_gather(recordings_of({"key": torch.arange(3 * SIZES[rank]).view(-1, 3), "path": files}))
-    found = {"loss": loss.detach(), "gradient": weights.grad / 2, "heard": heard, "owners": owners}  # as DDP averages
-    torch.save(found, f"{folder}/{rank}.pt")
-    distributed.destroy_process_group()
+    return {"loss": loss.detach(), "gradient": weights.grad / 2, "heard": heard, "owners": owners}  # as DDP averages
 
 
 def test_two_processes_have_the_loss_and_the_gradient_of_one(tmp_path):
-    multiprocessing.spawn(one_of_two, (str(tmp_path),), nprocs=2)
+    both = in_two_processes(work, tmp_path)
     (pictures, sounds), weights = rows()
     weights.requires_grad_()
     loss = contrast(pictures @ weights[0], sounds @ weights[1])
     loss.backward()
-    for rank in (0, 1):
-        found = torch.load(tmp_path / f"{rank}.pt")
+    for found in both:
         torch.testing.assert_close(found["loss"], loss.detach())
         torch.testing.assert_close(found["gradient"], weights.grad)
         assert found["heard"].tolist() == [True] * 3 + [False] * 5

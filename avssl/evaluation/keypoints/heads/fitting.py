@@ -174,7 +174,7 @@ def shifted(images: Tensor, draws: Draws, margin: int) -> tuple[Tensor, Tensor]:
 
     Args:
         images: ``(N, 3, H + 2 * margin, W + 2 * margin)``.
-        draws: one stream a picture.
+        draws: one stream per picture.
         margin: the farthest shift in pixels.
 
     Returns:

@@ -22,7 +22,7 @@ LARGE = 128  # pixels a side from which maps are a quarter of the picture, as th
 
 
 class HeatMaps(Head):
-    """Deconvolutions of 4x4 and stride 2 on the encoder's last map, and 1x1 to a map a joint (section 2).
+    """Deconvolutions of 4x4 and stride 2 on the encoder's last map, and 1x1 to one map per joint (section 2).
 
     As many deconvolutions as bring the map to a quarter of the picture (half for pictures below 128 px): three for a
     map of stride 32, as in the paper.
@@ -133,7 +133,7 @@ class HeatMaps(Head):
 
 
 class Mapper(Network):
-    """An encoder up to one of its maps, and deconvolutions to a map a joint.
+    """An encoder up to one of its maps, and deconvolutions to one map per joint.
 
     Args:
         encoder: pictures to features.
@@ -152,18 +152,18 @@ class Mapper(Network):
 
     def __init__(self, encoder: Encoder, layer: str, picture: Tensor, joints: int, width: int):
         with torch.inference_mode():
-            seen = encoder.eval().taps(unit(picture.to(encoder.mean.device)), [layer])[layer]
-        if seen.ndim != 4:
+            features = encoder.eval().taps(unit(picture.to(encoder.mean.device)), [layer])[layer]
+        if features.ndim != 4:
             raise ValueError(f"layer: heat maps need a map, and {layer!r} of {type(encoder).__name__} is a vector")
         tall, wide = picture.shape[-2:]
         wanted = 4 if min(tall, wide) >= LARGE else 2
-        count = max(0, round(math.log2(tall / seen.shape[-2] / wanted)))
-        super().__init__(encoder, deconvolutions(seen.shape[1], count, width, joints))
+        count = max(0, round(math.log2(tall / features.shape[-2] / wanted)))
+        super().__init__(encoder, deconvolutions(features.shape[1], count, width, joints))
         self.layer, self.deconvolutions = layer, count
-        self.stride = (tall / (seen.shape[-2] * 2**count), wide / (seen.shape[-1] * 2**count))
+        self.stride = (tall / (features.shape[-2] * 2**count), wide / (features.shape[-1] * 2**count))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return a map a joint, ``(N, joints, rows, columns)``."""
+        """Return one map per joint, ``(N, joints, rows, columns)``."""
         return self.head(self.encoder.taps(images, [self.layer])[self.layer])
 
 

@@ -21,7 +21,7 @@ from avssl.transforms import Draws, Transform
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Looks:
+class Samples:
     """Frames of items, or their clips.
 
     Args:
@@ -35,7 +35,7 @@ class Looks:
     rows: Rows
 
 
-def look_at_all(data: Dataset, what: str, quiet: bool, takes: Takes = "pictures") -> Looks:
+def read_samples(data: Dataset, what: str, quiet: bool, takes: Takes = "pictures") -> Samples:
     """Read every item of a labelled data set into memory, by its frames or by its clips.
 
     Raises:
@@ -75,16 +75,16 @@ def look_at_all(data: Dataset, what: str, quiet: bool, takes: Takes = "pictures"
         classes=tuple(getattr(data, "classes", ())),
         failures=tuple(failures),
     )
-    return Looks(images=torch.cat(images), item=np.concatenate(item), rows=rows)
+    return Samples(images=torch.cat(images), item=np.concatenate(item), rows=rows)
 
 
-def align_looks(train: Looks, test: Looks) -> tuple[Looks, Looks]:
+def align_samples(train: Samples, test: Samples) -> tuple[Samples, Samples]:
     """Return both with their classes under one numbering, see `align_rows`."""
     ours, theirs = align_rows([train.rows, test.rows], ["training", "test"])
     return replace(train, rows=ours), replace(test, rows=theirs)
 
 
-def failure_notes(train: Looks, test: Looks) -> list[str]:
+def failure_notes(train: Samples, test: Samples) -> list[str]:
     """Return a line for each side with items that could not be read."""
     return [
         f"{len(side.rows.failures)} {what} items could not be read, such as {side.rows.failures[0]}."
@@ -103,7 +103,7 @@ def apply_views(views: Iterable[Transform], images: Tensor, key: Tensor, train: 
     return frames if clips else frames[:, 0]
 
 
-def item_scores(network: nn.Module, looks: Looks, views: Iterable[Transform], device: torch.device) -> np.ndarray:
+def item_scores(network: nn.Module, looks: Samples, views: Iterable[Transform], device: torch.device) -> np.ndarray:
     """Return the means over an item's frames or clips of what a network gives them, ``(items, numbers)``.
 
     Args:
