@@ -196,6 +196,15 @@ def test_the_table_of_optimisers_and_schedules_names_every_argument():
         assert re.findall(r"`(\w+)`", arguments) == list(known), kind
 
 
+def test_the_table_of_monitors_names_every_argument():
+    page = (DOCS / "training.md").read_text(encoding="utf-8")
+    _, _, table = page.partition("| name | arguments with defaults | logged as |")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", table.partition("\n\n")[0], flags=re.MULTILINE))
+    assert set(rows) == {one for one in table_of("avssl.training") if one.endswith("Monitor")} - {"Monitor"}
+    for kind, arguments in rows.items():
+        assert re.findall(r"`(\w+)`", arguments) == list(parameters(resolve("avssl.training", kind))), kind
+
+
 # --- code -----------------------------------------------------------------------------------------------------------
 def write_film(path, frames=75, rate=25):
     """Write a small film with sound, a key frame every 12."""

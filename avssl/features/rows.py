@@ -177,8 +177,11 @@ def centre(frames: Tensor, crop: int | tuple[int, int]) -> tuple[Tensor, tuple[i
 def pooled(features: Tensor, max_features: int | None) -> Tensor:
     """Average maps to the finest square grid of so many numbers, those of clips over time first; vectors stay.
 
+    What has a place in time alone, as layers of waveforms, is averaged to the finest row of stretches.
+
     Args:
-        features: ``(N, dim)``, ``(N, channels, height, width)`` or ``(N, channels, frames, height, width)``.
+        features: ``(N, dim)``, ``(N, channels, height, width)``, ``(N, channels, frames, height, width)`` or ``(N,
+            channels, moments)``.
         max_features: numbers to keep at most, though never fewer than the channels; None keeps maps.
 
     Examples:
@@ -188,6 +191,8 @@ def pooled(features: Tensor, max_features: int | None) -> Tensor:
     if features.ndim == 2 or max_features is None:
         return features
     features = features.mean(2) if features.ndim == 5 else features
+    if features.ndim == 3:  # of a waveform
+        return F.adaptive_avg_pool1d(features, min(features.shape[2], max(1, max_features // features.shape[1])))
     channels, height, width = features.shape[1:]
     side = max(1, int((max_features / channels) ** 0.5))
     if side >= height and side >= width:

@@ -13,14 +13,23 @@ if TYPE_CHECKING:
     from avssl.losses.contrastive import contrast as contrast
     from avssl.losses.contrastive import halfway as halfway
     from avssl.losses.contrastive import info_nce as info_nce
+    from avssl.losses.contrastive import key_logits as key_logits
     from avssl.losses.contrastive import nt_xent as nt_xent
     from avssl.losses.contrastive import similarities as similarities
     from avssl.losses.contrastive import symmetric_contrast as symmetric_contrast
+    from avssl.losses.dense import cell_places as cell_places
+    from avssl.losses.dense import dense_contrast as dense_contrast
+    from avssl.losses.dense import most_similar as most_similar
+    from avssl.losses.dense import near_pairs as near_pairs
+    from avssl.losses.dense import pixel_consistency as pixel_consistency
     from avssl.losses.distillation import distill as distill
     from avssl.losses.distillation import entropy as entropy
     from avssl.losses.noise import contrast_with_bank as contrast_with_bank
     from avssl.losses.noise import estimate_log_constant as estimate_log_constant
     from avssl.losses.noise import noise_contrast as noise_contrast
+    from avssl.losses.prediction import predictive_contrast as predictive_contrast
+    from avssl.losses.prototypes import concentrations as concentrations
+    from avssl.losses.prototypes import prototype_contrast as prototype_contrast
     from avssl.losses.redundancy import barlow_twins as barlow_twins
     from avssl.losses.redundancy import covariance as covariance
     from avssl.losses.redundancy import cross_correlation as cross_correlation

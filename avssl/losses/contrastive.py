@@ -146,12 +146,33 @@ def info_nce(
         return contrast(logits, positive, counts)
     if positive is not None:
         raise ValueError("with negatives each query has its own key alone; positive is for the keys of a batch")
+    logits = key_logits(queries, keys, negatives, temperature, counts)
+    return F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.int64, device=logits.device))
+
+
+def key_logits(
+    queries: Tensor, keys: Tensor, negatives: Tensor, temperature: float, counts: Tensor | None = None
+) -> Tensor:
+    """Return what tells a query's own key from negatives, float32 at least, ``(N, 1 + K)``: the own key comes first.
+
+    Their cross-entropy with class 0 is `info_nce` with ``negatives``, query by query.
+
+    Args:
+        queries: of any length, ``(N, dim)``.
+        keys: the own key of each, ``(N, dim)``.
+        negatives: ``(K, dim)``; none at all is possible.
+        temperature: cosines are divided by it.
+        counts: negatives that count, bool ``(N, K)``; all without it. Others are ``-inf``.
+
+    Raises:
+        ValueError: for a temperature that is not above 0, or shapes that do not fit.
+    """
     check_rows(queries=queries, keys=keys)
+    others = similarities(queries, negatives, temperature)
+    if counts is not None and counts.shape != others.shape:
+        raise ValueError(f"counts needs the shape {tuple(others.shape)} (N, K); got {tuple(counts.shape)}")
     own = (F.normalize(wide(queries), dim=1) * F.normalize(wide(keys), dim=1)).sum(1, keepdim=True) / temperature
-    logits = torch.cat([own, similarities(queries, negatives, temperature)], 1)
-    positive = torch.zeros_like(logits, dtype=torch.bool)
-    positive[:, 0] = True
-    return contrast(logits, positive, None if counts is None else torch.cat([positive[:, :1], counts], 1))
+    return torch.cat([own, others if counts is None else others.masked_fill(~counts, float("-inf"))], 1)
 
 
 def nt_xent(first: Tensor, second: Tensor, temperature: float, items: Tensor | None = None) -> Tensor:

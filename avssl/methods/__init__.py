@@ -7,6 +7,17 @@ from avssl.lazy import attach
 if TYPE_CHECKING:
     from avssl.methods.base import Method as Method
     from avssl.methods.contrastive.barlow_twins import BarlowTwins as BarlowTwins
+    from avssl.methods.contrastive.cpc import CPC as CPC
+    from avssl.methods.contrastive.cpc_sound import CPCSound as CPCSound
+    from avssl.methods.contrastive.cpc_video import DPC as DPC
+    from avssl.methods.contrastive.densecl import DenseCL as DenseCL
+    from avssl.methods.contrastive.detco import DetCo as DetCo
+    from avssl.methods.contrastive.instdisc import InstDisc as InstDisc
+    from avssl.methods.contrastive.moco import MoCo as MoCo
+    from avssl.methods.contrastive.moco_v3 import MoCoV3 as MoCoV3
+    from avssl.methods.contrastive.pcl import PCL as PCL
+    from avssl.methods.contrastive.pirl import PIRL as PIRL
+    from avssl.methods.contrastive.pixpro import PixPro as PixPro
     from avssl.methods.contrastive.simclr import SimCLR as SimCLR
     from avssl.methods.contrastive.vicreg import VICReg as VICReg
     from avssl.methods.distillation.byol import BYOL as BYOL

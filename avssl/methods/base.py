@@ -36,6 +36,7 @@ class Method(Recorded, nn.Module, ABC):
         least_recordings: how many different recordings a batch needs to be learned from: 2 where one's sounds or tiles
             are the false ones of another.
         remembers: whether state is kept for each item by its number, such as a bank: other data would mix it up.
+        remembered: of how many items, where the data must have just as many; None where that does not matter.
         chance: the accuracy of a guess, where the method asks a question of equally likely answers; None where not.
         classes: names of the classes that it takes labels of the data for, by number; empty where it uses no labels.
     """
@@ -44,6 +45,7 @@ class Method(Recorded, nn.Module, ABC):
     partial: bool = False
     least_recordings: int = 1
     remembers: bool = False
+    remembered: int | None = None
     chance: float | None = None
     classes: tuple[str, ...] = ()
 

@@ -74,6 +74,7 @@ class SeveralTasks(Method):
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
         self.least_recordings = max(method.least_recordings for method in methods)
         self.remembers = any(method.remembers for method in methods)
+        self.remembered = next((method.remembered for method in methods if method.remembered is not None), None)
         self.against = any(group.get("optimizer") == "adversary" for group in self.parameter_groups())
 
     def forward(self, batch: Batch | Tensor) -> dict[str, Tensor]:
@@ -169,9 +170,11 @@ def share(method: Method, encoder: Encoder, where: str) -> None:
     """Let a method use an encoder in place of its own, without holding it: one place has its weights.
 
     Raises:
-        ValueError: if its own encoder is another kind, or is still in use elsewhere within it.
+        ValueError: if its own encoder is another kind or none, or is still in use elsewhere within it.
     """
     own = method.encoder
+    if not isinstance(own, Encoder):
+        raise ValueError(f"{where} has no encoder of pictures or clips to share: {type(method).__name__} only hears")
     if isinstance(method, SeveralTasks) or "encoder" not in method._modules:
         raise ValueError(f"{where} is part of several tasks already, or one of them; list every method once")
     compared = {"settings": (describe(own), describe(encoder)), "weights": (shapes(own), shapes(encoder))}

@@ -49,21 +49,27 @@ class MultiViewMethod(Method):
 
     Args:
         encoder: of pictures or of clips.
-        views: the transforms of each view, such as those of `avssl.transforms.recipes`; at least two.
+        views: the transforms of each view, such as those of `avssl.transforms.recipes`.
+
+    Attributes:
+        least_views: how many views an item needs: 1 where views are compared with a memory and not with each other.
 
     Raises:
-        ValueError: for fewer than two views, or views that `MultiView` refuses.
+        ValueError: for fewer views than that, or views that `MultiView` refuses.
     """
 
     least_recordings = 2
+    least_views: int = 2
     head: nn.Sequential
 
     def __init__(self, encoder: Encoder, views: Recipes):
         super().__init__()
         self.encoder, self.views = encoder, MultiView(views)
         self.grey = False
-        if len(self.views) < 2:
-            raise ValueError(f"needs at least 2 views, a list of transforms for each; got {len(self.views)}")
+        if len(self.views) < self.least_views:
+            raise ValueError(
+                f"needs at least {self.least_views} views, a list of transforms for each; got {len(self.views)}"
+            )
 
     def views_of(self, batch: Batch | Tensor) -> tuple[Batch, list[View]]:
         """Return a batch as a dict, and the views of its items.
@@ -82,7 +88,7 @@ class MultiViewMethod(Method):
             frames = to_float(frames)  # checks their range
         return batch, self.views(frames, batch["key"])
 
-    def student(self) -> Embedder:
+    def student(self) -> nn.Module:
         """Return encoder and head as one network, of which a teacher can be a copy."""
         return Embedder(self.encoder, self.head)
 

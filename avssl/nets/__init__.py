@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from avssl.nets.towers import SmallVision as SmallVision
     from avssl.nets.towers import SoundTower as SoundTower
     from avssl.nets.towers import VisionTower as VisionTower
+    from avssl.nets.vit import ViT as ViT
+    from avssl.nets.waveform import WaveEncoder as WaveEncoder
     from avssl.nets.whitening import Whitening as Whitening
     from avssl.nets.wrapped import as_encoder as as_encoder
     from avssl.transforms.spectrogram_mask import SpectrogramMask as SpectrogramMask

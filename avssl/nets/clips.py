@@ -1,5 +1,8 @@
 """The contract of encoders that look at several frames at once, and one way to look that fits every encoder."""
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor
 
 from avssl.nets.encoders import Encoder, Takes
@@ -42,3 +45,65 @@ def encode_clips(encoder: Encoder, pictures: Tensor) -> Tensor:
         return encoder(pictures)
     count, frames = pictures.shape[:2]
     return encoder(pictures.flatten(0, 1)).unflatten(0, (count, frames)).mean(1)
+
+
+def encode_maps(encoder: Encoder, pictures: Tensor, layers: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
+    """Return the features of clips, as `encode_clips` does, and what layers make of them, from one pass.
+
+    Each frame has its map with an encoder of pictures, and the clip one of several frames with an encoder of clips:
+    either way maps are averaged over the frames.
+
+    Args:
+        encoder: of pictures or of clips.
+        pictures: ``(N, frames, 3, H, W)``; one frame of pictures.
+        layers: names out of ``encoder.layers``.
+
+    Returns:
+        Features ``(N, dim)``, and a map ``(N, channels, height, width)`` for each layer, of one cell where it gives
+        vectors.
+
+    Examples:
+        >>> from avssl.nets import SmallNet
+        >>> features, (values,) = encode_maps(SmallNet(), torch.rand(2, 3, 3, 32, 32), ["conv2"])
+        >>> features.shape, values.shape
+        (torch.Size([2, 128]), torch.Size([2, 48, 8, 8]))
+    """
+    clips, features = encoder.takes == "clips", []
+    handle = encoder.register_forward_hook(lambda _encoder, _inputs, output: features.append(output))
+    try:
+        shown = encoder.taps(pictures if clips else pictures.flatten(0, 1), layers)
+    finally:
+        handle.remove()
+    found = [features[0], *(shown[layer] for layer in layers)]
+    if clips:
+        found = [each.mean(2) if each.ndim == 5 else each for each in found]
+    else:
+        found = [each.unflatten(0, pictures.shape[:2]).mean(1) for each in found]
+    return found[0], [each if each.ndim == 4 else each[:, :, None, None] for each in found[1:]]
+
+
+@torch.no_grad()
+def channels_of_maps(encoder: Encoder, layers: Sequence[str], who: str, size: int = 64, frames: int = 8) -> list[int]:
+    """Return how many channels layers have, as one blank clip shows; the encoder stays as it was.
+
+    Args:
+        encoder: of pictures or of clips.
+        layers: names out of ``encoder.layers``.
+        who: what needs their maps, for the message; empty where vectors will do as well.
+        size: side of the blank frames, in pixels.
+        frames: how many an encoder of clips sees.
+
+    Raises:
+        ValueError: if a layer is not the encoder's, or gives vectors where maps are needed.
+    """
+    training = encoder.training
+    blank = encoder.mean.expand(*((1, frames) if encoder.takes == "clips" else (1,)), 3, size, size)
+    shown = encoder.eval().taps(blank, layers)
+    encoder.train(training)
+    for layer, values in shown.items():
+        if who and values.ndim == 2:
+            raise ValueError(
+                f"{who} compares the cells of a map, and layer {layer!r} of {type(encoder).__name__} gives vectors; "
+                f"choose one that gives a map, out of {', '.join(encoder.layers)}"
+            )
+    return [shown[layer].shape[1] for layer in layers]

@@ -1,18 +1,24 @@
 """A small convolutional encoder that trains in minutes on a CPU."""
 
+from typing import Literal
+
 from torch import nn
 
 from avssl.nets.encoders import Encoder
 
+Norm = Literal["batch", "group"]
+
 
 class SmallNet(Encoder):
-    """Three strided convolutions and one fully connected layer, each with batch normalisation.
+    """Three strided convolutions and one fully connected layer, each with a normalisation.
 
     Made for pictures of about 32 px (any size works: the last map is pooled to 4 x 4 cells).
 
     Args:
         dim: length of the feature vectors.
         width: channels of the first convolution; the next two have twice and four times as many.
+        norm: ``"batch"`` normalises by the statistics of the batch; ``"group"`` by those of each picture alone (one
+            group of all channels), for methods that must not see one part of a batch through another, such as `CPC`.
 
     Examples:
         >>> import torch
@@ -20,19 +26,23 @@ class SmallNet(Encoder):
         torch.Size([2, 64])
     """
 
-    def __init__(self, dim: int = 128, width: int = 24):
-        if dim < 1 or width < 1:
-            raise ValueError(f"dim and width must be at least 1; got dim={dim}, width={width}")
+    def __init__(self, dim: int = 128, width: int = 24, norm: Norm = "batch"):
+        if dim < 1 or width < 1 or norm not in ("batch", "group"):
+            raise ValueError(
+                f"needs dim and width of at least 1 and norm 'batch' or 'group'; got {dim}, {width} and {norm!r}"
+            )
         trunk = nn.Sequential()
-        trunk.add_module("conv1", convolution(3, width, 5))
-        trunk.add_module("conv2", convolution(width, 2 * width, 3))
-        trunk.add_module("conv3", convolution(2 * width, 4 * width, 3))
+        trunk.add_module("conv1", convolution(3, width, 5, norm))
+        trunk.add_module("conv2", convolution(width, 2 * width, 3, norm))
+        trunk.add_module("conv3", convolution(2 * width, 4 * width, 3, norm))
         trunk.add_module("pool", nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten()))
         full = nn.Linear(4 * width * 16, dim, bias=False)
-        trunk.add_module("fc", nn.Sequential(full, nn.BatchNorm1d(dim), nn.ReLU()))
+        trunk.add_module(
+            "fc", nn.Sequential(full, nn.BatchNorm1d(dim) if norm == "batch" else nn.GroupNorm(1, dim), nn.ReLU())
+        )
         super().__init__(trunk, dim, {name: name for name in ("conv1", "conv2", "conv3", "fc")})
 
 
-def convolution(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
+def convolution(inputs: int, outputs: int, kernel: int, norm: Norm) -> nn.Sequential:
     layer = nn.Conv2d(inputs, outputs, kernel, stride=2, padding=kernel // 2, bias=False)
-    return nn.Sequential(layer, nn.BatchNorm2d(outputs), nn.ReLU())
+    return nn.Sequential(layer, nn.BatchNorm2d(outputs) if norm == "batch" else nn.GroupNorm(1, outputs), nn.ReLU())

@@ -16,30 +16,40 @@ class SoundEncoder(Recorded, nn.Module):
     The spectrogram is made inside, on the device, so that training, evaluation and use cannot differ in it.
 
     Args:
-        trunk: the network, spectrograms ``(N, 1, bands, windows)`` to ``(N, dim)``; its state dict is what is exported.
+        trunk: the network, spectrograms ``(N, 1, bands, windows)``, or what ``front`` makes, to ``(N, dim)``; its state
+            dict is what is exported.
         dim: length of the feature vectors.
         layers: names of layers that can be tapped, from shallow to deep, and where they are in ``trunk``.
         spec: the windows of the spectrogram.
+        front: what comes before the trunk in place of the spectrogram, if anything.
 
     Attributes:
         takes: ``"sound"``.
         dim: length of the feature vectors.
         layers: names of the layers.
-        front: waveforms ``(N, channels, samples)`` to spectrograms.
+        front: waveforms ``(N, channels, samples)`` to spectrograms, or to what else the trunk takes.
     """
 
     takes: ClassVar[Literal["sound"]] = "sound"
 
-    def __init__(self, trunk: nn.Module, dim: int, layers: Mapping[str, str], spec: SpectrogramSpec):
+    def __init__(
+        self,
+        trunk: nn.Module,
+        dim: int,
+        layers: Mapping[str, str],
+        spec: SpectrogramSpec,
+        front: nn.Module | None = None,
+    ):
         super().__init__()
         self.trunk, self.dim, self.layers = trunk, dim, tuple(layers)
         self._places = dict(layers)
-        self.front = Spectrogram(spec)
+        self.front = Spectrogram(spec) if front is None else front
+        self._spec = spec
 
     @property
     def spec(self) -> SpectrogramSpec:
-        """The windows of the spectrogram."""
-        return self.front.spec
+        """The windows of the spectrogram, and the rate of the waveforms."""
+        return self._spec
 
     def forward(self, sound: Tensor, alter: Callable[[Tensor], Tensor] | None = None) -> Tensor:
         """Return the features of windows of sound.

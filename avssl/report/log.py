@@ -7,11 +7,33 @@ from avssl.report.records import numbers
 from avssl.training.journal import LOG
 
 SIDES = {"": "batches", "train": "training", "held_out": "held-out"}
-FIRST = ("loss", "balanced_accuracy", "auc")  # what a person looks for first
+ASKED = ("loss", "balanced_accuracy", "auc")  # what a method's own question is answered by
+MONITORED = ("knn_accuracy", "linear_accuracy")
+RANKS = ("spread", "rank", "rankme")
+FIRST = (*ASKED, *MONITORED, *RANKS)  # what a person looks for first
 CHANCE = {"auc": 0.5, "balanced_accuracy": 0.5}
 FLOOR = "pixel_"  # what plain pixels reach stands beside what the network reaches
+GUESS = "_chance"  # and what a guess reaches, where it depends on the data
 MOST = 200  # charts
-NAMES = {"auc": "AUC", "lr": "learning rate"}
+NAMES = {
+    "auc": "AUC",
+    "lr": "learning rate",
+    "knn_accuracy": "accuracy of nearest neighbours",
+    "linear_accuracy": "accuracy of a linear probe",
+    "spread": "spread of embeddings",
+    "rank": "rank of embeddings",
+    "rankme": "RankMe of features",
+}
+ABOUT = {
+    "knn_accuracy": "How many test items their nearest training items name right, by the features of that step.",
+    "linear_accuracy": "How many test items a linear classifier names right, fitted anew on features of that step.",
+    "spread": "How far apart embeddings of items point: about 1 where they point everywhere, 0 where all are one. A "
+    "fall to near 0 is a collapse, which the loss need not show.",
+    "rank": "How many directions embeddings of items take up, from 1 to their length. A fall to a few says that most of "
+    "the embedding lies idle: a collapse of dimensions, which the loss need not show.",
+    "rankme": "How many directions features of items take up, at most their dimensions or the items, whichever are "
+    "fewer. Of runs of one method, those of a higher rank tend to serve other tasks better.",
+}
 
 
 @dataclass(eq=False)
@@ -37,6 +59,11 @@ class Chart:
     def title(self) -> str:
         return NAMES.get(self.name, self.name.replace("_", " "))
 
+    @property
+    def about(self) -> str:
+        """A sentence on what its curves mean; empty where the title says it."""
+        return ABOUT.get(self.name, "")
+
 
 def read_charts(run: Path, left_out: list[str] | None = None) -> list[Chart]:
     """Return the charts of ``run/log.jsonl``, the most asked for first; none if there is no log.
@@ -60,13 +87,30 @@ def read_charts(run: Path, left_out: list[str] | None = None) -> list[Chart]:
 def add(charts: dict[str, Chart], name: str, step: float, value: float) -> None:
     """Put one number into the chart it belongs to."""
     prefix, _, quantity = name.rpartition("/")
-    floor = next((known for known in FIRST if quantity.startswith(FLOOR + known)), None)
-    chart = charts.setdefault(floor or quantity, Chart(floor or quantity, chance=CHANCE.get(floor or quantity)))
+    about, beside, faint = floor_of(quantity)
+    chart = charts.setdefault(about, Chart(about, chance=CHANCE.get(about)))
     side = SIDES.get(prefix, prefix)
-    kind = "" if floor is None else quantity.removeprefix(FLOOR + floor).replace("_", " ")  # " plain": before the views
-    label = side if floor is None else f"{side},{kind} pixels"
-    line = chart.lines.setdefault(label, Line(label, side, dashed=floor is not None, faint=bool(kind)))
+    label = f"{side}, {beside}" if beside else side
+    line = chart.lines.setdefault(label, Line(label, side, dashed=bool(beside), faint=faint))
     line.points.append((step, value))
+
+
+def floor_of(quantity: str) -> tuple[str, str, bool]:
+    """Return which quantity a number stands beside (itself, if none), as what floor, and whether that is a lesser one.
+
+    Examples:
+        >>> floor_of("auc"), floor_of("pixel_auc"), floor_of("knn_accuracy_chance")
+        (('auc', '', False), ('auc', 'pixels', False), ('knn_accuracy', 'chance', False))
+        >>> floor_of("pixel_auc_plain")  # before the views
+        ('auc', 'plain pixels', True)
+    """
+    for known in ASKED:
+        if quantity.startswith(FLOOR + known):
+            kind = quantity.removeprefix(FLOOR + known).replace("_", " ").strip()
+            return known, f"{kind} pixels".strip(), bool(kind)
+    if quantity.endswith(GUESS) and quantity.removesuffix(GUESS) in MONITORED:
+        return quantity.removesuffix(GUESS), "chance", False
+    return quantity, "", False
 
 
 def place(name: str) -> int:

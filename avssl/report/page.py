@@ -17,11 +17,11 @@ from avssl.config.reading import read_text
 from avssl.features.runs import CONFIG, find_run
 from avssl.report.curves import colors, svg
 from avssl.report.inside import address, picture_data
-from avssl.report.log import FIRST, Chart, read_charts
-from avssl.report.records import Score, read_failures, read_scores, shortened
+from avssl.report.log import ASKED, FIRST, MONITORED, Chart, read_charts
+from avssl.report.records import Score, read_failures, read_scores, read_warnings, shortened
 from avssl.report.scores import TRAINED, lines
 from avssl.text import printable
-from avssl.training.journal import FAILURES
+from avssl.training.journal import FAILURES, WARNINGS
 from avssl.version import __version__
 
 PAGE = "report.html"
@@ -45,13 +45,14 @@ def report(run: str | Path | None = None, runs: str | Path = "runs") -> Path:
 def write_report(run: str | Path) -> Path:
     """Write ``run/report.html`` from whatever the folder holds so far, and return its path.
 
-    Nothing is needed but the folder: curves, scores, pictures, configuration and failures are shown as they come. What
-    cannot be read is left out, and so are pictures and pages outside of the folder; a line each says so.
+    Nothing is needed but the folder: curves, warnings, scores, pictures, configuration and failures are shown as they
+    come. What cannot be read is left out, and so are pictures and pages outside of the folder; a line each says so.
     """
     run, left_out = Path(run), []
     charts = read_charts(run, left_out)
     evaluations = [entry_of(score, run, left_out) for score in read_scores(run / SCORES, left_out)]
     failures = read_failures(run / FAILURES, left_out)
+    warned = shortened(read_warnings(run / WARNINGS, left_out))
     config = read_config(run, left_out)
     text = template().render(
         name=run.resolve().name,
@@ -64,6 +65,7 @@ def write_report(run: str | Path) -> Path:
         config=config,
         facts=facts(run),
         failures=failures,
+        warned=warned,
         left_out=shortened(left_out),
     )
     page = run / PAGE
@@ -108,11 +110,12 @@ def inner(settings: Any, name: str) -> dict[str, Any]:
 
 
 def tiles(charts: list[Chart]) -> list[dict[str, str]]:
-    """Return the last value of the main curves on held-out data."""
+    """Return the last value of the main curves on held-out data, and of accuracies that monitors measure."""
     found = []
     for chart in charts:
         for line in chart.lines.values():
-            if chart.name in FIRST and line.name.startswith("held-out"):
+            held_out = chart.name in ASKED and line.name.startswith("held-out")
+            if held_out or chart.name in MONITORED:
                 step, value = line.points[-1]
                 name = f"{chart.title} of{line.name.partition(',')[2]}" if line.dashed else chart.title
                 about = f"{line.side}, step {step:g}"
@@ -126,7 +129,14 @@ def chart_of(chart: Chart) -> dict[str, Any]:
         for line, color in zip(chart.lines.values(), colors(chart), strict=True)
     ]
     alone = list(chart.lines) == ["batches"]  # then the title says it all
-    return {"title": chart.title, "svg": Markup(svg(chart)), "legend": [] if alone else legend, "chance": chart.chance}
+    legend = [] if alone else legend
+    return {
+        "title": chart.title,
+        "about": chart.about,
+        "svg": Markup(svg(chart)),
+        "legend": legend,
+        "chance": chart.chance,
+    }
 
 
 def entry_of(score: Score, run: Path, left_out: list[str]) -> dict[str, Any]:

@@ -41,6 +41,15 @@ class Failure(BaseModel):
     error: str
 
 
+class Warned(BaseModel):
+    """A line of ``warnings.jsonl``."""
+
+    model_config = ConfigDict(strict=True)
+
+    step: Annotated[int, Field(ge=0)]
+    warning: str
+
+
 def read_lines(path: Path, left_out: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield number and content of each whole line of JSON; a last line that was cut off is left out in silence.
 
@@ -139,6 +148,19 @@ def read_failures(path: Path, left_out: list[str]) -> list[Failure]:
         else:
             found[failure.path] = failure
     return list(found.values())
+
+
+def read_warnings(path: Path, left_out: list[str]) -> list[str]:
+    """Return what a run warned of, a line each, the latest first."""
+    found: list[str] = []
+    for number, record in read_lines(path, left_out):
+        try:
+            warned = Warned.model_validate(record)
+        except ValidationError:
+            left_out.append(f"{path.name}, line {number}: names no step and no warning")
+        else:
+            found.append(f"step {warned.step}: {warned.warning[:400].removeprefix('warning: ')}")
+    return found[::-1]
 
 
 def shortened(left_out: list[str]) -> list[str]:

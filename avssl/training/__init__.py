@@ -5,10 +5,14 @@ from typing import TYPE_CHECKING
 from avssl.lazy import attach
 
 if TYPE_CHECKING:
+    from avssl.training.classifiers import KNearestMonitor as KNearestMonitor
+    from avssl.training.classifiers import LinearMonitor as LinearMonitor
     from avssl.training.errors import Stopped as Stopped
     from avssl.training.errors import TrainingError as TrainingError
     from avssl.training.export import load_encoder as load_encoder
     from avssl.training.loop import train as train
+    from avssl.training.monitors import Monitor as Monitor
+    from avssl.training.monitors import RankMonitor as RankMonitor
     from avssl.training.optim import LARS as LARS
     from avssl.training.optim import SGD as SGD
     from avssl.training.optim import AdamW as AdamW

@@ -11,7 +11,7 @@ from avssl.training.errors import TrainingError
 
 LEAST = {  # of whole numbers
     **dict.fromkeys(("steps", "batch_size", "accumulate", "measure_every", "measure_items", "log_every"), 1),
-    **dict.fromkeys(("save_every", "keep", "prefetch"), 1),
+    **dict.fromkeys(("save_every", "keep", "prefetch", "monitor_every"), 1),
     **dict.fromkeys(("workers", "seed"), 0),
 }
 CHOICES = {"goal": ("max", "min"), "on_changed_data": ("error", "go-on")}
@@ -25,6 +25,8 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     """
     for name, least in LEAST.items():
         value = settings[name]
+        if name == "monitor_every" and value is None:
+            continue
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise TrainingError(f"{name}: got {value!r}; needs a whole number of at least {least}")
     for name, choices in CHOICES.items():
@@ -59,13 +61,18 @@ def check_numbers(name: str, made: Any) -> None:
 
 
 def check_batches(method: Method, data: Dataset, batch_size: int) -> None:
-    """Refuse data without items, and batches that a method cannot learn from whatever they hold.
+    """Refuse data without items, or of another number than a method remembers, and batches that it cannot learn from.
 
     Raises:
         TrainingError: if so.
     """
     if len(data) < 1:
         raise TrainingError("data: there is nothing to learn from; the data set is empty")
+    if method.remembered not in (None, len(data)):
+        raise TrainingError(
+            f"{type(method).__name__} remembers {method.remembered} items, and the data has {len(data)}; set "
+            f"method.items={len(data)}"
+        )
     least = method.least_recordings
     if min(batch_size, len(data)) < least:
         what = f"batch_size={batch_size}" if batch_size < least else f"data of {len(data)} recording"

@@ -1,4 +1,4 @@
-"""What a run writes down: ``log.jsonl`` (the truth), ``log.csv``, TensorBoard's events, and the bad recordings."""
+"""What a run writes down: ``log.jsonl`` (the truth), ``log.csv``, TensorBoard's events, bad recordings, warnings."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ from avssl.training.appending import Appended, reason
 from avssl.training.errors import TrainingError
 from avssl.training.events import Events
 
-LOG, FAILURES = "log.jsonl", "failures.jsonl"
+LOG, FAILURES, WARNINGS = "log.jsonl", "failures.jsonl", "warnings.jsonl"
 
 
 class Journal:
@@ -42,8 +42,9 @@ class Journal:
     ):
         self.folder, self.active, self.say, self.events = folder, active, say, None
         self.log, self.failures = Appended(folder / LOG, say), Appended(folder / FAILURES, say)
+        self.warnings = Appended(folder / WARNINGS, say)
         if active:
-            for name in (LOG, FAILURES):
+            for name in (LOG, FAILURES, WARNINGS):
                 rewind(folder / name, -1 if step is None else step)
             if tensorboard:
                 if printable(folder) != str(folder):
@@ -56,6 +57,7 @@ class Journal:
         self.flush()
         self.log.close()
         self.failures.close()
+        self.warnings.close()
         if self.events is not None:
             self.events.close()
 
@@ -73,10 +75,16 @@ class Journal:
         for failure in failures:
             self.failures.add(line_of({"step": step} | failure))
 
+    def warn(self, step: int, line: str) -> None:
+        """Write down a line that a method warned with."""
+        if self.active:
+            self.warnings.add(line_of({"step": step, "warning": line}))
+
     def flush(self) -> None:
         """Force the log to the disk and make ``log.csv`` of it."""
         self.log.flush()
         self.failures.flush()
+        self.warnings.flush()
         if not self.active or not (self.folder / LOG).exists():
             return
         try:

@@ -1,7 +1,7 @@
 """The training loop: all of it, top to bottom."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -23,8 +23,9 @@ from avssl.training.checkpoint import OnChange, Straight
 from avssl.training.errors import TrainingError, in_one_line
 from avssl.training.export import exports_of, not_rebuilt
 from avssl.training.feed import Feed, features_of_all, images, is_empty
-from avssl.training.machines import processes_of, require_others
-from avssl.training.measures import Measures
+from avssl.training.machines import processes_of, require_others, share_batch_statistics
+from avssl.training.measures import Measures, Monitors
+from avssl.training.monitors import Monitor, check_monitors
 from avssl.training.optim import Optim, forget, optimizers, set_rates
 from avssl.training.precision import Halves, Precision, halves_of, possible
 from avssl.training.run import Run
@@ -53,6 +54,8 @@ def train(
     ema: Annotated[float, Field(ge=0, lt=1)] | None = None,
     measure_every: Count = 200,
     measure_items: Count = 512,
+    monitors: Sequence[Monitor] = (),
+    monitor_every: Count | None = None,
     best: str | None = None,
     goal: Literal["max", "min"] = "max",
     log_every: Count = 10,
@@ -69,6 +72,7 @@ def train(
     precision: Precision = "32-true",
     compile: bool = False,
     channels_last: bool = False,
+    sync_batchnorm: bool = False,
     tensorboard: bool = True,
 ) -> Method:
     """Train a method; where ``out`` holds a run that was cut off, go on from its last checkpoint, exactly.
@@ -89,6 +93,9 @@ def train(
         ema: share of a running average of the weights that each step keeps; measured and exported in place of them.
         measure_every: steps between measures; the random start and the end are measured too.
         measure_items: items of each data set to measure on, spread evenly over it.
+        monitors: what to measure of the features of ``encoder`` on data sets of any kind, such as the accuracy of
+            nearest neighbours; nothing of it reaches what is trained.
+        monitor_every: steps between monitors, beside the random start and the end; None for ``measure_every``.
         best: the measure that decides which checkpoint is the best, such as ``held_out/auc``; by default the least
             ``held_out/loss`` (``train/loss`` without ``held_out``).
         goal: whether ``best`` should be great or small.
@@ -107,6 +114,7 @@ def train(
         precision: of the arithmetic.
         compile: compile the encoder with ``torch.compile``.
         channels_last: lay images out with the channels last, which convolutions on GPUs like.
+        sync_batchnorm: take statistics of batch normalisation over the batches of all processes, on CUDA devices.
         tensorboard: write events for TensorBoard too.
 
     Returns:
@@ -124,6 +132,7 @@ def train(
     check_batches(method, data, batch_size)
     for name, labelled in (("data", data), ("held_out", held_out)):
         check_classes(method, name, labelled)
+    check_monitors(monitors, strategy)
     if method.remembers and on_changed_data == "go-on":
         raise TrainingError(
             f"on_changed_data=go-on: {type(method).__name__} remembers items by their numbers, which other data would "
@@ -134,6 +143,8 @@ def train(
     strategy = strategy_for_partial(strategy, devices, nodes) if method.partial else strategy
     shared = shared_by(strategy, ema, adversary, precision)
     fabric = launch(accelerator, devices, shared, precision, halves_of(precision, shared, [optim, adversary]), nodes)
+    if sync_batchnorm:
+        share_batch_statistics(method, fabric.device.type, fabric.world_size)
     if channels_last:
         method.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     if compile:
@@ -175,13 +186,14 @@ def train(
     measure = Measures(
         fabric, module, average, data, held_out, items=measure_items, seed=seed, fail=run.fail, **loading
     )
+    monitor = Monitors(fabric, module, average, monitors, seed=seed, fail=run.fail, **loading)
     drawing = {"seed": seed, "prefetch": prefetch, **loading}
 
     with run, StopSignals() as signals, ExitStack() as ends, speaking(fabric, precision):
         for fact in (*method.facts(), *not_rebuilt(method)):
             run.progress.say(fact)
         if not run.resumed:
-            run.record_measures(measure(), method.warnings)
+            run.record_measures(measure() | monitor(), method.warnings)
         feed = ends.enter_context(closing(Feed(fabric, data, start=state["step"] * drawn, **drawing)))
         while state["step"] < steps:
             step = state["step"] + 1
@@ -222,8 +234,10 @@ def train(
             run.pace.lap(waited, time.perf_counter() - begun, sum(map(images, usable)) * fabric.world_size)
 
             run.count(step, scalars, rates, log=due(step, log_every, steps))
-            if due(step, measure_every, steps):
-                run.record_measures(measure(), method.warnings)
+            own, others = due(step, measure_every, steps), due(step, monitor_every or measure_every, steps)
+            if own or others:
+                scores = (measure() if own else {}) | (monitor() if others else {})
+                run.record_measures(scores, method.warnings if own else None, whole=own and (others or not monitors))
             if due(step, save_every, steps):
                 run.save()
         run.finish()

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
-from torch import distributed
+from torch import distributed, nn
 
 from avssl.training.errors import TrainingError
 
@@ -68,3 +68,27 @@ def require_others(fabric: Fabric, nodes: int) -> None:
             "--nproc-per-node N --master-addr FIRST --master-port PORT tools/train.py ...; "
             f"without torchrun set {', '.join(lacking)}"
         )
+
+
+def share_batch_statistics(module: nn.Module, device: str, processes: int) -> None:
+    """Let batch normalisation take its statistics over the batches of all processes, in place.
+
+    Weights stay the same objects under the same names, so that checkpoints and exports are as without.
+
+    Args:
+        module: a method.
+        device: the kind of device it trains on.
+        processes: that train together.
+
+    Raises:
+        TrainingError: if the module has no batch normalisation, or it cannot be shared here.
+    """
+    if device != "cuda" or processes < 2:
+        raise TrainingError(
+            f"sync_batchnorm needs several CUDA devices, and this run is on {processes} of kind {device}; leave it out"
+        )
+    if not any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in module.modules()):
+        raise TrainingError(
+            f"sync_batchnorm: {type(module).__name__} has no batch normalisation to share; leave it out"
+        )
+    nn.SyncBatchNorm.convert_sync_batchnorm(module)

@@ -108,12 +108,13 @@ class Run:
         """Write down recordings that could not be read for a step; without one, for measuring after the last."""
         self.journal.fail(self.state["step"] if step is None else step, failures)
 
-    def record_measures(self, scores: dict[str, float], warnings: Warnings | None = None) -> None:
+    def record_measures(self, scores: dict[str, float], warnings: Warnings | None = None, whole: bool = True) -> None:
         """Write measures down, show what they warn of, and keep the checkpoint if it is the best so far.
 
         Args:
             scores: what was measured.
             warnings: returns lines for these scores and those of the random start; see `Method.warnings`.
+            whole: whether these are all measures there are; where not, the one that decides may not be among them.
         """
         step = self.state["step"]
         self.state["measures"] = scores
@@ -123,6 +124,9 @@ class Run:
             self.journal.flush()
             for line in warnings(scores, scores if step == 0 else start_of(self.folder)):
                 self.progress.say(line)
+                self.journal.warn(step, line)
+        if self.best not in scores and not whole:
+            return
         if self.best not in scores:
             raise TrainingError(f"best: there is no measure {self.best!r}; there is {', '.join(scores)}")
         so_far = self.state["best"]

@@ -89,6 +89,7 @@ def make_run(rng: np.random.Generator, folder: Path) -> Path:
         "config.yaml": json.dumps({"method": METHOD, "data": DATA, "steps": 3}, indent=1, default=str),
         "log.jsonl": "\n".join([*lines, ""]),
         "scores.jsonl": "\n".join([*found, ""]),
+        "warnings.jsonl": '{"step": 1, "warning": "warning: a collapse"}\n',
         "failures.jsonl": '{"step": 1, "path": "a.mp4", "error": "broken"}\n' * 2,
     }
     for name, text in texts.items():

@@ -5,7 +5,7 @@ import torch
 from avssl import methods
 from avssl.data import Dataset
 from avssl.methods.views import MultiViewMethod
-from avssl.nets import Classifier, SmallClips, SmallNet, SmallSound, SmallVision, SpectrogramSpec
+from avssl.nets import Classifier, Queue, SmallClips, SmallNet, SmallSound, SmallVision, SpectrogramSpec, WaveEncoder
 from avssl.transforms import ColorJitter, Flip, RandomResizedCrop
 
 SPEC = SpectrogramSpec(rate=8000, window=64, hop=32, fft=64, mels=16, high=3900.0)
@@ -34,6 +34,8 @@ def several():
     return methods.SeveralTasks([methods.Rotation(one), methods.JigsawPlusPlus(other, **PUZZLE)])
 
 
+DENSE = {"hidden": 16, "dim": 8}
+STAGES = {"layers": ["conv1", "conv2", "conv3", "fc"], "tile": 8, "gap": 3, "queue": 16} | DENSE
 PUZZLE = {"permutations": 8, "tile": 8, "gap": 2, "hidden": 16}
 MAKE = {
     "AVE": heard(methods.AVE),
@@ -59,13 +61,30 @@ MAKE = {
     "DINO": lambda: methods.DINO(net(), [*views(), *views(16)], prototypes=12, hidden=16, bottleneck=8, frozen=1),
     "SimSiam": lambda: methods.SimSiam(net(), views(), hidden=16, bottleneck=4),
     "VICReg": lambda: methods.VICReg(net(), views(), hidden=16),
+    "InstDisc": lambda: methods.InstDisc(net(), views(), items=ITEMS, noise=8, dim=8, proximal=0.5),
+    "PCL": lambda: methods.PCL(net(), views(), items=ITEMS, clusters=(2, 3), warmup=1, queue=8, hidden=16, dim=8),
+    "PIRL": lambda: methods.PIRL(net(), views(), items=ITEMS, tile=8, gap=2, noise=8, dim=8),
+    "CPC": lambda: methods.CPC(SmallNet(16, 4, norm="group"), grid=4, patch=10, stride=6, steps=2, hidden=8, blocks=2),
+    "CPCSound": lambda: methods.CPCSound(WaveEncoder(channels=8, dim=8, spec=SPEC), steps=1, anchors=2),
+    "DPC": lambda: methods.DPC(SmallClips(widths=(4, 4, 8, 8)), blocks=4, steps=2, dim=8),
     "SimCLR": lambda: methods.SimCLR(net(), views(), hidden=16, dim=8),
+    "MoCo": lambda: methods.MoCo(net(), views(), hidden=16, dim=8, queue=16, momentum=0.9),
+    "MoCoV3": lambda: methods.MoCoV3(net(), views(), hidden=16, dim=8, temperature=0.2, momentum=0.9),
+    "PixPro": lambda: methods.PixPro(net(), views(), layer="conv2", instance=1.0, **DENSE),
+    "DenseCL": lambda: methods.DenseCL(net(), views(), layer="conv2", queue=16, **DENSE),
+    "DetCo": lambda: methods.DetCo(net(), [*views(), *views(33)], **STAGES),
     "ShuffleAndLearn": lambda: methods.ShuffleAndLearn(net(), hidden=16),
     "bank": heard(methods.CrossModalNCE, negatives="bank", recordings=ITEMS, noise=4),
 }
-MOVING = {"AVTS": (2, 4), "ShuffleAndLearn": (1, 5)}  # clips and frames of an item; others take one picture
-SOUNDING = ("AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "SeLaVi", "bank")
+MOVING = {
+    "AVTS": (2, 4),
+    "DPC": (1, 8),
+    "ShuffleAndLearn": (1, 5),
+}  # clips and frames of an item; others take one picture
+OF_PAIRS = ("AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "SeLaVi", "bank")
+SOUNDING = (*OF_PAIRS, "CPCSound")
 OF_VIEWS = [name for name in MAKE if issubclass(getattr(methods, name, object), MultiViewMethod)]
+PREDICTING = ["CPC", "CPCSound", "DPC"]
 
 
 def make(name, seed=0):
@@ -75,6 +94,8 @@ def make(name, seed=0):
     if name == "AVOL":
         with torch.no_grad():
             method.eval().score_pairs(torch.rand(2, 1, 3, SIDE, SIDE), torch.randn(2, 1, 800))
+    if isinstance(queue := getattr(method, "queue", None), Queue):
+        queue.enqueue(torch.randn(len(queue) // 2, queue.rows.shape[1]), 1000 + torch.arange(len(queue) // 2))
     return method.train()
 
 

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from every import ITEMS, MAKE, SIDE, SOUNDING, Items, make
+from every import ITEMS, MAKE, MOVING, SIDE, SOUNDING, Items, make
 
+from avssl import methods
 from avssl.data.batches import collate
 from avssl.methods import Rotation, RotationDecoupling, SeveralTasks, ShuffleAndLearn
 from avssl.methods.inputs import as_batch, owners_of, pictures_of, to_float
@@ -11,8 +12,9 @@ from avssl.methods.recordings import count, in_company
 from avssl.nets import SmallNet
 from avssl.training.step import agree
 
-OF_PICTURES = sorted(MAKE.keys() - set(SOUNDING) - {"ShuffleAndLearn"})
-FORGETTING = [name for name in OF_PICTURES if name != "RotationDecoupling"]
+OF_PICTURES = sorted(MAKE.keys() - set(SOUNDING) - MOVING.keys())
+OF_FRAMES = [*OF_PICTURES, "DPC", "ShuffleAndLearn"]
+FORGETTING = [name for name in OF_PICTURES if not getattr(methods, name).remembers]
 
 
 def batch_of(name):
@@ -23,7 +25,7 @@ def pictures():
     return torch.randint(0, 256, (4, 3, SIDE, SIDE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("name", [*OF_PICTURES, "ShuffleAndLearn"])
+@pytest.mark.parametrize("name", OF_FRAMES)
 def test_floats_in_0_to_1_are_what_uint8_is(name):
     batch = batch_of(name)
     found = []
@@ -75,7 +77,7 @@ def test_measuring_takes_tensors_alone_and_weighs_them_by_their_items():
 
 
 @pytest.mark.parametrize("high", [255.0, 1.5])
-@pytest.mark.parametrize("name", [*OF_PICTURES, "ShuffleAndLearn"])
+@pytest.mark.parametrize("name", OF_FRAMES)
 def test_floats_outside_0_to_1_are_refused_in_one_line(name, high):
     batch = batch_of(name)
     with pytest.raises(ValueError, match=r"^frames are uint8, or float in \[0, 1\]; got values from .* to .*; do not"):

@@ -1,20 +1,23 @@
-"""What all methods of views keep: any input, one process or two, exact resume, no cue without views of an item."""
+"""What all methods of views keep, and those that predict: any input, one process or two, exact resume, no cue."""
 
 import math
 
 import pytest
 import torch
-from every import ITEMS, OF_VIEWS, SIDE, Items, make, views
-from torch import distributed
+from every import ITEMS, OF_VIEWS, PREDICTING, SIDE, Items, make, views
+from torch import distributed, nn
 from two_processes import in_two_processes
 
 from avssl import methods
 from avssl.data import collate
 from avssl.methods.collapse import collapse_of, directions, effective_rank, spread
+from avssl.methods.rows import features_of
 from avssl.nets import SmallClips, SmallNet
 from avssl.training import SGD, train
 from avssl.transforms import ColorJitter
 
+REMEMBERING = [name for name in OF_VIEWS if getattr(methods, name).remembers]
+GATHERING = [*OF_VIEWS, *PREDICTING]
 SHARES = (slice(0, 2), slice(2, ITEMS))  # different numbers of items in two processes
 
 
@@ -24,11 +27,16 @@ def batch_of(name, own=slice(None)):
 
 def work(rank):
     found = {}
-    for name in OF_VIEWS:
+    for name in GATHERING:
         loss, gradients = step_of_share(name, SHARES[rank])
         for gradient in gradients.values():
             distributed.all_reduce(gradient)
         found[name] = loss, {key: gradient / 2 for key, gradient in gradients.items()}
+    for name in REMEMBERING:
+        state, gradients = learn_a_share(name, SHARES[rank])
+        for gradient in gradients.values():
+            distributed.all_reduce(gradient)
+        found["learned", name] = state, {key: gradient / 2 for key, gradient in gradients.items()}
     return found
 
 
@@ -40,12 +48,26 @@ def step_of_share(name, own):
     return loss.detach(), {key: value.grad for key, value in method.named_parameters() if value.grad is not None}
 
 
+def learn_a_share(name, own):
+    """Return state and gradients behind two looks at the data and one step, without batch statistics."""
+    method, batch = make(name), batch_of(name, own)
+    for _ in range(2):
+        method.before_epoch(features_of([batch]))
+    for module in method.modules():
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            module.eval()
+    method(batch)["loss"].backward()
+    method.after_backward(1, 1)
+    gradients = {key: value.grad for key, value in method.named_parameters() if value.grad is not None}
+    return dict(method.named_buffers()), gradients
+
+
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
     return in_two_processes(work, tmp_path_factory.mktemp("both"))
 
 
-@pytest.mark.parametrize("name", OF_VIEWS)
+@pytest.mark.parametrize("name", GATHERING)
 def test_two_processes_of_different_rows_have_the_loss_and_the_gradients_of_one(both, name):
     loss, gradients = step_of_share(name, slice(None))
     for found in both:
@@ -53,6 +75,16 @@ def test_two_processes_of_different_rows_have_the_loss_and_the_gradients_of_one(
         assert found[name][1].keys() == gradients.keys()
         for key, gradient in gradients.items():
             torch.testing.assert_close(found[name][1][key], gradient, rtol=1e-3, atol=1e-5, msg=f"{name}: {key}")
+
+
+@pytest.mark.parametrize("name", REMEMBERING)
+def test_two_processes_of_different_rows_remember_and_learn_what_one_does(both, name):
+    state, gradients = learn_a_share(name, slice(None))
+    for found in both:
+        for mine, wanted in zip(found["learned", name], (state, gradients), strict=True):
+            assert mine.keys() == wanted.keys()
+            for key, value in mine.items():
+                torch.testing.assert_close(value, wanted[key], rtol=1e-3, atol=1e-5, msg=f"{name}: {key}")
 
 
 @pytest.mark.parametrize("name", OF_VIEWS)
@@ -67,7 +99,7 @@ def test_pictures_frames_and_clips_of_an_item_are_taken(name):
         )
 
 
-@pytest.mark.parametrize("name", OF_VIEWS)
+@pytest.mark.parametrize("name", GATHERING)
 def test_a_run_that_was_cut_off_ends_where_an_uncut_one_does(tmp_path, name):
     settings = {"data": Items(name), "optim": SGD(lr=0.05), "batch_size": 4, "workers": 0, "accelerator": "cpu"}
     settings |= {"steps": 4, "measure_every": 4, "save_every": 2, "tensorboard": False, "resume": True}

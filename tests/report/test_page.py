@@ -88,6 +88,36 @@ def test_recordings_that_could_not_be_read_are_listed_once(run):
     assert text.count("a&lt;b.mp4") == 1 and "no video stream" in text
 
 
+def test_what_monitors_and_methods_of_views_measure_is_drawn_first_with_chance_and_a_sentence(run):
+    found = {"monitor/knn_accuracy": 0.7, "monitor/knn_accuracy_chance": 0.1, "films/knn_accuracy": 0.4}
+    found |= {"films/knn_accuracy_chance": 0.25, "monitor/rankme": 50.0}
+    ranks = {"train/rank": 40.0, "held_out/rank": 41.0, "train/spread": 0.5, "held_out/spread": 0.51}
+    log(run, {"step": 0, "luck_chance": 0.3} | found | ranks, {"step": 9} | found | ranks)
+    charts = {chart.name: chart for chart in read_charts(run)}
+    assert list(charts) == ["knn_accuracy", "spread", "rank", "rankme", "luck_chance"]
+    lines = charts["knn_accuracy"].lines
+    assert list(lines) == ["monitor", "films", "monitor, chance", "films, chance"]
+    assert [line.dashed for line in lines.values()] == [False, False, True, True]
+    assert lines["films, chance"].points == [(0, 0.25), (9, 0.25)]
+    text = write_report(run).read_text()
+    before, _, behind = text.partition("1 more curve")
+    assert before.count("<svg") == 4 and behind.count("<svg") == 1
+    for chart in ("knn_accuracy", "spread", "rank", "rankme"):
+        assert charts[chart].about and charts[chart].about in before
+    assert "0.700" in text and "0.510" not in text
+
+
+def test_warnings_are_shown_the_latest_first(run):
+    warned = [{"step": step, "warning": f"warning: <rank> of {step}"} for step in (0, 10)]
+    odd = [{"step": "0", "warning": "a"}, {"step": 1}]
+    (run / "warnings.jsonl").write_text("".join(json.dumps(one) + "\n" for one in warned + odd))
+    text = write_report(run).read_text()
+    assert text.index("step 10: &lt;rank&gt; of 10") < text.index("step 0: &lt;rank&gt; of 0")
+    assert text.count("names no step and no warning") == 2
+    (run / "warnings.jsonl").unlink()
+    assert "Warnings" not in write_report(run).read_text()
+
+
 def test_one_point_and_a_flat_curve_can_be_drawn(run):
     log(run, {"step": 5, "train/loss": 0.5}, {"step": 5, "lr": 0}, {"step": 6, "lr": 0})
     for chart in read_charts(run):

@@ -27,6 +27,8 @@ from avssl.training.journal import read
         ({"seed": -1}, r"^seed: got -1"),
         ({"measure_every": 0}, r"^measure_every: got 0"),
         ({"measure_items": 0}, r"^measure_items: got 0"),
+        ({"monitor_every": 0}, r"^monitor_every: got 0"),
+        ({"sync_batchnorm": True}, r"^sync_batchnorm needs several CUDA devices, and this run is on 1 of kind cpu"),
         ({"save_every": 0}, r"^save_every: got 0"),
         ({"log_every": 0}, r"^log_every: got 0"),
         ({"keep": 0}, r"^keep: got 0"),

@@ -5,8 +5,9 @@ import signal
 
 import pytest
 import torch
-from training_fakes import run, run_until_killed
+from training_fakes import Classed, run, run_until_killed
 
+from avssl.training import KNearestMonitor, LinearMonitor, RankMonitor
 from avssl.training.journal import read
 
 pytestmark = [
@@ -14,6 +15,10 @@ pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
     pytest.mark.filterwarnings("ignore"),  # compilers and drivers warn of much that is not ours
 ]
+
+
+def near(train, test):
+    return KNearestMonitor(train, test, k=3)
 
 
 @pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed"])
@@ -27,10 +32,13 @@ def test_a_compiled_run_in_half_precision_with_channels_last_trains(tmp_path, pr
         channels_last=True,
         workers=2,
         log_every=1,
+        monitors=[monitor(Classed(), Classed(40, 2)) for monitor in (LinearMonitor, near)] + [RankMonitor(Classed())],
     )
     assert method.encoder.trunk.conv1[0].weight.is_cuda
     losses = [record["loss"] for record in read(tmp_path / "log.jsonl") if "loss" in record]
     assert len(losses) == 6 and all(map(math.isfinite, losses))
+    measured = [record for record in read(tmp_path / "log.jsonl") if "monitor/rankme" in record]
+    assert len(measured) == 3 and all(0 <= one["monitor/knn_accuracy"] <= 1 for one in measured)
     assert not any("_orig_mod" in name for name in method.state_dict())
 
 

@@ -14,6 +14,7 @@ from avssl.nets import SmallNet
 from avssl.training import SGD, AdamW, TrainingError
 from avssl.training.export import export
 from avssl.training.feed import features_of_all, share_of
+from avssl.training.journal import read
 from avssl.training.tensor_files import read_safetensors
 
 
@@ -197,3 +198,23 @@ def test_two_processes_look_at_a_share_each_and_find_what_one_finds(tmp_path, st
 def test_features_are_those_of_one_pass_in_order_and_need_numbers():
     with pytest.raises(ValueError, match="before an epoch each item needs its number"):
         features_of([{"frames": torch.rand(2, 3, 8, 8)}])(lambda batch: {})
+
+
+def test_what_a_method_warns_of_is_said_and_written_down_once_a_measure_however_often_a_run_is_cut(tmp_path, capsys):
+    class Warner(Toy):
+        def warnings(self, scores, start):
+            return [f"warning: loss {scores['train/loss']:.4f} of {start['train/loss']:.4f}"]
+
+    for steps in (3, 5, 7):
+        run(tmp_path, steps=steps, measure_every=2, schedule=None, method=Warner(SmallNet(dim=8, width=2)))
+    measured = {one["step"]: one["train/loss"] for one in read(tmp_path / "log.jsonl") if "train/loss" in one}
+    warned = read(tmp_path / "warnings.jsonl")
+    assert [one["step"] for one in warned] == list(measured) == [0, 2, 3, 4, 5, 6, 7]
+    assert [one["warning"] for one in warned] == [
+        f"warning: loss {loss:.4f} of {measured[0]:.4f}" for loss in measured.values()
+    ]
+    assert warned[-1]["warning"] in capsys.readouterr().out
+    with open(tmp_path / "warnings.jsonl", "a") as file:  # of a step after the last checkpoint
+        file.write('{"step": 8, "warning": "lost"}\n')
+    run(tmp_path, steps=7, measure_every=2, schedule=None, method=Warner(SmallNet(dim=8, width=2)))
+    assert read(tmp_path / "warnings.jsonl") == warned

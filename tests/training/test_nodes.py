@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from training_fakes import run
+from training_fakes import Linear, run, toy
 from training_processes import agent_of_two, become, free_port, one_noting
 from training_results import assert_same, contents, learned
 
@@ -140,3 +140,14 @@ def test_several_machines_that_nothing_brings_together_are_refused(tmp_path):
     ):
         run(tmp_path, nodes=2)
     assert machines.processes_of(4, "auto") == (4, 1)
+
+
+def test_shared_batch_statistics_leave_every_weight_its_name_and_itself():
+    method = toy()
+    before = {name: value.data_ptr() for name, value in method.state_dict().items()}
+    machines.share_batch_statistics(method, "cuda", 2)
+    kinds = {type(part) for part in method.modules()}
+    assert torch.nn.SyncBatchNorm in kinds and not kinds & {torch.nn.BatchNorm1d, torch.nn.BatchNorm2d}
+    assert {name: value.data_ptr() for name, value in method.state_dict().items()} == before
+    with pytest.raises(TrainingError, match="Linear has no batch normalisation to share"):
+        machines.share_batch_statistics(Linear(), "cuda", 2)

@@ -46,6 +46,21 @@ class Numbered(Dots):
         return item if "failure" in item else item | {"key": torch.tensor([0, epoch, index])}
 
 
+class Classed(Dots):
+    """The same, dark ones of one class and bright ones of another; another ``shift`` gives other looks."""
+
+    classes = ("dark", "bright")
+
+    def __init__(self, size: int = 12, shift: int = 1, bad: tuple[int, ...] = ()):
+        super().__init__(size, bad)
+        self.shift = shift
+
+    def __getitem__(self, key):
+        _, index = key if isinstance(key, tuple) else (0, key)
+        item = super().__getitem__((self.shift, index))
+        return item if "failure" in item else item | {"label": 2 * index // self.size}
+
+
 class Toy(Method):
     """Regresses brightness, with dropout, noise, a queue of features and a counter."""
 

@@ -26,7 +26,6 @@ from avssl.features.layers import OUTPUT
 from avssl.features.rows import Recipe
 from avssl.features.runs import FreshMethod
 from avssl.methods import Method
-from avssl.methods.sound.base import JointEmbedder, PairScorer
 from avssl.nets import LogMel, SoundEncoder
 from avssl.report.comparison import format_mean, format_percent
 from avssl.report.scores import CHANCE, RANDOM, TRAINED, Scores
@@ -181,9 +180,10 @@ def encoder_of(method: Method) -> SoundEncoder:
     Raises:
         ConfigError: if it does not hear.
     """
-    if not isinstance(method, PairScorer | JointEmbedder):
+    sound = getattr(method, "sound", None)
+    if not isinstance(sound, SoundEncoder):
         raise ConfigError(f"{type(method).__name__} does not hear; ask AVE, XDC or another method of sound")
-    return method.sound
+    return sound
 
 
 def averaged(scores: np.ndarray, place: np.ndarray) -> np.ndarray:

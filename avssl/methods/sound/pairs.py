@@ -63,17 +63,7 @@ def pairs_of(batch: Batch, views: Sequence[Transform], train: bool, rate: int | 
     Raises:
         ValueError: if the batch has no sound, sound of another rate, or another number of windows than of clips.
     """
-    if "sound" not in batch:
-        raise ValueError(
-            "these data have no sound: choose it with the sampler (WithSound around another) and set sound_rate"
-        )
-    came = int(batch["sound_rate"][0]) if "sound_rate" in batch else rate
-    if rate is not None and came != rate:
-        raise ValueError(
-            f"the sound has {came} samples a second and the encoder's spectrogram is made for {rate}: set "
-            f"sound_rate={rate} on the data, or the rate of the SpectrogramSpec"
-        )
-    frames, sound = batch["frames"], batch["sound"]
+    frames, sound = batch["frames"], sound_of(batch, rate)
     videos, clips = frames.shape[:2]
     if sound.shape[:2] != (videos, clips):
         raise ValueError(f"each clip needs one window of sound; got {clips} clips and {sound.shape[1]} windows")
@@ -86,6 +76,25 @@ def pairs_of(batch: Batch, views: Sequence[Transform], train: bool, rate: int | 
     heard = torch.ones(len(key), dtype=torch.bool, device=device) if silent is None else ~silent.flatten()
     label = batch["label"][video] if "label" in batch else None
     return Pairs(pictures, sound.flatten(0, 1), key, video, heard, label, recordings_of(batch)[video])
+
+
+def sound_of(batch: Batch, rate: int | None = None) -> Tensor:
+    """Return the sound of a batch, ``(items, windows, channels, samples)``.
+
+    Raises:
+        ValueError: if it has none, or of another rate than ``rate``.
+    """
+    if "sound" not in batch:
+        raise ValueError(
+            "these data have no sound: choose it with the sampler (WithSound around another) and set sound_rate"
+        )
+    came = int(batch["sound_rate"][0]) if "sound_rate" in batch else rate
+    if rate is not None and came != rate:
+        raise ValueError(
+            f"the sound has {came} samples a second and the encoder's spectrogram is made for {rate}: set "
+            f"sound_rate={rate} on the data, or the rate of the SpectrogramSpec"
+        )
+    return batch["sound"]
 
 
 def view_clips(pictures: Tensor, key: Tensor, views: Sequence[Transform], train: bool = False) -> Tensor:

@@ -13,10 +13,11 @@ from avssl.data.sets.fixtures import dcase2014 as dcase_tree
 from avssl.data.sets.fixtures import esc50 as esc50_tree
 from avssl.data.sets.fixtures.media import write_sound
 from avssl.data.sets.prepare import prepare
+from avssl.evaluation.sound.classes import Classes
 from avssl.evaluation.sound.probe import SoundProbe, averaged
-from avssl.methods import AVE
+from avssl.methods import AVE, CPCSound
 from avssl.methods.order.shuffle_and_learn import ShuffleAndLearn
-from avssl.nets import SmallNet, SmallSound, SmallVision, SpectrogramSpec
+from avssl.nets import SmallNet, SmallSound, SmallVision, SpectrogramSpec, WaveEncoder
 
 SPEC = SpectrogramSpec(window=400, hop=160, fft=512, mels=16)
 
@@ -52,6 +53,19 @@ def test_pitch_is_read_and_every_row_stands_in_the_table(tmp_path):
     assert [line["row"] for line in scores.table] == ["chance", "random", "log-mel", "trained"]
     assert scores.numbers["log-mel/accuracy"] == 1 and scores.numbers["chance/accuracy"] == 0.5
     assert scores.protocol["recordings"] == [12, 12] and scores.protocol["windows"] == [36, 36]
+
+
+@pytest.mark.parametrize("layer", ["output", "conv5"])
+def test_an_encoder_of_waveforms_of_a_method_that_only_hears_is_probed(tmp_path, layer):
+    def hearing(seed=0):
+        torch.manual_seed(seed)
+        return CPCSound(WaveEncoder(channels=4, dim=4), steps=2)
+
+    train, test = tones(tmp_path / "a"), tones(tmp_path / "b", 310, 2500)
+    scores = SoundProbe(train=train, test=test, layer=layer, initialisations=1, quiet=True)(hearing(), fresh=hearing)
+    assert scores.numbers["log-mel/accuracy"] == 1 and 0 <= scores.numbers["trained/accuracy"] <= 1
+    with pytest.raises(ConfigError, match="CPCSound hears and does not see"):
+        Classes(train, test)(hearing(), fresh=hearing)
 
 
 def test_a_test_without_one_of_the_classes_is_read_by_their_names(tmp_path):

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 from buzzing import SPEC, world
-from every import SOUNDING, make
+from every import OF_PAIRS, SOUNDING, make
 
 from avssl.methods import AVE, AVOL, L3, CrossModalNCE
 from avssl.methods.sound.base import JointEmbedder, Localizer, PairScorer
@@ -153,6 +153,6 @@ def test_methods_answer_what_their_streams_can():
     pairs, space, places = (
         {name for name in SOUNDING if isinstance(make(name), kind)} for kind in (PairScorer, JointEmbedder, Localizer)
     )
-    assert pairs == set(SOUNDING)
+    assert pairs == set(OF_PAIRS)
     assert space == {"AVE", "AVTS", "CMA", "CrossModalNCE", "bank"}
     assert places == {"AVOL"}
