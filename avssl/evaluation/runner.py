@@ -22,7 +22,7 @@ from avssl.nets import Encoder
 from avssl.report import write_report
 from avssl.report.scores import TRAINED, Scores, lines
 from avssl.text import printable, to_json
-from avssl.training.export import load_method
+from avssl.training.export import ENCODER, load_method
 from avssl.version import __version__
 
 SCORES = "scores.jsonl"
@@ -37,6 +37,7 @@ def evaluate(
     runs: str | Path = "runs",
     device: str = "auto",
     trust: Trust = (),
+    export: str = ENCODER,
 ) -> Scores:
     """Score the encoder of a run, or weights from elsewhere; print one table, and write the results into the folder.
 
@@ -54,16 +55,18 @@ def evaluate(
         runs: where runs lie.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
         trust: packages whose classes the run may name and so run, see `avssl.load_encoder`.
+        export: which of the run's encoders, by the name of its file, such as ``projected`` of SimCLR; results of
+            another than ``encoder`` go to ``<run>/<export>``.
 
     Raises:
         ConfigError: if there is no such run, it has no weights, or weights do not fit the encoder.
     """
     if isinstance(evaluator, MethodEvaluator):
-        if (weights, encoder, out) != (None, None, None):
+        if (weights, encoder, out, export) != (None, None, None, ENCODER):
             raise ConfigError(f"{type(evaluator).__name__} asks the whole method of a run: give run=FOLDER, no weights")
         return evaluate_method(evaluator, run, runs, device, trust)
     device = find_device(device)
-    subject = find_subject(run, weights, encoder, out, runs, trust)
+    subject = find_subject(run, weights, encoder, out, runs, trust, export)
     what = str(subject.folder if weights is None else weights)
     with trusting(trust):  # further rows are runs and files too
         return score_and_write(

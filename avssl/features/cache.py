@@ -57,7 +57,12 @@ class FeatureCache:
     def _path(self, key: Mapping[str, Any]) -> Path | None:
         if self.folder is None:
             return None
-        return self.folder / f"{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]}.npy"
+        return self.folder / f"{name_of(key)}.npy"
+
+
+def name_of(key: Mapping[str, Any]) -> str:
+    """Return a short name for a key: the same for equal ones."""
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
 
 
 def digest(*contents: Tensor | np.ndarray | nn.Module) -> str:

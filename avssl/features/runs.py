@@ -11,7 +11,7 @@ from avssl.config.build import without_weights
 from avssl.methods import Method
 from avssl.nets import Encoder
 from avssl.training.checkpoint import LAST, peek
-from avssl.training.export import FILE, read_export
+from avssl.training.export import ENCODER, FILE, file_of, parts_of, read_export
 
 Fresh = Callable[[int], Encoder]  # a seed -> an encoder of the same architecture with initial weights
 FreshMethod = Callable[[int], Method]  # a seed -> a method of the same settings with initial weights
@@ -47,15 +47,17 @@ def find_run(run: str | Path | None = None, runs: str | Path = "runs", weights: 
     return folder
 
 
-def fresh_encoders(run: Path, trust: Trust = ()) -> Fresh:
+def fresh_encoders(run: Path, trust: Trust = (), export: str = ENCODER) -> Fresh:
     """Return what builds the run's architecture with initial weights from a seed; torch's own stream is kept.
 
     Args:
         run: its folder.
         trust: as for `avssl.load_encoder`.
+        export: likewise; the run has it.
     """
-    settings = peek(run / LAST)["encoder"] if (run / LAST).is_file() else read_export(run / FILE)[0]
-    return seeded(lambda: rebuild(settings, "avssl.nets.Encoder", f"{run}: encoder"), trust)
+    last = run / LAST
+    settings = parts_of(peek(last))[export]["settings"] if last.is_file() else read_export(run / file_of(export))[0]
+    return seeded(lambda: rebuild(settings, "avssl.nets.Encoder", f"{run}: {export}"), trust)
 
 
 def fresh_like(encoder: Encoder) -> Fresh:

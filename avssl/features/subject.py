@@ -7,7 +7,7 @@ from avssl.config import ConfigError, Trust
 from avssl.features.runs import Fresh, find_run, fresh_encoders, fresh_like
 from avssl.features.weights import is_export, load_weights
 from avssl.nets import Encoder
-from avssl.training.export import load_encoder, not_recorded
+from avssl.training.export import ENCODER, load_encoder, not_recorded
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -32,6 +32,7 @@ def find_subject(
     out: str | Path | None = None,
     runs: str | Path = "runs",
     trust: Trust = (),
+    export: str = ENCODER,
 ) -> Subject:
     """Return what is scored.
 
@@ -43,18 +44,27 @@ def find_subject(
         out: folder that the results of ``weights`` go to; None for ``<runs>/<name of the file>``.
         runs: where runs lie.
         trust: packages whose classes the run may name and so run, see `avssl.load_encoder`.
+        export: which of the run's encoders, by the name of its file; results of another than ``encoder`` go to
+            ``<run>/<export>``.
 
     Raises:
         ConfigError: if there is no such run, it has no weights, or weights do not fit the encoder.
     """
+    if export != ENCODER and weights is not None:
+        raise ConfigError(f"export={export} is of a run: give run=FOLDER, no weights")
     if weights is None:
         if out is not None:
             raise ConfigError("out goes with weights=FILE; a run holds its own results")
         folder = find_run(run, runs)
         if encoder is not None:
-            fresh = None if not_recorded(encoder, "encoder") else fresh_like(encoder)
-            return Subject(encoder=load_encoder(folder, encoder=encoder), fresh=fresh, folder=folder)
-        return Subject(encoder=load_encoder(folder, trust=trust), fresh=fresh_encoders(folder, trust), folder=folder)
+            fresh = None if not_recorded(encoder, export) else fresh_like(encoder)
+            found = load_encoder(folder, encoder=encoder, export=export)
+        else:
+            found = load_encoder(folder, trust=trust, export=export)
+            fresh = fresh_encoders(folder, trust, export)
+        place = folder if export == ENCODER else folder / export
+        place.mkdir(exist_ok=True)
+        return Subject(encoder=found, fresh=fresh, folder=place)
     like = encoder
     if like is None and not is_export(weights):
         like = load_encoder(find_run(run, runs), trust=trust)

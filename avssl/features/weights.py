@@ -9,10 +9,11 @@ from torch import Tensor
 
 from avssl.config import ConfigError, Trust
 from avssl.nets import Encoder
+from avssl.nets.tensor_files import fits, reason
 from avssl.text import printable
 from avssl.training.errors import TrainingError
 from avssl.training.export import load_encoder
-from avssl.training.tensor_files import fits, read_metadata, read_pickled, read_safetensors, reason
+from avssl.training.tensor_files import read_metadata, read_pickled, read_safetensors
 
 NESTS = ("state_dict", "model", "model_state", "net")  # where checkpoints of other people keep their tensors
 PREFIXES = ("module.", "encoder.", "backbone.", "trunk.", "model.")  # what wrappers put before a key

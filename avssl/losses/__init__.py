@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from avssl.losses.dense import most_similar as most_similar
     from avssl.losses.dense import near_pairs as near_pairs
     from avssl.losses.dense import pixel_consistency as pixel_consistency
+    from avssl.losses.distillation import distill as distill
+    from avssl.losses.distillation import entropy as entropy
     from avssl.losses.noise import contrast_with_bank as contrast_with_bank
     from avssl.losses.noise import estimate_log_constant as estimate_log_constant
     from avssl.losses.noise import noise_contrast as noise_contrast

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from avssl.methods.contrastive.vicreg import VICReg as VICReg
     from avssl.methods.distillation.byol import BYOL as BYOL
     from avssl.methods.distillation.dino import DINO as DINO
+    from avssl.methods.distillation.distilled import Distilled as Distilled
     from avssl.methods.distillation.simsiam import SimSiam as SimSiam
     from avssl.methods.order.shuffle_and_learn import ShuffleAndLearn as ShuffleAndLearn
     from avssl.methods.pretext.colorization import Colorization as Colorization

@@ -38,6 +38,7 @@ class Method(Recorded, nn.Module, ABC):
         remembers: whether state is kept for each item by its number, such as a bank: other data would mix it up.
         remembered: of how many items, where the data must have just as many; None where that does not matter.
         chance: the accuracy of a guess, where the method asks a question of equally likely answers; None where not.
+        classes: names of the classes that it takes labels of the data for, by number; empty where it uses no labels.
     """
 
     encoder: Encoder
@@ -46,6 +47,7 @@ class Method(Recorded, nn.Module, ABC):
     remembers: bool = False
     remembered: int | None = None
     chance: float | None = None
+    classes: tuple[str, ...] = ()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call ``forward``; one picture alone, which has no batch statistics to learn from, is refused in our words."""

@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from avssl.nets.caffenet import CaffeNet as CaffeNet
     from avssl.nets.encoders import Encoder as Encoder
     from avssl.nets.feature_maps import FeatureMap as FeatureMap
+    from avssl.nets.headed import Classifier as Classifier
+    from avssl.nets.headed import ProjectedEncoder as ProjectedEncoder
+    from avssl.nets.headed import load_classifier as load_classifier
     from avssl.nets.heads import LinearHead as LinearHead
     from avssl.nets.heads import MLPHead as MLPHead
     from avssl.nets.heads import Prototypes as Prototypes

@@ -1,7 +1,6 @@
 """The contract of encoders that look at several frames at once, and one way to look that fits every encoder."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -16,7 +15,7 @@ class ClipEncoder(Encoder):
     or vectors.
     """
 
-    takes: ClassVar[Takes] = "clips"
+    takes: Takes = "clips"
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the features of clips.

@@ -1,7 +1,7 @@
 """The contract of encoders: pictures or clips in, one vector each out, every layer within reach."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +33,7 @@ class Encoder(Recorded, nn.Module):
         layers: names of the layers that ``taps`` knows, from shallow to deep.
     """
 
-    takes: ClassVar[Takes] = "pictures"
+    takes: Takes = "pictures"
     mean: Tensor
     std: Tensor
 

@@ -79,3 +79,26 @@ def check_batches(method: Method, data: Dataset, batch_size: int) -> None:
         raise TrainingError(
             f"{type(method).__name__} tells recordings of a batch apart and needs at least {least} in each; got {what}"
         )
+
+
+def check_classes(method: Method, name: str, data: Dataset | None) -> None:
+    """Refuse data whose labels count other classes than a method takes them for; data that names none says nothing.
+
+    Args:
+        method: what learns.
+        name: what the data is called, such as ``"held_out"``.
+        data: labelled or not.
+
+    Raises:
+        TrainingError: if a class has another number or name.
+    """
+    names = tuple(map(str, getattr(data, "classes", None) or ()))
+    if names and method.classes and names != method.classes:
+        number = next(
+            (n for n, pair in enumerate(zip(names, method.classes, strict=False)) if len(set(pair)) > 1), None
+        )
+        other = "" if number is None else f", such as class {number}: {names[number]!r} and {method.classes[number]!r}"
+        raise TrainingError(
+            f"{name} has {len(names)} classes and {type(method).__name__} takes its labels for {len(method.classes)} "
+            f"others{other}; set method.classes to those of the data, or to [] to leave its labels alone"
+        )

@@ -247,10 +247,15 @@ def is_exports(found: Any) -> bool:
         isinstance(name, str)
         and name.isidentifier()
         and isinstance(one, Mapping)
-        and isinstance(one.get("place"), str)
+        and (isinstance(one.get("place"), str) or is_places(one.get("parts")))
         and isinstance(one.get("settings"), dict | str)
         for name, one in found.items()
     )
+
+
+def is_places(found: Any) -> bool:
+    """Tell whether something says of the parts of an encoder, by name, where each lies."""
+    return isinstance(found, Mapping) and all(isinstance(text, str) for pair in found.items() for text in pair)
 
 
 def compare(path: Path, old: Mapping[str, Any], new: Mapping[str, Any], names: Sequence[str] = BINDING) -> None:

@@ -1,7 +1,7 @@
 """What a run leaves behind: its encoders as safetensors with plain keys, and the way back to them and to the method."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from avssl import config
 from avssl.config import ConfigError, Trust
 from avssl.config.build import family_of
-from avssl.nets import Encoder, SoundEncoder, as_encoder
+from avssl.nets import Encoder, SoundEncoder, as_encoder, tensor_files
+from avssl.nets.tensor_files import fits, listed
 from avssl.text import printable
 from avssl.training.average import single
 from avssl.training.checkpoint import BEST, LAST, peek
 from avssl.training.errors import TrainingError
-from avssl.training.tensor_files import fits, read_safetensors
 from avssl.version import __version__
 
 if TYPE_CHECKING:
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 Which = Literal["last", "best", "ema", "live"]
 Made = TypeVar("Made", Encoder, SoundEncoder)
-FILE = "encoder.safetensors"
-BEFORE = ("encoder", "sound")  # what runs exported before their checkpoints said so
+ENCODER = "encoder"  # the export that every method has
+FILE = f"{ENCODER}.safetensors"
+BEFORE = (ENCODER, "sound")  # what runs exported before their checkpoints said so
 
 
 def exports_of(method: "Method") -> dict[str, dict[str, Any]]:
@@ -38,13 +39,34 @@ def exports_of(method: "Method") -> dict[str, dict[str, Any]]:
     places = {id(module): place for place, module in method.named_modules()}
     found = {}
     for name, module in method.exports().items():
-        if not isinstance(module, Encoder | SoundEncoder) or id(module) not in places or not name.isidentifier():
+        encodes = isinstance(module, Encoder | SoundEncoder)
+        lies = lies_at(module, places) if encodes else None
+        if lies is None or not name.isidentifier():
             raise TrainingError(
                 f"{type(method).__name__}.exports names {name!r}, which is a {type(module).__name__}; exports are "
-                "encoders of pictures or of sounds that the method holds, by names that files can have"
+                "encoders of pictures or of sounds that the method or its parts make up, by names that files can have"
             )
-        found[name] = {"place": places[id(module)], "settings": config.describe(module)}
+        found[name] = lies | {"settings": config.describe(module)}
     return found
+
+
+def lies_at(encoder: Encoder | SoundEncoder, places: Mapping[int, str]) -> dict[str, Any] | None:
+    """Return where the weights of an encoder lie in a method.
+
+    Args:
+        encoder: held by the method, or made of modules that it holds.
+        places: of all modules of the method, by `id`.
+
+    Returns:
+        Its ``place``, or the place of each of the ``parts`` of its trunk; None where it lies nowhere.
+    """
+    if id(encoder) in places:
+        return {"place": places[id(encoder)]}
+    children = dict(encoder.trunk.named_children())
+    whole = all(name.partition(".")[0] in children for name in encoder.trunk.state_dict())
+    if not children or not whole or any(id(child) not in places for child in children.values()):
+        return None
+    return {"parts": {name: places[id(child)] for name, child in children.items()}}
 
 
 def export(run: Path) -> list[Path]:
@@ -56,23 +78,34 @@ def export(run: Path) -> list[Path]:
     """
     found, paths = peek(run / LAST), []
     for part, about in parts_of(found).items():
-        file = file_of(part)
-        weights = {name: single(value).contiguous() for name, value in weights_of(found, part, "last").items()}
         metadata = {
-            "encoder": json.dumps(about["settings"]),
             "method": str(found["settings"]["method"]["name"]),
             "step": str(found["step"]),
             "measures": json.dumps(found["measures"]),
-            "avssl": __version__,
         }
-        written = run / f".{file}.part"
-        try:
-            written.write_bytes(save(weights, metadata=metadata))  # save_file would let nobody but its writer read it
-            paths.append(written.replace(run / file))
-        except OSError:
-            written.unlink(missing_ok=True)
-            raise
+        paths.append(write_export(run / file_of(part), about["settings"], weights_of(found, part, "last"), metadata))
     return paths
+
+
+def write_export(path: Path, settings: Any, weights: Mapping[str, Tensor], about: Mapping[str, str]) -> Path:
+    """Write an encoder as a file that `load_encoder` reads, in single precision; whole or not at all.
+
+    Args:
+        path: of the file.
+        settings: how to build the encoder, as `avssl.config.describe` tells.
+        weights: its trunk's, under plain keys.
+        about: what else the metadata say.
+    """
+    metadata = {"encoder": json.dumps(settings), **about, "avssl": __version__}
+    written = path.with_name(f".{path.name}.part")
+    try:  # save_file would let nobody but its writer read it
+        written.write_bytes(
+            save({name: single(value).contiguous() for name, value in weights.items()}, metadata=metadata)
+        )
+        return written.replace(path)
+    except OSError:
+        written.unlink(missing_ok=True)
+        raise
 
 
 def file_of(part: str) -> str:
@@ -81,7 +114,7 @@ def file_of(part: str) -> str:
 
 
 def parts_of(checkpoint: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the encoders of a checkpoint by name: their ``place`` in the method and the ``settings`` to build them."""
+    """Return the encoders of a checkpoint by name: where they lie and the ``settings`` to build them."""
     if "exports" in checkpoint:
         return checkpoint["exports"]
     settings = {"sound": checkpoint["settings"]["method"].get("sound"), "encoder": checkpoint["encoder"]}
@@ -90,9 +123,16 @@ def parts_of(checkpoint: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def weights_of(checkpoint: Mapping[str, Any], part: str, which: Which) -> dict[str, Tensor]:
     """Return an encoder's weights in a checkpoint under plain keys: averaged, unless there are none or ``"live"``."""
-    average, prefix = checkpoint["average"], f"{parts_of(checkpoint)[part]['place']}.trunk."  # without: torchvision's
+    average, about = checkpoint["average"], parts_of(checkpoint)[part]
     weights = checkpoint["method"] if average is None or which == "live" else average
-    return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+    lies = {f"{place}.": f"{name}." for name, place in about["parts"].items()} if "parts" in about else None
+    lies = lies or {f"{about['place']}.trunk.": ""}  # without: torchvision's
+    return {
+        own + name.removeprefix(prefix): value
+        for prefix, own in lies.items()
+        for name, value in weights.items()
+        if name.startswith(prefix)
+    }
 
 
 def not_rebuilt(method: "Method") -> list[str]:
@@ -122,7 +162,11 @@ def not_recorded(encoder: Encoder | SoundEncoder, part: str) -> str:
 
 
 def load_encoder(
-    run: str | Path, which: Which = "last", trust: Trust = (), encoder: Encoder | nn.Module | None = None
+    run: str | Path,
+    which: Which = "last",
+    trust: Trust = (),
+    encoder: Encoder | nn.Module | None = None,
+    export: str = ENCODER,
 ) -> Encoder:
     """Rebuild the encoder of pictures that a run has learned, strictly: every tensor must find its place.
 
@@ -133,6 +177,7 @@ def load_encoder(
         trust: packages whose classes the run may name and so run, such as ``"my_nets"``; the project's own always may.
         encoder: fill this one, whatever the run says of its settings; a plain module is taken as by
             `avssl.nets.as_encoder`. None builds the one that the run names.
+        export: which of the run's encoders, by the name of its file, such as ``"projected"``.
 
     Returns:
         The encoder, in evaluation mode, on the CPU. How many tensors matched is printed.
@@ -142,7 +187,7 @@ def load_encoder(
         ConfigError: if it names a class of a package that is not trusted.
     """
     made = encoder if encoder is None or isinstance(encoder, Encoder) else as_encoder(encoder)
-    return load_part(run, "encoder", Encoder, which, trust, made)
+    return load_part(run, export, Encoder, which, trust, made)
 
 
 def load_sound(
@@ -170,7 +215,7 @@ def load_part(
         found = checkpoint_of(path, which)
         known = parts_of(found)
         if part not in known:
-            what = "encoder of sounds" if kind is SoundEncoder else f"export called {part!r}"
+            what = "encoder of sounds" if kind is SoundEncoder else f"export {part!r}; it has {', '.join(known)}"
             raise TrainingError(f"{path}: {found['settings']['method']['name']} has no {what}")
         settings, weights = known[part]["settings"], weights_of(found, part, which)
     if made is None:
@@ -269,30 +314,13 @@ def read_export(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     Raises:
         TrainingError: if it cannot be read, or does not say which encoder it is.
     """
-    about, weights = read_safetensors(path)
-    if "encoder" not in about:
-        raise TrainingError(f"{path} does not say which encoder it is; export it with avssl, or load it by hand")
-    try:
-        return json.loads(about["encoder"]), weights
-    except (ValueError, RecursionError):
-        raise TrainingError(f"{path} says in no readable JSON which encoder it is; export it again") from None
+    return tensor_files.read_export(path, TrainingError)
 
 
 def fill(encoder: Encoder | SoundEncoder, weights: Mapping[str, Tensor], path: Path) -> int:
-    """Load weights into an encoder's trunk and return how many tensors there were; all must match."""
-    own = encoder.trunk.state_dict()
-    matched = [name for name, value in weights.items() if name in own and fits(value, own[name])]
-    odd = sorted((own.keys() | weights.keys()) - set(matched))
-    if odd:
-        raise TrainingError(
-            f"{path}: only {len(matched)} of the {len(own)} tensors of {type(encoder).__name__} matched; "
-            f"missing, left over or of another shape: {listed(odd)}"
-        )
-    encoder.trunk.load_state_dict(dict(weights), strict=True)
-    return len(matched)
+    """Load weights into an encoder's trunk and return how many tensors there were; all must match.
 
-
-def listed(names: Sequence[str]) -> str:
-    """Return the first names of tensors, in one line."""
-    shown = (name if name.isprintable() and len(name) <= 100 else repr(name)[:100] for name in names[:5])
-    return f"{', '.join(shown)}{' ...' if len(names) > 5 else ''}"
+    Raises:
+        TrainingError: if one does not.
+    """
+    return tensor_files.fill(encoder, weights, path, TrainingError)

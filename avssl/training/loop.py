@@ -18,7 +18,7 @@ from avssl.data import Dataset
 from avssl.data.items import items_of
 from avssl.methods import Method
 from avssl.training.average import Average
-from avssl.training.checking import check_batches, check_numbers, check_settings
+from avssl.training.checking import check_batches, check_classes, check_numbers, check_settings
 from avssl.training.checkpoint import OnChange, Straight
 from avssl.training.errors import TrainingError, in_one_line
 from avssl.training.export import exports_of, not_rebuilt
@@ -130,6 +130,8 @@ def train(
     for name, made in (("optim", optim), ("adversary", adversary), ("schedule", schedule)):
         check_numbers(name, made)
     check_batches(method, data, batch_size)
+    for name, labelled in (("data", data), ("held_out", held_out)):
+        check_classes(method, name, labelled)
     check_monitors(monitors, strategy)
     if method.remembers and on_changed_data == "go-on":
         raise TrainingError(

@@ -7,6 +7,7 @@ from torch import nn
 from avssl.config import ConfigError
 from avssl.evaluation import FineTune, KeyPoints, Normals, Probes, Retrieval, Segmentation
 from avssl.evaluation.probes import Linear
+from avssl.evaluation.probes.samples import apply_views
 from avssl.nets import SmallClips, SmallNet
 from avssl.nets.clips import ClipEncoder
 from avssl.transforms import Flip
@@ -80,10 +81,9 @@ def test_the_way_things_move_is_learned_from_whole_clips_and_from_no_picture():
 
 
 def test_views_of_a_clip_are_the_same_for_all_its_frames():
-    evaluator = tuned(views=[Flip()])
     clip = (torch.rand(1, 1, 3, 8, 8) * 255).byte().expand(16, 4, 3, 8, 8)
     key = torch.arange(48).view(16, 3)
-    shown = evaluator._seen(clip, key, True)
+    shown = apply_views([Flip()], clip, key, True)
     assert shown.shape == clip.shape and torch.equal(shown, shown[:, :1].expand_as(shown))
     assert len({one.numpy().tobytes() for one in shown}) == 2
 

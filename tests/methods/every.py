@@ -5,7 +5,7 @@ import torch
 from avssl import methods
 from avssl.data import Dataset
 from avssl.methods.views import MultiViewMethod
-from avssl.nets import Queue, SmallClips, SmallNet, SmallSound, SmallVision, SpectrogramSpec, WaveEncoder
+from avssl.nets import Classifier, Queue, SmallClips, SmallNet, SmallSound, SmallVision, SpectrogramSpec, WaveEncoder
 from avssl.transforms import ColorJitter, Flip, RandomResizedCrop
 
 SPEC = SpectrogramSpec(rate=8000, window=64, hop=32, fft=64, mels=16, high=3900.0)
@@ -47,6 +47,7 @@ MAKE = {
     "Colorization": lambda: methods.Colorization(net(), hidden=8),
     "ContextEncoder": lambda: methods.ContextEncoder(net(), size=SIDE, overlap=2, width=4),
     "CrossModalNCE": heard(methods.CrossModalNCE),
+    "Distilled": lambda: methods.Distilled(SmallNet(dim=8, width=2), Classifier(net(), ["cat", "dog", "owl"])),
     "HypercolumnColorization": lambda: methods.HypercolumnColorization(net(), hidden=16, points=8),
     "Jigsaw": lambda: methods.Jigsaw(net(), **PUZZLE),
     "JigsawPlusPlus": lambda: methods.JigsawPlusPlus(net(), **PUZZLE),

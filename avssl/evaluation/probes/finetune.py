@@ -7,33 +7,38 @@ scored.
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import Progress, track
-from torch import Tensor, nn
+from rich.progress import Progress
+from torch import nn
 
-from avssl.config import ConfigError, describe
+from avssl.config import describe
 from avssl.data import Dataset
 from avssl.evaluation.base import Evaluator
 from avssl.evaluation.baselines import compared_encoders
 from avssl.evaluation.probes.base import Labels
 from avssl.evaluation.probes.linear import loss_of
+from avssl.evaluation.probes.samples import (
+    OfClips,
+    Samples,
+    align_samples,
+    apply_views,
+    failure_notes,
+    item_scores,
+    read_samples,
+)
+from avssl.evaluation.probes.saved import file_of, is_saved, require_savable, save_classifier
 from avssl.evaluation.probes.scoring import Scorer, check_split, class_notes, labels_of
 from avssl.evaluation.probes.shots import labelled
-from avssl.features.alignment import align_rows
-from avssl.features.cache import FeatureCache, digest
-from avssl.features.extraction import Rows
-from avssl.features.layers import unit
+from avssl.features.cache import FeatureCache, digest, name_of
 from avssl.features.rows import frames_per_pass
 from avssl.features.runs import Fresh
 from avssl.metrics.classification import Precision
 from avssl.nets import Encoder
-from avssl.nets.clips import encode_clips
-from avssl.nets.encoders import Takes, require_takes
+from avssl.nets.encoders import require_takes
 from avssl.report.comparison import (
     Group,
     Values,
@@ -47,23 +52,8 @@ from avssl.report.comparison import (
     percent,
     table_of,
 )
-from avssl.report.scores import CHANCE, Scores
+from avssl.report.scores import CHANCE, TRAINED, Scores
 from avssl.transforms import Draws, Transform
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Samples:
-    """Frames of items, or their clips.
-
-    Args:
-        images: uint8 ``(frames, 3, H, W)``, or ``(clips, frames, 3, H, W)``.
-        item: which item each is of, ``(frames,)`` or ``(clips,)``.
-        rows: what the items are.
-    """
-
-    images: Tensor
-    item: np.ndarray
-    rows: Rows
 
 
 class FineTune(Evaluator):
@@ -90,6 +80,8 @@ class FineTune(Evaluator):
         head_lr: highest learning rate of the linear layer.
         weight_decay: of AdamW.
         precision: for several labels an item: ``"voc07"`` or ``"area"``.
+        save: write the classifiers of row ``trained`` beside the results, such as ``10percent_draw1.safetensors``, for
+            `avssl.nets.load_classifier`; each item then has one class.
         extra: further rows, from a name to the folder of a run or a file of weights.
         allow_shared_groups: training and test may share groups; then say so with the result.
         seed: fixes every draw.
@@ -112,6 +104,7 @@ class FineTune(Evaluator):
         head_lr: float = 3e-3,
         weight_decay: float = 1e-3,
         precision: Precision = "area",
+        save: bool = False,
         extra: Mapping[str, str] | None = None,
         allow_shared_groups: bool = False,
         seed: int = 0,
@@ -125,7 +118,7 @@ class FineTune(Evaluator):
         self.freeze, self.steps, self.batch, self.lr, self.head_lr = freeze, steps, batch, lr, head_lr
         self.weight_decay, self.extra, self.seed, self.quiet = weight_decay, dict(extra or {}), seed, quiet
         self.precision: Precision = precision
-        self.allow_shared_groups = allow_shared_groups
+        self.allow_shared_groups, self.save = allow_shared_groups, save
 
     def __call__(
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
@@ -136,8 +129,10 @@ class FineTune(Evaluator):
         )
         labels, truth = labels_of(train.rows, "training"), labels_of(test.rows, "test")
         check_split(train.rows, test.rows, labels, truth, self.allow_shared_groups)
+        if self.save:
+            require_savable(encoder, labels, folder)
         pool = train.images[: frames_per_pass(512, train.images)]
-        pool = self._seen(pool, torch.zeros(len(pool), 3).long(), False)
+        pool = apply_views(self.views, pool, torch.zeros(len(pool), 3).long(), False)
         pool = (pool * 255).round().byte()
         rows = compared_encoders(encoder, pool, fresh, device, self.draws, self.seed, self.extra)
         for row in self.extra:
@@ -152,9 +147,9 @@ class FineTune(Evaluator):
             for row, shots, draw in jobs:
                 bar.update(task, description=f"{row}, {shots} labels, draw {draw + 1}")
                 start = rows[row][draw % len(rows[row])]
-                scores = self._one(
-                    start, train, asked, test, labelled(asked, shots, draw, self.seed), draw, device, cache
-                )
+                chosen = labelled(asked, shots, draw, self.seed)
+                file = file_of(folder, shots, draw) if folder and self.save and row == TRAINED else None
+                scores = self._one(start, train, asked, test, chosen, draw, device, cache, file)
                 group = group_at(row, prefix="fine-tuned", labels=str(shots))
                 found.setdefault(group, []).append(scores)
                 bar.advance(task)
@@ -170,8 +165,9 @@ class FineTune(Evaluator):
         draw: int,
         device: str,
         cache: FeatureCache,
+        file: Path | None,
     ) -> np.ndarray:
-        """Return scores of the test items, ``(items, classes)``, learned now or before."""
+        """Return scores of the test items, ``(items, classes)``, learned now or before; and save the classifier."""
         key = {
             "settings": self._settings(),
             "weights": digest(start),
@@ -180,7 +176,14 @@ class FineTune(Evaluator):
             "seed": [self.seed, draw],
             "device": torch.device(device).type,
         }
-        return cache(key, lambda: self._learn(start, train, labels, test, chosen, draw, torch.device(device)))
+        found = cache.get(key)
+        learned = name_of({name: part for name, part in key.items() if name != "test"} | {"classes": labels.classes})
+        if found is None or (file is not None and not is_saved(file, learned)):
+            found, network = self._learn(start, train, labels, test, chosen, draw, torch.device(device))
+            if file is not None:
+                save_classifier(file, network, labels.classes, {"learned": learned, "labels": str(len(chosen))})
+            cache.put(key, found)
+        return found
 
     def _learn(
         self,
@@ -191,14 +194,16 @@ class FineTune(Evaluator):
         chosen: np.ndarray,
         draw: int,
         device: torch.device,
-    ) -> np.ndarray:
+    ) -> tuple[np.ndarray, nn.Sequential]:
+        """Return scores of the test items, and the encoder and the linear layer that gave them, on the CPU."""
         frames = [torch.from_numpy(np.flatnonzero(train.item == item)) for item in chosen]
         truth = torch.from_numpy(labels.table[chosen]).float().to(device)
         gpus = [device] if device.type == "cuda" else []
         with torch.random.fork_rng(devices=gpus):
             torch.manual_seed(self.seed + draw)
             network = nn.Sequential(
-                OfClips(start) if train.images.ndim == 5 else deepcopy(start), nn.Linear(start.dim, truth.shape[1])
+                OfClips(deepcopy(start)) if train.images.ndim == 5 else deepcopy(start),
+                nn.Linear(start.dim, truth.shape[1]),
             ).to(device)
             nn.init.zeros_(network[1].weight)  # pyright: ignore[reportArgumentType]
             network[0].requires_grad_(not self.freeze)
@@ -217,30 +222,13 @@ class FineTune(Evaluator):
                 rows = torch.stack(
                     [frames[item][int(part * len(frames[item]))] for item, part in zip(items, share, strict=True)]
                 )
-                pictures = self._seen(train.images[rows], key, True).to(device)
+                pictures = apply_views(self.views, train.images[rows], key, True).to(device)
                 optimiser.zero_grad()
                 loss_of(network(pictures), truth[items.to(device)], labels.several is not None).backward()
                 optimiser.step()
                 schedule.step()
-        network.eval()
-        with torch.inference_mode():
-            scores = [
-                network(self._seen(part, torch.zeros(len(part), 3).long(), False).to(device)).cpu()
-                for part in test.images.split(frames_per_pass(256, test.images))
-            ]
-        each, count = torch.cat(scores), int(test.item.max()) + 1
-        place = torch.from_numpy(test.item)
-        total = torch.zeros(count, each.shape[1]).index_add_(0, place, each)
-        return (total / torch.bincount(place, minlength=count)[:, None]).numpy()
-
-    def _seen(self, images: Tensor, key: Tensor, train: bool) -> Tensor:
-        """Return pictures or clips as the network sees them, float ``(N, 3, H, W)`` or ``(N, frames, 3, H, W)``."""
-        clips = images.ndim == 5
-        frames = unit(images) if clips else unit(images)[:, None]
-        draws = Draws(torch.cat([key, torch.ones_like(key[:, :1])], 1))  # not the stream that chose the items
-        for view in self.views:
-            frames = view(frames, draws, train=train)
-        return frames if clips else frames[:, 0]
+        scores = item_scores(network, test, self.views, device)
+        return scores, network.cpu()
 
     def _scores(
         self,
@@ -271,9 +259,16 @@ class FineTune(Evaluator):
                 *class_notes(labels, scorer.truth),
                 *difference_notes(differences, main),
                 *failure_notes(train, test),
+                *self._saved_notes(),
             ),
             tables={"items": self._items(found, scorer, test)},
         )
+
+    def _saved_notes(self) -> list[str]:
+        """Return a line on the files of classifiers, if they are saved."""
+        files = [file_of(Path("results", "kept"), shots, draw) for shots in self.shots for draw in range(self.draws)]
+        listed = ", ".join(file.name for file in files)
+        return [f"Classifiers of row {TRAINED!r}, beside these results: {listed}."] if self.save else []
 
     @staticmethod
     def _each(scorer: Scorer, runs: Sequence[np.ndarray]) -> np.ndarray:
@@ -310,72 +305,3 @@ class FineTune(Evaluator):
             "seed": self.seed,
             "torch": torch.__version__,
         }
-
-
-def align_samples(train: Samples, test: Samples) -> tuple[Samples, Samples]:
-    """Return both with their classes under one numbering, see `align_rows`."""
-    ours, theirs = align_rows([train.rows, test.rows], ["training", "test"])
-    return replace(train, rows=ours), replace(test, rows=theirs)
-
-
-def failure_notes(train: Samples, test: Samples) -> list[str]:
-    """Return a line for each side with items that could not be read."""
-    return [
-        f"{len(side.rows.failures)} {what} items could not be read, such as {side.rows.failures[0]}."
-        for side, what in ((train, "training"), (test, "test"))
-        if side.rows.failures
-    ]
-
-
-class OfClips(nn.Module):
-    """A copy of an encoder that looks at clips ``(N, frames, 3, H, W)``, whichever kind it is."""
-
-    def __init__(self, encoder: Encoder):
-        super().__init__()
-        self.encoder = deepcopy(encoder)
-
-    def forward(self, clips: Tensor) -> Tensor:
-        return encode_clips(self.encoder, clips)
-
-
-def read_samples(data: Dataset, what: str, quiet: bool, takes: Takes = "pictures") -> Samples:
-    """Read every item of a labelled data set into memory, by its frames or by its clips.
-
-    Raises:
-        ConfigError: if none can be read, or frames differ in size or clips in length.
-    """
-    images, item, about, failures = [], [], [], []
-    for index in track(range(len(data)), f"reading {what} data", disable=quiet, transient=True):
-        one = data[0, index]
-        if "failure" in one:
-            failures.append(one["failure"])
-            continue
-        frames = one["frames"][one["valid"].any(1) if takes == "clips" else one["valid"]]
-        images.append(frames)
-        item.append(np.full(len(frames), len(about)))
-        about.append(one)
-    if not images:
-        raise ConfigError(f"none of the {len(data)} {what} items can be read; the first: {failures[:1]}")
-    sizes = {tuple(frames.shape[-2:]) for frames in images}
-    if len(sizes) > 1:
-        raise ConfigError(f"the {what} frames differ in size ({sorted(sizes)[:3]}); set size: [height, width]")
-    if len(lengths := {frames.shape[1] for frames in images if frames.ndim == 5}) > 1:
-        raise ConfigError(f"the {what} clips differ in length ({sorted(lengths)[:3]} frames); sample equal ones")
-    count = len(about)
-    several = np.stack([one["labels"].numpy() for one in about]) if "labels" in about[0] else None
-    rows = Rows(
-        item=np.arange(count),
-        clip=np.full(count, -1),
-        start=np.zeros(count),
-        end=np.zeros(count),
-        label=np.array([int(one.get("label", -1)) for one in about]),
-        labels=several,
-        group=np.array([one.get("group") or one["path"] for one in about]),
-        path=np.array([one["path"] for one in about]),
-        box=None,
-        keypoints=None,
-        visible=None,
-        classes=tuple(getattr(data, "classes", ())),
-        failures=tuple(failures),
-    )
-    return Samples(images=torch.cat(images), item=np.concatenate(item), rows=rows)

@@ -15,7 +15,7 @@ from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.evaluation.base import MethodEvaluator
 from avssl.evaluation.baselines import calibrated
-from avssl.evaluation.probes.finetune import Samples, align_samples, read_samples
+from avssl.evaluation.probes.samples import Samples, align_samples, read_samples
 from avssl.evaluation.probes.scoring import Scorer, check_split, class_notes, labels_of
 from avssl.evaluation.recoloring.classifier import is_right, learned
 from avssl.evaluation.recoloring.recolor import Recolors, borrowed, color_of, gray, recolored

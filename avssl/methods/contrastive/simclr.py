@@ -16,7 +16,7 @@ from avssl.losses import accuracy, both_ways, contrast
 from avssl.methods.base import Batch
 from avssl.methods.recordings import recordings_of
 from avssl.methods.views import MultiViewMethod, Recipes
-from avssl.nets import Encoder, named_projector
+from avssl.nets import Encoder, ProjectedEncoder, SoundEncoder, named_projector
 
 
 class SimCLR(MultiViewMethod):
@@ -26,6 +26,9 @@ class SimCLR(MultiViewMethod):
 
     Departure: the mean over both ways, where the authors' code adds them (its learning rates are tuned to twice this
     loss). With ``accumulate`` views are told from those of one batch alone.
+
+    Beside ``encoder`` a run exports ``projected``: the encoder with the first layer of the head, from which version 2
+    fine-tunes.
 
     Args:
         encoder: of pictures or of clips.
@@ -58,7 +61,7 @@ class SimCLR(MultiViewMethod):
         super().__init__(encoder, views)
         if layers < 1 or not temperature > 0:
             raise ValueError(f"needs layers of at least 1 and temperature above 0; got {layers} and {temperature}")
-        self.temperature = temperature
+        self.temperature, self.hidden = temperature, hidden
         self.head = named_projector("simclr", encoder.dim, layers=layers, hidden=hidden, out=dim)
 
     def forward(self, batch: Batch | Tensor) -> dict[str, Tensor]:
@@ -79,3 +82,13 @@ class SimCLR(MultiViewMethod):
             "loss": torch.stack([contrast(*table) for table in tables]).mean(),
             "accuracy": torch.stack([accuracy(*table) for table in tables]).mean(),
         }
+
+    def exports(self) -> dict[str, Encoder | SoundEncoder]:
+        """Return the encoder and, where the head has a layer before its last, the encoder with the first of the head.
+
+        Version 2, section 2: fine-tuning starts from the first layer of a head of three.
+        """
+        found = super().exports()
+        if len(self.head) > 1:
+            found["projected"] = ProjectedEncoder.holding(self.head[:1], self.encoder, hidden=self.hidden)
+        return found
