@@ -56,7 +56,7 @@ view = st.tuples(box, st.booleans(), shape)
 def test_pairs_of_cells_are_those_of_a_slow_writing(first, second, near):
     found = near_pairs(
         *[(windows(each[0]), torch.tensor([each[1]]), each[2]) for each in (first, second)],
-        near,  # pyright: ignore[reportArgumentType]
+        near,
     )[0]
     for one, line in enumerate(slow_ratio(first, second)):
         for other, ratio in enumerate(line):

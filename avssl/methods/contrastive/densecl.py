@@ -1,7 +1,7 @@
 """DenseCL: each cell of a map is told from a queue, as belonging to the cell of another view that looks most like it.
 
 Wang, Zhang, Shen, Kong and Li, "Dense Contrastive Learning for Self-Supervised Visual Pre-Training", CVPR 2021,
-section 3, https://arxiv.org/abs/2011.09157.
+section 3*, https://arxiv.org/abs/2011.09157. Numbers are those of the authors' code, ``densecl_imagenet_200ep.py``.
 """
 
 from collections.abc import Sequence

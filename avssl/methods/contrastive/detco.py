@@ -110,7 +110,7 @@ class DetCo(MultiViewMethod):
 
     def watched(self) -> nn.Linear:
         """Return the last linear map of the last stage's head."""
-        return self.heads[-1][-1][0]  # pyright: ignore
+        return self.heads[-1][-1][0]  # pyright: ignore[reportIndexIssue, reportReturnType]
 
     def forward(self, batch: Batch | Tensor) -> dict[str, Tensor]:
         """Tell global and local views from the queues at every stage.

@@ -2,6 +2,8 @@
 
 Xie, Lin, Zhang, Cao, Lin and Hu, "Propagate Yourself: Exploring Pixel-Level Consistency for Unsupervised Visual
 Representation Learning", CVPR 2021, section 3.2, https://arxiv.org/abs/2011.10043.
+
+"Their script" is ``tools/pixpro_base_r50_100ep.sh`` of the authors' code.
 """
 
 from collections.abc import Sequence

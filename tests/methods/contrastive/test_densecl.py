@@ -107,6 +107,14 @@ def test_clips_of_one_recording_are_no_negatives_of_each_other():
     assert akin < apart
 
 
+def test_pictures_without_keys_are_new_items_each_time():
+    made = method(queue=8).train()
+    for step in (1, 2):
+        made(torch.rand(4, 3, 24, 24))
+        made.after_backward(step, 2)
+    assert len(made.queues.all[0].items.unique()) == 8  # none is taken for an older one of its own
+
+
 def test_both_heads_learn_and_the_teacher_has_no_gradient():
     made = fill(method()).train()
     made(batch_of())["loss"].backward()

@@ -35,6 +35,7 @@ def fill(made):
     return made
 
 
+@torch.no_grad()
 def told(queries, keys, queue, temperature=0.2):
     """Return the mean contrast of items, in plain numbers."""
     losses = []
