@@ -8,6 +8,7 @@ from every import Items, views
 
 from avssl.losses import concentrations, info_nce, prototype_contrast
 from avssl.methods import PCL
+from avssl.methods.contrastive.prototypes import Prototypes
 from avssl.methods.rows import features_of
 from avssl.nets import SmallNet
 from avssl.training import SGD, TrainingError, train
@@ -33,7 +34,7 @@ def clustered(**settings):
     return made
 
 
-def test_clusters_are_those_of_the_teacher_and_their_prototypes_and_concentrations_fit():
+def test_clusters_are_those_of_the_teachers_embeddings_by_the_items_number():
     made = method()
     made.epochs += 1  # the teacher looks by running statistics, and its look changes nothing of it
     state = {name: value.clone() for name, value in made.teacher.state_dict().items()}
@@ -48,9 +49,17 @@ def test_clusters_are_those_of_the_teacher_and_their_prototypes_and_concentratio
         centres = torch.stack([rows[clustering.known == place].mean(0) for place in range(count)])
         assert torch.cdist(rows, centres).argmin(1).equal(clustering.known)  # nearest, and by the item's number
         torch.testing.assert_close(clustering.rows, torch.nn.functional.normalize(centres, dim=1))
-        distances = (rows - centres[clustering.known]).norm(dim=1)  # to the centre, before it has length 1
-        torch.testing.assert_close(clustering.concentration, concentrations(distances, clustering.known, count, 0.2))
         assert clustering.concentration.mean().item() == pytest.approx(0.2)
+
+
+def test_concentrations_are_of_distances_to_the_centres_before_these_have_length_1():
+    rows = torch.nn.functional.normalize(torch.randn(12, 4, generator=torch.Generator().manual_seed(0)), dim=1)
+    made = Prototypes(12, 3, 4, temperature=0.2)
+    made.fit(rows, torch.arange(12), rounds=20, tries=3, seed=0)
+    centres = torch.stack([rows[made.known == place].mean(0) for place in range(3)])
+    distances = (rows - centres[made.known]).norm(dim=1)
+    torch.testing.assert_close(made.concentration, concentrations(distances, made.known, 3, 0.2))
+    torch.testing.assert_close(made.rows, torch.nn.functional.normalize(centres, dim=1))
 
 
 def test_the_loss_is_infonce_and_the_mean_of_the_contrasts_with_prototypes():
