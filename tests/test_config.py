@@ -100,7 +100,7 @@ def test_an_object_describes_itself_with_its_defaults_and_is_made_again_from_tha
     assert said == {
         "name": "own_parts.Mine",
         "size": 32,
-        "parts": {"b": {"name": "SmallNet", "dim": 3, "width": 24}},
+        "parts": {"b": {"name": "SmallNet", "dim": 3, "width": 24, "norm": "batch"}},
     }
     assert config.describe(config.make(said, "avssl.nets.Encoder")) == said
 

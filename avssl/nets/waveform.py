@@ -26,8 +26,9 @@ class WaveEncoder(SoundEncoder):
     Args:
         channels: of the convolutions (512).
         dim: of the GRU (256), and of the features.
-        norm: ``"channel"`` brings the channels of each vector to one mean and deviation, as the code named above does,
-            and no vector tells of another; ``"none"``. Never the statistics of a batch.
+        norm: ``"channel"`` brings the channels of each vector to one mean and deviation, as the code named above does
+            (there behind convolutions with biases), and no vector tells of another; ``"none"``, as the paper. Never the
+            statistics of a batch.
         spec: its ``rate`` is that of the waveforms (16 kHz); its windows are those of the baseline of log-mel bands
             alone, which stands beside in probes. None for the usual ones.
 
@@ -52,7 +53,8 @@ class WaveEncoder(SoundEncoder):
             )
         trunk, inputs = nn.Sequential(), 1
         for number, (kernel, stride, padding) in enumerate(zip(KERNELS, STRIDES, PADDINGS, strict=True), start=1):
-            layer = nn.Conv1d(inputs, channels, kernel, stride, padding)
+            # with an offset of its own before the norm, quiet sound would vanish beside it
+            layer = nn.Conv1d(inputs, channels, kernel, stride, padding, bias=norm == "none")
             between = ChannelNorm(channels) if norm == "channel" else nn.Identity()
             trunk.add_module(f"conv{number}", nn.Sequential(layer, between, nn.ReLU()))
             inputs = channels

@@ -1,6 +1,7 @@
 """Every method of the house, tiny, and batches and data that any of them learns from."""
 
 import torch
+from torch import nn
 
 from avssl import methods
 from avssl.data import Dataset
@@ -36,6 +37,14 @@ def several():
 
 DENSE = {"hidden": 16, "dim": 8}
 STAGES = {"layers": ["conv1", "conv2", "conv3", "fc"], "tile": 8, "gap": 3, "queue": 16} | DENSE
+def predicting_sound():
+    """Return CPC of sound whose maps tell something already; they begin at zero."""
+    method = methods.CPCSound(WaveEncoder(channels=8, dim=8, spec=SPEC), steps=1, anchors=2)
+    for weight in method.predict.parameters():
+        nn.init.normal_(weight)
+    return method
+
+
 PUZZLE = {"permutations": 8, "tile": 8, "gap": 2, "hidden": 16}
 MAKE = {
     "AVE": heard(methods.AVE),
@@ -65,7 +74,7 @@ MAKE = {
     "PCL": lambda: methods.PCL(net(), views(), items=ITEMS, clusters=(2, 3), warmup=1, queue=8, hidden=16, dim=8),
     "PIRL": lambda: methods.PIRL(net(), views(), items=ITEMS, tile=8, gap=2, noise=8, dim=8),
     "CPC": lambda: methods.CPC(SmallNet(16, 4, norm="group"), grid=4, patch=10, stride=6, steps=2, hidden=8, blocks=2),
-    "CPCSound": lambda: methods.CPCSound(WaveEncoder(channels=8, dim=8, spec=SPEC), steps=1, anchors=2),
+    "CPCSound": predicting_sound,
     "DPC": lambda: methods.DPC(SmallClips(widths=(4, 4, 8, 8)), blocks=4, steps=2, dim=8),
     "SimCLR": lambda: methods.SimCLR(net(), views(), hidden=16, dim=8),
     "MoCo": lambda: methods.MoCo(net(), views(), hidden=16, dim=8, queue=16, momentum=0.9),

@@ -106,3 +106,19 @@ def test_an_encoder_built_in_python_can_be_described_and_built_again():
     assert settings == {"name": "SmallNet", "dim": 8, "width": 4}
     assert describe(ResNet(depth=18))["zero_init_residual"] is False
     assert describe(copy.deepcopy(SmallNet(8))) == describe(pickle.loads(pickle.dumps(SmallNet(8))))
+
+
+def test_small_nets_are_normalised_by_the_batch_under_the_names_they_had_or_by_each_picture_alone():
+    pictures, other = torch.rand(4, 3, 32, 32), torch.rand(4, 3, 32, 32)
+    other[0] = pictures[0]
+    torch.manual_seed(0)
+    plain = SmallNet(dim=8, width=4).train()
+    torch.manual_seed(0)
+    grouped = SmallNet(dim=8, width=4, norm="group").train()
+    assert {"conv1.1.running_mean", "conv3.1.weight", "fc.1.num_batches_tracked"} <= plain.trunk.state_dict().keys()
+    assert plain.trunk.conv2[0].weight.equal(grouped.trunk.conv2[0].weight)
+    assert torch.allclose(grouped(pictures)[0], grouped(other)[0], atol=1e-6)
+    assert not torch.allclose(plain(pictures)[0], plain(other)[0], atol=1e-2)
+    assert grouped(pictures[:1]).shape == (1, 8)
+    with pytest.raises(ValueError, match=r"norm 'batch' or 'group'; got 8, 4 and 'layer'$"):
+        SmallNet(dim=8, width=4, norm="layer")

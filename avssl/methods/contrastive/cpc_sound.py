@@ -29,20 +29,24 @@ class CPCSound(Method):
     a temperature of as many as there are. Pictures of a batch are not looked at. Windows that are silent, or padded
     beyond their recording's end, count nowhere.
 
-    Neighbouring vectors share samples (each sees 465, and the next begins 160 later), so distances 1 and 2 are easy.
+    Neighbouring vectors share samples (each sees 465, and the next begins 160 later): at distances 1 and 2 even noise
+    can be predicted, which ``skip`` leaves out; the paper does not.
 
     Departures: the first and the last vector of a window, which see zeros beyond it, are neither predicted nor
     candidates, for these zeros tell their place; ``anchors`` draws some of the places to predict from, so that the
-    table of logits is small, where the paper predicts from all. The paper's windows are 20,480 samples at 16 kHz*.
+    table of logits is small, where the paper predicts from all; the maps begin at zero, so that the loss begins at that
+    of chance (on the demo band it left it within 10 steps, from PyTorch's initial maps within 130, as these had to be
+    unlearned first). The paper's windows are 20,480 samples at 16 kHz*.
 
     Args:
         sound: an encoder of waveforms; what is exported.
         steps: distances to predict, 10 ms each (12).
+        skip: distances before them that are not asked for; 2 for those that share samples.
         anchors: places of a window to predict from, one in each of as many equal stretches, drawn by the window's key,
             in evaluation its middle; None for all.
 
     Raises:
-        ValueError: for another kind of encoder, or numbers below 1.
+        ValueError: for another kind of encoder, or a number that cannot be.
 
     Examples:
         >>> method = CPCSound(WaveEncoder(channels=8, dim=4), steps=2, anchors=3)
@@ -51,14 +55,18 @@ class CPCSound(Method):
         (['accuracy', 'chance', 'heard', 'loss'], 16)
     """
 
-    def __init__(self, sound: SoundEncoder, steps: int = 12, anchors: int | None = None):
+    def __init__(self, sound: SoundEncoder, steps: int = 12, skip: int = 0, anchors: int | None = None):
         super().__init__()
         if not isinstance(sound, WaveEncoder):
             raise ValueError(f"CPCSound needs an encoder of waveforms, WaveEncoder; got {type(sound).__name__}")
-        if steps < 1 or (anchors is not None and anchors < 1):
-            raise ValueError(f"steps and anchors must be at least 1; got {steps} and {anchors}")
-        self.sound, self.steps, self.anchors = sound, steps, anchors
+        if steps < 1 or skip < 0 or (anchors is not None and anchors < 1):
+            raise ValueError(
+                f"steps and anchors must be at least 1, skip at least 0; got {steps}, {anchors} and {skip}"
+            )
+        self.sound, self.steps, self.skip, self.anchors = sound, steps, skip, anchors
         self.predict = nn.ModuleList(nn.Linear(sound.dim, sound.channels, bias=False) for _ in range(steps))
+        for weight in self.predict.parameters():
+            nn.init.zeros_(weight)
 
     @property
     def encoder(self) -> SoundEncoder:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -82,18 +90,19 @@ class CPCSound(Method):
         """
         sound = sound_of(batch, self.sound.spec.rate)
         items, windows, _, samples = sound.shape
-        room = samples // EVERY - 2 - self.steps
+        around = 2 + self.skip + self.steps  # vectors from which nothing is predicted
+        room = samples // EVERY - around
         if room < (self.anchors or 1):
             raise ValueError(
-                f"predicting {self.steps} steps from {self.anchors or 1} places needs windows of "
-                f"{(self.steps + (self.anchors or 1) + 2) * EVERY} samples; got {samples}: ask for more seconds, or "
+                f"predicting {self.skip + self.steps} steps ahead from {self.anchors or 1} places needs windows of "
+                f"{(around + (self.anchors or 1)) * EVERY} samples; got {samples}: ask for more seconds, or "
                 "set fewer steps or anchors"
             )
         key = batch["key"] if "key" in batch else drawn_key(items, sound.device)
         latents, contexts = (each[:, 1:-1] for each in self.sound.sequences(sound.flatten(0, 1)))
         times = self.times(numbered(key, windows).flatten(0, 1), room)
         summed = contexts.gather(1, times[..., None].expand(-1, -1, contexts.shape[2]))
-        steps = [(predict(summed), times + ahead) for ahead, predict in enumerate(self.predict, start=1)]
+        steps = [(predict(summed), times + ahead) for ahead, predict in enumerate(self.predict, start=self.skip + 1)]
         heard = self.heard(batch)
         recordings = recordings_of(batch).to(sound.device).repeat_interleave(windows)
         return contrast_steps(steps, latents, recordings, heard) | {"heard": heard.float().mean()}

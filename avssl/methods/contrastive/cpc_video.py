@@ -28,8 +28,10 @@ class DPC(Method):
     (easy negatives), other places of the same clip (spatial) and the same place at other times (temporal); other clips
     of the same recording are none. Logits are plain inner products: nothing is normalised, and there is no temperature.
 
-    Zeros that an encoder pads its maps with tell places within a map, which makes spatial negatives easy; they tell no
-    block and no clip. A ConvGRU with a kernel of 1 is one GRU cell for all places; predictions pass a ReLU before they are fed back.
+    A ConvGRU with a kernel of 1 is one GRU cell for all places; predictions pass a ReLU before they are fed back. Zeros
+    that an encoder pads its maps with tell places within a map, which makes spatial negatives easy; they tell neither
+    blocks nor clips.
+
     Departures: the cell is PyTorch's; encoders here end their maps in a ReLU, so targets are a linear map of them
     (1x1, ``dim`` channels), which stands for the authors' features before the last ReLU, and a ReLU of it goes into the
     cell. Batch normalisation, which the encoders have and the authors' has too (there by the statistics of each batch

@@ -6,6 +6,7 @@ import wave
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from avssl.data import Sounds, collate
 from avssl.methods import CPCSound, Rotation, SeveralTasks
@@ -14,9 +15,12 @@ from avssl.training import SGD, train
 from avssl.training.export import load_sound
 
 
-def made(steps=3, anchors=None, **settings):
+def made(steps=3, anchors=None, skip=0, **settings):
     torch.manual_seed(0)
-    return CPCSound(WaveEncoder(channels=8, dim=6, **settings), steps, anchors).eval()
+    method = CPCSound(WaveEncoder(channels=8, dim=6, **settings), steps, skip, anchors).eval()
+    for weight in method.predict.parameters():  # they begin at zero
+        nn.init.normal_(weight)
+    return method
 
 
 def heard(items=2, windows=2, samples=1600, seed=0):
@@ -30,10 +34,10 @@ def slow(method, sound):
     latents, contexts = (each[:, 1:-1] for each in method.sound.sequences(sound.flatten(0, 1)))
     windows, vectors = latents.shape[:2]
     means = []
-    for ahead, predict in enumerate(method.predict, start=1):
+    for ahead, predict in enumerate(method.predict, start=method.skip + 1):
         losses = []
         for window in range(windows):
-            for time in range(vectors - method.steps):
+            for time in range(vectors - method.skip - method.steps):
                 asked = predict.weight @ contexts[window, time]
                 logits = {
                     (other, place): float(asked @ latents[other, place])
@@ -47,9 +51,23 @@ def slow(method, sound):
 
 
 @torch.no_grad()
-def test_the_loss_is_the_mean_over_steps_of_the_papers_sum():
-    method, batch = made(), heard()
+@pytest.mark.parametrize("skip", [0, 2])
+def test_the_loss_is_the_mean_over_steps_of_the_papers_sum(skip):
+    method, batch = made(skip=skip), heard()
     assert math.isclose(method(batch)["loss"].item(), slow(method, batch["sound"]), rel_tol=1e-5)
+
+
+def test_it_begins_at_the_loss_of_chance_and_learns_from_there():
+    method = CPCSound(WaveEncoder(channels=8, dim=6), steps=3)
+    found = method(heard())
+    assert math.isclose(found["loss"].item(), -math.log(found["chance"].item()), rel_tol=1e-6)
+    found["loss"].backward()
+    assert all((weight.grad != 0).any() for weight in method.predict.parameters())
+
+
+def test_quiet_sound_is_heard_as_loud_sound_is():
+    sound, waves = made().sound, torch.randn(2, 1, 1600)
+    torch.testing.assert_close(sound(waves), sound(waves * 0.05), rtol=0.02, atol=0.01)
 
 
 def test_the_context_never_hears_what_comes_later():
@@ -132,7 +150,7 @@ def test_sound_alone_is_learned_from_and_its_encoder_comes_back(tmp_path):
 @pytest.mark.parametrize(
     ("batch", "said"),
     [
-        (heard(samples=959), "predicting 3 steps from 1 places needs windows of 960 samples; got 959: ask"),
+        (heard(samples=959), "predicting 3 steps ahead from 1 places needs windows of 960 samples; got 959: ask"),
         ({"key": torch.zeros(2, 3).long()}, "these data have no sound"),
         (heard() | {"sound_rate": torch.tensor([8000, 8000])}, "has 8000 samples a second .* made for 16000"),
     ],
@@ -146,7 +164,7 @@ def test_sound_that_cannot_be_learned_from_is_refused_in_one_line(batch, said):
 def test_settings_that_cannot_be_are_refused_in_one_line():
     with pytest.raises(ValueError, match=r"^CPCSound needs an encoder of waveforms, WaveEncoder; got SmallSound$"):
         CPCSound(SmallSound())
-    with pytest.raises(ValueError, match="steps and anchors must be at least 1; got 12 and 0"):
+    with pytest.raises(ValueError, match="steps and anchors must be at least 1, skip at least 0; got 12, 0 and 0"):
         CPCSound(WaveEncoder(8, 6), anchors=0)
     with pytest.raises(ValueError, match=r"norm 'channel' or 'none'; got 8, 6, 'batch'"):
         WaveEncoder(8, 6, "batch")
@@ -182,7 +200,7 @@ def test_tones_that_go_on_are_learned_and_noise_stays_at_chance_as_no_zeros_beyo
     found = []
     for cue in (True, False):
         torch.manual_seed(0)
-        method = CPCSound(WaveEncoder(channels=32, dim=32), steps=4)
+        method = CPCSound(WaveEncoder(channels=32, dim=32), steps=2, skip=2)
         optimizer = torch.optim.Adam(method.parameters(), lr=3e-3)
         for step in range(30):
             loss = method(tones(step, cue))["loss"]

@@ -4,9 +4,14 @@ import math
 
 import pytest
 import torch
-from every import ITEMS, PREDICTING, make
-from test_views import batch_of
+from every import ITEMS, PREDICTING, Items, make
 from torch import nn
+
+from avssl.data import collate
+
+
+def batch_of(name, own=slice(None)):
+    return collate([Items(name)[index] for index in range(ITEMS)[own]])
 
 
 @pytest.mark.parametrize("name", PREDICTING)
