@@ -37,6 +37,8 @@ def several():
 
 DENSE = {"hidden": 16, "dim": 8}
 STAGES = {"layers": ["conv1", "conv2", "conv3", "fc"], "tile": 8, "gap": 3, "queue": 16} | DENSE
+
+
 def predicting_sound():
     """Return CPC of sound whose maps tell something already; they begin at zero."""
     method = methods.CPCSound(WaveEncoder(channels=8, dim=8, spec=SPEC), steps=1, anchors=2)
