@@ -80,6 +80,7 @@ MAKE = {
     "DPC": lambda: methods.DPC(SmallClips(widths=(4, 4, 8, 8)), blocks=4, steps=2, dim=8),
     "SimCLR": lambda: methods.SimCLR(net(), views(), hidden=16, dim=8),
     "MoCo": lambda: methods.MoCo(net(), views(), hidden=16, dim=8, queue=16, momentum=0.9),
+    "InfoMin": lambda: methods.InfoMin(net(), views(), tile=8, gap=2, queue=16, momentum=0.9, **DENSE),
     "MoCoV3": lambda: methods.MoCoV3(net(), views(), hidden=16, dim=8, temperature=0.2, momentum=0.9),
     "PixPro": lambda: methods.PixPro(net(), views(), layer="conv2", instance=1.0, **DENSE),
     "DenseCL": lambda: methods.DenseCL(net(), views(), layer="conv2", queue=16, **DENSE),
