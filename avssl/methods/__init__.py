@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from avssl.methods.contrastive.pixpro import PixPro as PixPro
     from avssl.methods.contrastive.simclr import SimCLR as SimCLR
     from avssl.methods.contrastive.vicreg import VICReg as VICReg
+    from avssl.methods.contrastive.view_learning import ViewLearning as ViewLearning
     from avssl.methods.distillation.byol import BYOL as BYOL
     from avssl.methods.distillation.dino import DINO as DINO
     from avssl.methods.distillation.distilled import Distilled as Distilled
