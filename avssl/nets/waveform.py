@@ -36,6 +36,7 @@ class WaveEncoder(SoundEncoder):
         ValueError: if a number cannot be.
 
     Examples:
+        >>> import torch
         >>> WaveEncoder(channels=8, dim=4)(torch.randn(2, 1, 16000)).shape
         torch.Size([2, 4])
     """
