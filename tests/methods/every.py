@@ -127,6 +127,11 @@ def make(name, seed=0):
     return method.train()
 
 
+def rivals(method, optim):
+    """Return an optimiser for each name that groups of parameters give, such as the adversary's."""
+    return {group["optimizer"]: optim for group in method.parameter_groups() if "optimizer" in group}
+
+
 class Items(Dataset):
     """Items that a method takes, each of a recording of its own."""
 

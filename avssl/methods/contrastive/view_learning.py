@@ -16,7 +16,7 @@ from avssl.losses import similarities, symmetric_contrast
 from avssl.methods.base import Batch
 from avssl.methods.recordings import recordings_of
 from avssl.methods.views import Embedder, MultiViewMethod, Recipes
-from avssl.nets import SplitColors, named_projector
+from avssl.nets import Encoder, SplitColors, named_projector
 from avssl.nets.discriminator import held_still
 
 
@@ -29,7 +29,7 @@ class Side(nn.Module):
         classifier: of the encoder's features.
     """
 
-    def __init__(self, encoder: nn.Module, head: nn.Module, classifier: nn.Module):
+    def __init__(self, encoder: Encoder, head: nn.Module, classifier: nn.Module):
         super().__init__()
         self.features, self.head, self.classifier = Embedder(encoder, nn.Identity()), head, classifier
 
