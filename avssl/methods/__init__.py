@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from avssl.methods.contrastive.cpc_video import DPC as DPC
     from avssl.methods.contrastive.densecl import DenseCL as DenseCL
     from avssl.methods.contrastive.detco import DetCo as DetCo
+    from avssl.methods.contrastive.infomin import InfoMin as InfoMin
     from avssl.methods.contrastive.instdisc import InstDisc as InstDisc
     from avssl.methods.contrastive.moco import MoCo as MoCo
     from avssl.methods.contrastive.moco_v3 import MoCoV3 as MoCoV3
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from avssl.methods.contrastive.pixpro import PixPro as PixPro
     from avssl.methods.contrastive.simclr import SimCLR as SimCLR
     from avssl.methods.contrastive.vicreg import VICReg as VICReg
+    from avssl.methods.contrastive.view_learning import ViewLearning as ViewLearning
     from avssl.methods.distillation.byol import BYOL as BYOL
     from avssl.methods.distillation.dino import DINO as DINO
     from avssl.methods.distillation.distilled import Distilled as Distilled

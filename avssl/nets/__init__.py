@@ -6,6 +6,8 @@ from avssl.lazy import attach
 
 if TYPE_CHECKING:
     from avssl.nets.caffenet import CaffeNet as CaffeNet
+    from avssl.nets.color_flow import ColorFlow as ColorFlow
+    from avssl.nets.color_flow import SplitColors as SplitColors
     from avssl.nets.encoders import Encoder as Encoder
     from avssl.nets.feature_maps import FeatureMap as FeatureMap
     from avssl.nets.headed import Classifier as Classifier

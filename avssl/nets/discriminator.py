@@ -4,6 +4,8 @@ Radford, Metz and Chintala, "Unsupervised Representation Learning with Deep Conv
 Networks", ICLR 2016, section 3. https://arxiv.org/abs/1511.06434
 """
 
+from typing import Any
+
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -61,7 +63,7 @@ def begin(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 1.0, SPREAD)
 
 
-def held_still(judge: nn.Module, inputs: Tensor) -> Tensor:
+def held_still(judge: nn.Module, inputs: Tensor) -> Any:
     """Return what a module makes of inputs: gradients reach the inputs and not its weights, its statistics stay.
 
     So one backward pass serves a method and its adversary.

@@ -6,7 +6,18 @@ from torch import nn
 from avssl import methods
 from avssl.data import Dataset
 from avssl.methods.views import MultiViewMethod
-from avssl.nets import Classifier, Queue, SmallClips, SmallNet, SmallSound, SmallVision, SpectrogramSpec, WaveEncoder
+from avssl.nets import (
+    Classifier,
+    ColorFlow,
+    Queue,
+    SmallClips,
+    SmallNet,
+    SmallSound,
+    SmallVision,
+    SpectrogramSpec,
+    SplitColors,
+    WaveEncoder,
+)
 from avssl.transforms import ColorJitter, Flip, RandomResizedCrop
 
 SPEC = SpectrogramSpec(rate=8000, window=64, hop=32, fft=64, mels=16, high=3900.0)
@@ -28,6 +39,10 @@ def heard(kind, **settings):
 def views(size=SIDE - 8, count=2):
     """Return recipes of views that move pictures and change their light."""
     return [[RandomResizedCrop(size, scale=(0.3, 1.0)), Flip(), ColorJitter(0.4, 0.4)] for _ in range(count)]
+
+
+def parted():
+    return SplitColors(net(), net(), ColorFlow(width=4))
 
 
 def several():
@@ -80,6 +95,8 @@ MAKE = {
     "DPC": lambda: methods.DPC(SmallClips(widths=(4, 4, 8, 8)), blocks=4, steps=2, dim=8),
     "SimCLR": lambda: methods.SimCLR(net(), views(), hidden=16, dim=8),
     "MoCo": lambda: methods.MoCo(net(), views(), hidden=16, dim=8, queue=16, momentum=0.9),
+    "InfoMin": lambda: methods.InfoMin(net(), views(), tile=8, gap=2, queue=16, momentum=0.9, **DENSE),
+    "ViewLearning": lambda: methods.ViewLearning(parted(), views(), hidden=16, dim=8, temperature=0.2),
     "MoCoV3": lambda: methods.MoCoV3(net(), views(), hidden=16, dim=8, temperature=0.2, momentum=0.9),
     "PixPro": lambda: methods.PixPro(net(), views(), layer="conv2", instance=1.0, **DENSE),
     "DenseCL": lambda: methods.DenseCL(net(), views(), layer="conv2", queue=16, **DENSE),
@@ -108,6 +125,11 @@ def make(name, seed=0):
     if isinstance(queue := getattr(method, "queue", None), Queue):
         queue.enqueue(torch.randn(len(queue) // 2, queue.rows.shape[1]), 1000 + torch.arange(len(queue) // 2))
     return method.train()
+
+
+def rivals(method, optim):
+    """Return an optimiser for each name that groups of parameters give, such as the adversary's."""
+    return {group["optimizer"]: optim for group in method.parameter_groups() if "optimizer" in group}
 
 
 class Items(Dataset):

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from every import ITEMS, OF_VIEWS, PREDICTING, SIDE, Items, make, views
+from every import ITEMS, OF_VIEWS, PREDICTING, SIDE, Items, make, rivals, views
 from torch import distributed, nn
 from two_processes import in_two_processes
 
@@ -103,6 +103,7 @@ def test_pictures_frames_and_clips_of_an_item_are_taken(name):
 def test_a_run_that_was_cut_off_ends_where_an_uncut_one_does(tmp_path, name):
     settings = {"data": Items(name), "optim": SGD(lr=0.05), "batch_size": 4, "workers": 0, "accelerator": "cpu"}
     settings |= {"steps": 4, "measure_every": 4, "save_every": 2, "tensorboard": False, "resume": True}
+    settings |= rivals(make(name), SGD(lr=0.05))
     train(method=make(name), out=tmp_path / "whole", **settings)
     method = make(name)
     method.after_step = stopping(method)

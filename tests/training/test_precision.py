@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from every import MAKE, Items, make
+from every import MAKE, Items, make, rivals
 from training_fakes import run, toy
 
 from avssl.data import collate
@@ -25,15 +25,12 @@ SETTINGS = {
 }
 
 
-def rivals(name):
-    return AdamW(lr=1e-3, eps=1e-4) if name == "ContextEncoder" else None
-
-
 @pytest.mark.parametrize("precision", HALVES)
 @pytest.mark.parametrize("name", MAKE)
 def test_every_method_trains_measures_and_is_exported_in_half_precision(tmp_path, name, precision):
     method, data = make(name), Items(name)
-    settings = SETTINGS | {"optim": AdamW(lr=1e-3, eps=1e-4), "adversary": rivals(name), "precision": precision}
+    optim = AdamW(lr=1e-3, eps=1e-4)
+    settings = SETTINGS | {"optim": optim, "precision": precision} | rivals(method, optim)
     train(method=method, data=data, held_out=Items(name, 3), out=tmp_path, **settings)
     records = read(tmp_path / "log.jsonl")
     losses = [record["loss"] for record in records if "loss" in record]

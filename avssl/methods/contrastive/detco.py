@@ -15,14 +15,13 @@ from avssl.distributed import all_gather
 from avssl.losses import dense_contrast
 from avssl.methods.base import Batch
 from avssl.methods.contrastive.cells import PIECES, Stages
+from avssl.methods.contrastive.jigsaw_branch import cut_tiles, plain_tiles
 from avssl.methods.contrastive.queues import Queues, items_of
 from avssl.methods.views import MultiViewMethod, Recipes
 from avssl.nets import Encoder, Teacher, named_projector
 from avssl.nets.clips import channels_of_maps
-from avssl.transforms import Draws
 from avssl.transforms.draws import numbered, stream_of
 from avssl.transforms.multiview import View
-from avssl.transforms.tiles import Tiles
 
 TILE_STREAM = -5  # last number of the key that tiles are cut by, so that they share no chance with views
 
@@ -91,7 +90,7 @@ class DetCo(MultiViewMethod):
                 f"{list(layers)}, {list(weights)} and {temperature}"
             )
         self.weights, self.temperature = tuple(weights), temperature
-        self.tiles = Tiles(tile=tile, gap=gap, normalised=False, levelled=False, grey=0.0, channel_jitter=0)
+        self.tiles = plain_tiles(tile, gap)
         self.layers, channels = tuple(layers), channels_of_maps(encoder, layers, who="")
         self.heads = nn.ModuleList(named_projector("moco_v2", each, hidden=hidden, out=dim) for each in channels)
         self.local_heads = nn.ModuleList(
@@ -152,10 +151,8 @@ class DetCo(MultiViewMethod):
 
     def cut(self, batch: Batch, views: Sequence[View], number: int) -> Tensor:
         """Return the tiles of a view, ``(N, 9, frames, 3, tile, tile)``; all frames of a clip are cut alike."""
-        frames = views[number].frames
         key = stream_of(numbered(batch["key"], len(views))[:, number], TILE_STREAM)
-        each = key.repeat_interleave(frames.shape[1], 0)
-        return self.tiles(frames.flatten(0, 1), Draws(each))[0].unflatten(0, frames.shape[:2]).transpose(1, 2)
+        return cut_tiles(self.tiles, views[number].frames, key)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return the student's parameters, all of which are decayed, as MoCo's are."""

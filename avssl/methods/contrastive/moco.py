@@ -7,29 +7,19 @@ Unsupervised Spatiotemporal Representation Learning", CVPR 2021, https://arxiv.o
 the authors' code; sections with a star are from memory.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
-import torch
 from torch import Tensor
-from torch.nn import functional as F
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from avssl.distributed import all_gather
-from avssl.losses import key_logits
-from avssl.losses.precision import wide
 from avssl.methods.base import Batch
-from avssl.methods.recordings import recordings_of
-from avssl.methods.shuffling import apply_in_groups
-from avssl.methods.views import MultiViewMethod, Recipes
-from avssl.nets import Encoder, Queue, Teacher, named_projector
+from avssl.methods.contrastive.momentum import MomentumContrast, scores_of
+from avssl.methods.contrastive.queues import items_of
+from avssl.methods.views import Recipes
+from avssl.nets import Encoder
 from avssl.transforms.draws import stream_of
 
-REPEATED = 4 / 5  # share of a queue's keys that are of different items, below which a run warns
-ROUNDING = 1e-4  # nats by which a key must be nearer than others to be found
 
-
-class MoCo(MultiViewMethod):
+class MoCo(MomentumContrast):
     """Queries of a student are told from the latest keys of its teacher, a queue that is as long as one likes.
 
     | version | layers | temperature | views | momentum |
@@ -92,16 +82,9 @@ class MoCo(MultiViewMethod):
         groups: int = 8,
         own_negatives: bool = False,
     ):
-        super().__init__(encoder, views)
-        if groups < 1 or not temperature > 0:
-            raise ValueError(f"needs groups of at least 1 and temperature above 0; got {groups} and {temperature}")
-        self.temperature, self.symmetric, self.own_negatives = temperature, symmetric, own_negatives
-        self.head = named_projector("moco_v2", encoder.dim, layers=layers, hidden=hidden, out=dim)
-        self.teacher = Teacher(self.student(), momentum, ramp)
-        self.queue = Queue(queue, dim)
-        self.groups = groups if any(isinstance(module, _BatchNorm) for module in self.teacher.modules()) else 1
-        self.fresh: list[tuple[Tensor, Tensor]] = []  # keys of this step and their items, until they may come in
-        self.warned = False
+        super().__init__(encoder, views, layers, hidden, dim, queue, temperature, momentum, ramp, groups, own_negatives)
+        self.symmetric = symmetric
+        self.passes = len(self.views) if symmetric else len(self.views) - 1
 
     def forward(self, batch: Batch | Tensor) -> dict[str, Tensor]:
         """Tell queries' keys from older ones.
@@ -115,81 +98,19 @@ class MoCo(MultiViewMethod):
             queue; ``accuracy``, the share of queries whose own key is the nearest, chance ``1 / (K + 1)``. In
             evaluation K + 1 is the number of items over all processes.
         """
-        known = isinstance(batch, dict) and ("key" in batch or "path" in batch)
+        given = batch
         batch, views = self.views_of(batch)
-        items = recordings_of(batch) if known else batch["key"][:, 0] + batch["key"][:, 2]  # a drawn seed and a place
+        items = items_of(given, batch)
         student, queries = self.student(), views if self.symmetric else views[:1]
         rows = {number: student(view.frames) for number, view in enumerate(queries)}
         others = range(0 if self.symmetric else 1, len(views))
         keys = {number: self.keys_of(views[number].frames, stream_of(batch["key"], number)) for number in others}
-        if self.training:
-            self.fresh.append((torch.cat(list(keys.values())), items.repeat(len(keys))))
+        self.note(keys.values(), items)
         return scores_of(
             [
-                key_logits(row, key, *self.negatives(key, items))
+                self.told(row, key, items)
                 for query, row in rows.items()
                 for number, key in keys.items()
                 if number != query
             ]
         )
-
-    def keys_of(self, frames: Tensor, key: Tensor) -> Tensor:
-        """Return the teacher's embeddings of a view ``(N, frames, 3, H, W)``, of length 1, ``(N, dim)``."""
-        if self.training and self.groups > 1:
-            return F.normalize(wide(apply_in_groups(self.teacher, frames, key, self.groups)), dim=1)
-        return F.normalize(wide(self.teacher(frames)), dim=1)
-
-    def negatives(self, keys: Tensor, items: Tensor) -> tuple[Tensor, float, Tensor]:
-        """Return what a view's own keys are told from, the temperature, and what counts, bool ``(N, K)``."""
-        if not self.training:
-            return all_gather(keys), self.temperature, items[:, None] != all_gather(items)
-        if self.own_negatives:
-            return self.queue.rows, self.temperature, (self.queue.items >= 0).expand(len(items), -1)
-        return self.queue.rows, self.temperature, self.queue.counts(items)
-
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return the student's parameters, all of which are decayed."""
-        return [group | {"decay_all": True} for group in super().parameter_groups()]
-
-    def exports(self) -> dict[str, Any]:
-        """Return the student's encoder and the teacher's."""
-        return super().exports() | {"teacher": self.teacher.network.encoder}
-
-    def after_backward(self, step: int, steps: int) -> None:
-        """Let the keys of all processes come into the queue."""
-        for keys, items in self.fresh:
-            self.queue.enqueue(all_gather(keys), all_gather(items))
-        self.fresh.clear()
-
-    def after_step(self, step: int, steps: int) -> None:
-        """Move the teacher."""
-        self.teacher.update(self.student(), step, steps)
-
-    def facts(self) -> list[str]:
-        """Return how many keys the queue has, and that the loss rises while they come in."""
-        return [f"queries are told from the latest {len(self.queue):,} keys; the loss rises while these come in"]
-
-    def warnings(self, scores: Mapping[str, float], start: Mapping[str, float]) -> list[str]:
-        """Return lines where embeddings collapse and, once, where the queue is long for the data."""
-        lines = super().warnings(scores, start)
-        filled, items = int(self.queue.filled), len(self.queue.items[self.queue.items >= 0].unique())
-        passes = len(self.views) if self.symmetric else len(self.views) - 1  # keys of an item in one pass over the data
-        if not self.warned and passes * items < REPEATED * filled:
-            self.warned = True
-            lines.append(
-                f"warning: the queue's {filled:,} keys are of {items:,} recordings alone, older ones of the same among "
-                "them; set queue to an eighth of the items or less"
-            )
-        return lines
-
-
-def scores_of(tables: Sequence[Tensor]) -> dict[str, Tensor]:
-    """Return ``loss`` and ``accuracy``, means over all processes' rows of tables `key_logits` ``(N, 1 + K)``.
-
-    A key that is as near as others is not found: where all rows are equal, the accuracy is 0.
-    """
-    truth = torch.zeros(len(tables[0]), dtype=torch.int64, device=tables[0].device)
-    losses = torch.stack([F.cross_entropy(table, truth, reduction="none") for table in tables]).mean(0)
-    right = torch.stack([table[:, 0] - table[:, 1:].amax(1) > ROUNDING for table in tables]).float().mean(0)
-    loss, accuracy = all_gather(torch.stack([losses, right], 1)).mean(0)
-    return {"loss": loss, "accuracy": accuracy}

@@ -11,7 +11,7 @@ from torch import Tensor
 from avssl.distributed import all_gather
 from avssl.losses import key_logits
 from avssl.methods.base import Batch
-from avssl.methods.contrastive.moco import scores_of
+from avssl.methods.contrastive.momentum import scores_of
 from avssl.methods.recordings import recordings_of
 from avssl.methods.views import MultiViewMethod, Recipes
 from avssl.nets import Encoder, Teacher, named_projector

@@ -5,25 +5,24 @@ https://arxiv.org/abs/2005.04966; numbers are those of the authors' code, https:
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avssl.distributed import all_gather
-from avssl.losses import similarities
 from avssl.methods.base import Batch, Features, Rows
+from avssl.methods.contrastive.momentum import MomentumContrast, scores_of
 from avssl.methods.contrastive.prototypes import Prototypes
 from avssl.methods.inputs import as_batch
 from avssl.methods.recordings import recordings_of
 from avssl.methods.sound.recording_features import looking
-from avssl.methods.views import MultiViewMethod, Recipes
-from avssl.nets import Encoder, Queue, Teacher, named_projector
+from avssl.methods.views import Recipes
+from avssl.nets import Encoder
 from avssl.transforms.draws import index_of
 
 
-class PCL(MultiViewMethod):
+class PCL(MomentumContrast):
     """InfoNCE against a queue as in MoCo, and ProtoNCE against the prototypes of several clusterings of the data.
 
     Before an epoch the teacher's embeddings of all items, as evaluation sees them, are clustered by k-means, once for
@@ -88,18 +87,14 @@ class PCL(MultiViewMethod):
         rounds: int = 20,
         tries: int = 5,
     ):
-        super().__init__(encoder, views)
         if not clusters or warmup < 0 or min(rounds, tries) < 1 or not temperature > 0:
             raise ValueError(
                 "needs at least one number of clusters, warmup of at least 0, rounds and tries of at least 1 and "
                 f"temperature above 0; got {clusters=}, {warmup=}, {rounds=}, {tries=}, {temperature=}"
             )
-        self.remembered, self.warmup, self.temperature = items, warmup, temperature
-        self.rounds, self.tries = rounds, tries
-        self.head = named_projector("moco_v2", encoder.dim, layers=layers, hidden=hidden, out=dim)
-        self.teacher = Teacher(self.student(), momentum)
-        self.queue = Queue(queue, dim)
-        self.fresh: list[tuple[Tensor, Tensor]] = []
+        super().__init__(encoder, views, layers, hidden, dim, queue, temperature, momentum)
+        self.passes = len(self.views) - 1
+        self.remembered, self.warmup, self.rounds, self.tries = items, warmup, rounds, tries
         self.register_buffer("epochs", torch.zeros((), dtype=torch.int64))  # begun
         self.clusterings = nn.ModuleList(Prototypes(items, count, dim, temperature) for count in clusters)
 
@@ -120,12 +115,8 @@ class PCL(MultiViewMethod):
         """Return the teacher's embeddings of items, the mean over their clips, of length 1."""
         batch = as_batch(batch)
         looks = self.views(batch["frames"], batch["key"], train=False)[: batch["frames"].shape[1]]
-        rows = torch.stack([self.keys_of(look.frames) for look in looks])
+        rows = torch.stack([self.keys_of(look.frames, batch["key"]) for look in looks])
         return {"rows": F.normalize(rows.mean(0), dim=1)}
-
-    def keys_of(self, frames: Tensor) -> Tensor:
-        """Return the teacher's embeddings of ``(N, frames, 3, H, W)``, of length 1."""
-        return F.normalize(self.teacher(frames).float(), dim=1)
 
     def forward(self, batch: Batch | Tensor) -> dict[str, Tensor]:
         """Tell the items of a batch by their keys and, in training, by their prototypes.
@@ -140,48 +131,18 @@ class PCL(MultiViewMethod):
             the nearest, chance ``1 / (K + 1)``, and ``prototype_accuracy``, chance ``1 / clusters``.
         """
         batch, (query, *others) = self.views_of(batch)
-        items = all_gather(recordings_of(batch))
-        queries = all_gather(self.student()(query.frames))
-        keys = [all_gather(self.keys_of(view.frames)) for view in others]
-        tables = [self.table_of(queries, key, items) for key in keys]
-        found = {
-            "instances": torch.stack([table.log_softmax(1)[:, 0] for table in tables]).mean().neg(),
-            "accuracy": torch.stack([table[:, 0] > table[:, 1:].amax(1) for table in tables]).float().mean(),
-        }
+        items, rows = recordings_of(batch), self.student()(query.frames)
+        keys = [self.keys_of(view.frames, batch["key"]) for view in others]
+        self.note(keys, items)
+        scores = scores_of([self.told(rows, key, items) for key in keys])
+        found = {"instances": scores["loss"], "accuracy": scores["accuracy"]}
         if not self.training:
             return {"loss": found["instances"]} | found
-        self.fresh += [(key, items) for key in keys]
-        index = all_gather(index_of(batch["key"]))
+        queries, index = all_gather(rows), all_gather(index_of(batch["key"]))
         told = [torch.stack(clustering(queries, index)) for clustering in self.prototypes()]
         found["prototypes"], found["prototype_accuracy"] = torch.stack(told).mean(0)
         return {"loss": found["instances"] + found["prototypes"]} | found
 
-    def table_of(self, queries: Tensor, keys: Tensor, items: Tensor) -> Tensor:
-        """Return logits of queries with their own keys, first, and with others: ``-inf`` where these do not count."""
-        own = (F.normalize(queries.float(), dim=1) * keys).sum(1, keepdim=True) / self.temperature
-        negatives = self.queue.rows if self.training else keys
-        counts = self.queue.counts(items) if self.training else items[:, None] != items[None]
-        false = similarities(queries, negatives, self.temperature).masked_fill(~counts, float("-inf"))
-        return torch.cat([own, false], 1)
-
     def prototypes(self) -> list[Prototypes]:
         """Return the clusterings."""
         return [one for one in self.clusterings if isinstance(one, Prototypes)]
-
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return all parameters, decayed all alike, as in the authors' code."""
-        return [group | {"decay_all": True} for group in super().parameter_groups()]
-
-    def exports(self) -> dict[str, Any]:
-        """Return the student's encoder and the teacher's."""
-        return super().exports() | {"teacher": self.teacher.network.get_submodule("encoder")}
-
-    def after_backward(self, step: int, steps: int) -> None:
-        """Let the keys of the step into the queue."""
-        for keys, items in self.fresh:
-            self.queue.enqueue(keys, items)
-        self.fresh.clear()
-
-    def after_step(self, step: int, steps: int) -> None:
-        """Move the teacher."""
-        self.teacher.update(self.student(), step, steps)

@@ -12,17 +12,10 @@ from torch import Tensor, nn
 
 from avssl.methods.base import Batch
 from avssl.methods.contrastive.instance_bank import InstanceBank, embed_again
+from avssl.methods.contrastive.jigsaw_branch import JigsawBranch
 from avssl.methods.views import MultiViewMethod, Recipes
 from avssl.nets import Encoder, named_projector
-from avssl.nets.clips import encode_clips
-from avssl.transforms import Draws, Transform
-from avssl.transforms.base import apply_views
-from avssl.transforms.draws import numbered, stream_of
-from avssl.transforms.multiview import View
-from avssl.transforms.tiles import Tiles
-
-TILES = 9
-TILE_STREAM, ORDER_STREAM = -17, -19  # last numbers of the keys that tiles and their order are drawn by
+from avssl.transforms import Transform
 
 
 class PIRL(MultiViewMethod):
@@ -87,10 +80,9 @@ class PIRL(MultiViewMethod):
         super().__init__(encoder, [*views, puzzle])
         if not 0 <= share <= 1:
             raise ValueError(f"share must be in [0, 1]; got {share}")
-        self.patch, self.share, self.remembered = tuple(patch), share, items
-        self.tiles = Tiles(tile=tile, gap=gap, normalised=False, levelled=False, grey=0.0, channel_jitter=0)
+        self.share, self.remembered = share, items
         self.head = named_projector("moco", encoder.dim, out=dim)
-        self.patch_head, self.jigsaw_head = nn.Linear(encoder.dim, dim), nn.Linear(TILES * dim, dim)
+        self.branch = JigsawBranch(nn.Linear(encoder.dim, dim), dim, tile, gap, patch)
         self.memory = InstanceBank(items, dim, noise, temperature, momentum)
 
     def forward(self, batch: Batch | Tensor) -> dict[str, Tensor]:
@@ -107,7 +99,7 @@ class PIRL(MultiViewMethod):
         """
         batch, (*views, puzzle) = self.views_of(batch)
         images = torch.stack(self.embed(views), 1)
-        jigsaw = self.embed_patches(self.patches_of(puzzle, batch["key"]), batch["key"])
+        jigsaw = self.branch(self.encoder, puzzle.frames, batch["key"])
         rows = torch.cat([images, jigsaw[:, None]], 1)
         if self.training:
             told = self.memory(rows, batch)
@@ -118,20 +110,6 @@ class PIRL(MultiViewMethod):
         found = {"image": image, "jigsaw": apart, "accuracy": told.right[:, :-1].mean()}
         loss = self.share * apart + (1 - self.share) * image
         return {"loss": loss} | found | {"jigsaw_accuracy": told.right[:, -1].mean()}
-
-    def patches_of(self, view: View, key: Tensor) -> Tensor:
-        """Return the patches of a view, each as a clip, row by row of the grid, ``(N, 9, frames, 3, tile, tile)``."""
-        count, frames = view.frames.shape[:2]
-        draws = Draws(stream_of(key, TILE_STREAM).repeat_interleave(frames, 0))  # the same numbers for every frame
-        tiles = self.tiles(view.frames.flatten(0, 1), draws)[0].unflatten(0, (count, frames)).transpose(1, 2)
-        own = Draws(numbered(stream_of(key, TILE_STREAM), TILES).flatten(0, 1))
-        return apply_views(self.patch, tiles.flatten(0, 1), own, True).unflatten(0, (count, TILES))
-
-    def embed_patches(self, patches: Tensor, key: Tensor) -> Tensor:
-        """Return the jigsaw branch's embeddings ``(N, dim)`` of patches ``(N, 9, ...)``, whose order is drawn."""
-        rows = self.patch_head(encode_clips(self.encoder, patches.flatten(0, 1))).unflatten(0, (-1, TILES))
-        order = Draws(stream_of(key, ORDER_STREAM)).uniform(TILES).argsort(1)
-        return self.jigsaw_head(torch.take_along_dim(rows, order[..., None], 1).flatten(1))
 
     def after_backward(self, step: int, steps: int) -> None:
         """Write the bank."""

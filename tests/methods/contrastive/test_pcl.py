@@ -82,7 +82,7 @@ def test_all_orthogonal_rows_have_the_closed_forms():
     (clustering,) = made.prototypes()
     clustering.rows.copy_(torch.eye(64)[4:7])
     queries = torch.eye(64)[8:10]
-    table = made.table_of(queries, torch.eye(64)[10:12], torch.arange(2))
+    table = made.told(queries, torch.eye(64)[10:12], torch.arange(2))
     torch.testing.assert_close(table.logsumexp(1) - table[:, 0], torch.full((2,), math.log(5)))
     assert clustering(queries, torch.arange(2))[0].item() == pytest.approx(math.log(3))
 

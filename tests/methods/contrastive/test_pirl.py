@@ -9,7 +9,6 @@ from every import views
 from avssl.methods import PIRL
 from avssl.nets import SmallClips, SmallNet
 from avssl.transforms import ColorJitter
-from avssl.transforms.multiview import View
 
 ITEMS = 6
 
@@ -25,12 +24,6 @@ def batch_of(indices=(0, 1, 2, 3), epoch=0):
     return {"frames": pictures, "key": torch.tensor([[0, epoch, index] for index in indices])}
 
 
-def view_of(frames):
-    count = len(frames)
-    boxes, flipped = torch.zeros(count, 1, 4).long(), torch.zeros(count, 1).bool()
-    return View(frames=frames, boxes=boxes, flipped=flipped, clip=0)
-
-
 def test_the_loss_is_lambda_of_the_jigsaw_branch_and_the_rest_of_the_image_branch():
     for share in (0.0, 0.3, 1.0):
         found = method(share=share)(batch_of())
@@ -44,7 +37,7 @@ def test_branches_are_compared_with_the_bank_and_not_with_each_other():
         made(batch_of())["loss"].backward()
         found[name] = {key for key, value in made.named_parameters() if value.grad is not None and value.grad.any()}
     assert {"head.layer1.0.weight"} == {key for key in found["image"] if "head" in key and "weight" in key}
-    assert {"patch_head.weight", "jigsaw_head.weight"} == {
+    assert {"branch.patch_head.weight", "branch.jigsaw_head.weight"} == {
         key for key in found["jigsaw"] if "head" in key and "weight" in key
     }
 
@@ -54,7 +47,7 @@ def test_the_image_branch_alone_writes_the_bank():
     for seed in (0, 1):
         made = method()
         torch.manual_seed(seed)
-        torch.nn.init.normal_(made.jigsaw_head.weight)
+        torch.nn.init.normal_(made.branch.jigsaw_head.weight)
         before = made.memory.bank.rows.clone()
         made(batch_of())["loss"].backward()
         assert made.memory.bank.rows.equal(before)
@@ -66,14 +59,14 @@ def test_the_image_branch_alone_writes_the_bank():
 def test_the_order_of_patches_is_drawn_by_key_and_all_places_are_as_likely():
     made = method().eval()
     patches = torch.rand(1, 9, 1, 3, 5, 5).expand(1800, -1, -1, -1, -1, -1)
-    made.patch_head, made.encoder = torch.nn.Identity(), Named()
-    made.jigsaw_head = torch.nn.Identity()
+    made.branch.patch_head, made.encoder = torch.nn.Identity(), Named()
+    made.branch.jigsaw_head = torch.nn.Identity()
     key = torch.tensor([[0, epoch, 3] for epoch in range(1800)])
-    places = made.embed_patches(patches, key)
+    places = made.branch.embed(made.encoder, patches, key)
     assert (places.sort(1).values == torch.arange(9.0)).all()  # each patch once
     counts = torch.stack([(places == patch).float().mean(0) for patch in range(9)])
     assert (counts - 1 / 9).abs().max() < 0.03  # 4 deviations
-    assert made.embed_patches(patches[:5], key[:5]).equal(places[:5])
+    assert made.branch.embed(made.encoder, patches[:5], key[:5]).equal(places[:5])
 
 
 class Named(SmallNet):
@@ -90,7 +83,7 @@ def test_what_the_patches_show_does_not_depend_on_their_order_in_expectation():
     key = torch.tensor([[0, epoch, 3] for epoch in range(1500)])
     with torch.no_grad():
         plain, exchanged, other = (
-            made.embed_patches(each.expand(1500, -1, -1, -1, -1, -1), key)
+            made.branch.embed(made.encoder, each.expand(1500, -1, -1, -1, -1, -1), key)
             for each in (patches, patches.flip(1), torch.rand(1, 9, 1, 3, 5, 5))
         )
     assert not plain.allclose(exchanged)
@@ -101,7 +94,7 @@ def test_what_the_patches_show_does_not_depend_on_their_order_in_expectation():
 def test_patches_of_all_frames_of_a_view_share_their_places_and_those_of_items_do_not():
     made = method()
     frames = torch.arange(24.0 * 24).view(24, 24).expand(2, 4, 3, -1, -1) / 576  # a pixel's value is its place
-    patches = made.patches_of(view_of(frames), torch.tensor([[0, 0, 1], [0, 0, 2]]))
+    patches = made.branch.patches_of(frames, torch.tensor([[0, 0, 1], [0, 0, 2]]))
     assert patches.shape == (2, 9, 4, 3, 5, 5) and (patches == patches[:, :, :1]).all()
     assert not patches[0].equal(patches[1])
     corners = patches[:, :, 0, 0, 0, 0].mul(576).round().long()
@@ -110,7 +103,7 @@ def test_patches_of_all_frames_of_a_view_share_their_places_and_those_of_items_d
 
 def test_each_patch_has_a_jitter_of_its_own_and_its_frames_share_it():
     made = method(patch=[ColorJitter(brightness=0.9)])
-    patches = made.patches_of(view_of(torch.full((2, 3, 3, 24, 24), 0.3)), torch.tensor([[0, 0, 1], [0, 0, 2]]))
+    patches = made.branch.patches_of(torch.full((2, 3, 3, 24, 24), 0.3), torch.tensor([[0, 0, 1], [0, 0, 2]]))
     light = patches.mean((3, 4, 5))
     assert (light == light[:, :, :1]).all() and light[..., 0].unique().numel() == 18
 
@@ -123,7 +116,7 @@ def test_clips_are_learned_from_and_the_puzzle_is_a_view_as_well(encoder):
     assert (image.clip, puzzle.clip) == (0, 1)
     found = made({"frames": clips, "key": batch_of((0, 1, 2))["key"]})
     found["loss"].backward()
-    assert all(torch.isfinite(value) for value in found.values()) and made.jigsaw_head.weight.grad.any()
+    assert all(torch.isfinite(value) for value in found.values()) and made.branch.jigsaw_head.weight.grad.any()
 
 
 def test_what_cannot_be_is_refused_in_one_line():
