@@ -9,7 +9,7 @@ import math
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from avssl.distributed import all_gather, alone, own_share
@@ -165,8 +165,7 @@ class SeLa(MultiViewMethod):
         Args:
             rows: of this process, as `embed_items` returns them, ``(N, features)``.
         """
-        last = self.head[-1][0]
-        assert isinstance(last, nn.Linear)
+        last = self.watched()
         sizes = torch.full((self.clusters,), 1 / self.clusters, dtype=torch.float64)
         labels, gather = [], None if alone() else all_gather
         parts = zip(last.weight.chunk(self.heads), last.bias.float().chunk(self.heads), strict=True)
