@@ -80,14 +80,20 @@ def test_renewals_are_due_when_squares_of_equal_steps_are_over(steps, renewals):
         assert renewals_due(step, steps, renewals) == slow
 
 
-def test_labels_are_drawn_only_when_a_renewal_is_due():
-    made, asked = method(renewals=3), []
+@pytest.mark.parametrize(
+    ("renewals", "drawn"),
+    [
+        (3, [0, 30]),  # at the start, and between two passes once a quarter is over; the third is the end
+        (11, [0, 10, 20, 30, 40, 50, 70, 90]),  # those of 1, 4 and 9 % are one
+    ],
+)
+def test_labels_are_drawn_only_when_a_renewal_is_due(renewals, drawn):
+    made, asked = method(renewals=renewals), []
     for step in range(0, 100, 10):
         if step:
             made.after_step(step, 100)
         made.before_epoch(lambda extract, step=step: asked.append(step) or features_of([batch_of()])(extract))
-    assert asked == [0, 30]  # at the start, and between two passes once a quarter is over; the third is the end
-    assert made.renewed == 2
+    assert asked == drawn and made.renewed == renewals_due(90, 100, renewals)
 
 
 def test_what_stayed_is_the_share_of_labels_that_a_renewal_kept():
