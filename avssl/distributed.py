@@ -10,15 +10,31 @@ import torch
 from torch import Tensor, distributed
 
 
+def alone() -> bool:
+    """Tell whether there is one process, with which nothing needs to be gathered."""
+    return not distributed.is_available() or not distributed.is_initialized() or distributed.get_world_size() == 1
+
+
 def all_gather(rows: Tensor) -> Tensor:
     """Return the rows of all processes in the order of the processes, ``(all rows, ...)``; gradients flow back.
 
     Args:
         rows: of this process, ``(N, ...)``; processes may hold different numbers of them. Alone, they are returned.
     """
-    if not distributed.is_available() or not distributed.is_initialized() or distributed.get_world_size() == 1:
+    if alone():
         return rows
     return Gather.apply(rows)  # pyright: ignore[reportReturnType]
+
+
+def own_share(rows: Tensor) -> Tensor:
+    """Return this process's share of rows that all processes hold alike; each row is in one share. Alone, all rows.
+
+    Args:
+        rows: ``(N, ...)``.
+    """
+    if alone():
+        return rows
+    return rows[distributed.get_rank() :: distributed.get_world_size()]
 
 
 class Gather(torch.autograd.Function):

@@ -9,6 +9,7 @@ All in logs: the sharpest temperature neither overflows nor loses a row. Over se
 rows and gets their part of the plan of all; ``gather`` returns the rows of all processes, those of this one among them.
 """
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -75,6 +76,7 @@ def sinkhorn(
     rounds: int = 3,
     sizes: Tensor | None = None,
     gather: Gather | None = None,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Return soft codes of rows, ``(rows, clusters)``, at least float32: how much of each cluster a row takes.
 
@@ -87,6 +89,7 @@ def sinkhorn(
         rounds: at least 1 (the paper: 3).
         sizes: share of each cluster, ``(clusters,)``, summing to 1; None makes them even.
         gather: rows of all processes; None for one process.
+        weights: what each row counts and its code sums to, ``(rows,)``; one of 0 changes no other. None: 1 each.
 
     Raises:
         ValueError: if there is nothing to spread, or a setting cannot be.
@@ -99,14 +102,15 @@ def sinkhorn(
     if not epsilon > 0 or rounds < 1:
         raise ValueError(f"needs epsilon > 0 and rounds >= 1; got {epsilon} and {rounds}")
     table = wide(scores.detach()) / epsilon
-    clusters = table.shape[-1]
-    count = counted(table, gather)
-    even = torch.full((clusters,), 1 / max(clusters, 1), dtype=torch.float64)
-    columns = (check_sizes(even if sizes is None else sizes, clusters) * count).log().to(table)
-    across, down = torch.zeros_like(columns), table.new_zeros(len(table))
+    count, clusters = counted(table, gather), table.shape[-1]
+    even = table.new_full((clusters,), 1 / clusters)
+    shares = even if sizes is None else check_sizes(sizes, clusters).to(table)
+    rows = table.new_zeros(len(table)) if weights is None else weights.to(table).log()
+    columns = shares.log() + (math.log(count) if weights is None else over_rows(rows[:, None], gather))
+    across, down = torch.zeros_like(columns), rows
     for _ in range(rounds):
         across = columns - over_rows(table + down[:, None], gather)
-        down = -(table + across).logsumexp(1)
+        down = rows - (table + across).logsumexp(1)
     return (table + down[:, None] + across).exp()
 
 
@@ -118,8 +122,9 @@ def over_rows(table: Tensor, gather: Gather | None) -> Tensor:
 
 def counted(table: Tensor, gather: Gather | None) -> int:
     """Return the number of rows of all processes."""
-    own = torch.tensor([len(table)], device=table.device)
-    count = int(own if gather is None else gather(own).sum())
+    count = len(table)
+    if gather is not None:
+        count = int(gather(torch.tensor([count], device=table.device)).sum())
     if table.ndim != 2 or not count or not table.shape[1]:
         raise ValueError(f"needs at least one row and one cluster, (rows, clusters); got {tuple(table.shape)}")
     return count

@@ -6,6 +6,8 @@ from avssl.lazy import attach
 
 if TYPE_CHECKING:
     from avssl.methods.base import Method as Method
+    from avssl.methods.clustering.sela import SeLa as SeLa
+    from avssl.methods.clustering.swav import SwAV as SwAV
     from avssl.methods.contrastive.barlow_twins import BarlowTwins as BarlowTwins
     from avssl.methods.contrastive.cpc import CPC as CPC
     from avssl.methods.contrastive.cpc_sound import CPCSound as CPCSound

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, distributed
 
-from avssl.distributed import all_gather
+from avssl.distributed import all_gather, alone
 from avssl.methods.base import Batch, Extract, Features, Rows, items_in
 from avssl.methods.recordings import in_company
 from avssl.transforms.draws import index_of
@@ -50,7 +50,7 @@ def collect(batches: Iterable[Batch], extract: Extract, device: torch.device | s
 
 def gathered(rows: Rows, device: torch.device | str) -> Rows:
     """Return the rows of all processes; one that has none learns from the others what they are called."""
-    if not distributed.is_available() or not distributed.is_initialized() or distributed.get_world_size() == 1:
+    if alone():
         return rows
     forms: list[dict[str, tuple]] = [{} for _ in range(distributed.get_world_size())]
     mine = {name: (tuple(values.shape[1:]), values.dtype) for name, values in rows.items()}

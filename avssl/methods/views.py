@@ -100,12 +100,7 @@ class MultiViewMethod(Method):
             together: take neighbouring views of one size in one pass, with common batch statistics, as SimCLR, SwAV
                 and DINO do; False passes each by itself.
         """
-        student, found = self.student(), []
-        groups = groupby(enumerate(views), key=lambda view: view[1].frames.shape if together else view[0])
-        for _, group in groups:
-            frames = [view.frames for _, view in group]
-            found += student(torch.cat(frames)).chunk(len(frames))
-        return found
+        return passes(self.student(), views, together)
 
     def watched(self) -> nn.Linear:
         """Return the module whose outputs tell a collapse: the last linear map of the head, before any norm."""
@@ -148,3 +143,13 @@ class MultiViewMethod(Method):
         if self.grey and scores == start and any(jitter.colours for jitter in jitters):
             lines.append("the pictures are grey, so jitter of saturation and hue changes nothing of them")
         return lines
+
+
+def passes(network: nn.Module, views: Sequence[View], together: bool) -> list[Tensor]:
+    """Return what a network makes of views, ``(N, dim)`` each; neighbours of one size together, or each by itself."""
+    found: list[Tensor] = []
+    groups = groupby(enumerate(views), key=lambda view: view[1].frames.shape if together else view[0])
+    for _, group in groups:
+        frames = [view.frames for _, view in group]
+        found += network(torch.cat(frames)).chunk(len(frames))
+    return found

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from avssl.losses.precision import product, wide
+
 
 class LinearHead(nn.Module):
     """One linear layer on the concatenated features.
@@ -105,8 +107,9 @@ class Prototypes(nn.Module):
         super().__init__()
         if min(dim, count) < 1:
             raise ValueError(f"needs dim and count of at least 1; got {dim} and {count}")
+        self.count = count
         self.weight = nn.Parameter(F.normalize(torch.randn(count, dim), dim=1))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return cosines ``(N, count)``, in [-1, 1], of features ``(N, dim)`` of any length."""
-        return F.linear(F.normalize(features.float(), dim=1), F.normalize(self.weight, dim=1))
+        """Return cosines ``(N, count)``, in [-1, 1], of features ``(N, dim)`` of any length; float32 at least."""
+        return product(F.normalize(wide(features), dim=1), F.normalize(wide(self.weight), dim=1).T)

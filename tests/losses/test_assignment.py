@@ -59,6 +59,50 @@ def test_the_sharpest_temperature_gives_whole_decisions_and_no_overflow(dtype):
     assert transport(table, torch.full((6,), 1 / 6), sharpness=1e4).isfinite().all()
 
 
+@pytest.mark.parametrize(("score", "epsilon"), [(1.0, 1.0), (0.3, 0.05), (-0.2, 0.5)])
+def test_two_rows_and_two_clusters_have_the_codes_found_by_hand(score, epsilon):
+    high = 1 / (1 + math.exp(-score / epsilon))
+    wanted = torch.tensor([[high, 1 - high], [1 - high, high]], dtype=torch.float64)
+    table = torch.diag(torch.tensor([score, score], dtype=torch.float64))
+    torch.testing.assert_close(sinkhorn(table, epsilon), wanted)
+    even = torch.full((2,), 0.5)
+    torch.testing.assert_close(2 * transport(table, even, 1 / epsilon, 200, 1e-9), wanted)
+
+
+def test_codes_are_even_at_a_high_temperature():
+    assert torch.allclose(sinkhorn(scores(), epsilon=1e6), torch.full((12, 4), 0.25).double(), atol=1e-5)
+    assert torch.allclose(12 * transport(scores(), torch.full((4,), 0.25), 1e-6), torch.full((12, 4), 0.25).double())
+
+
+def test_clusters_come_first_and_rows_last():
+    table = torch.nn.functional.normalize(scores(64, 8), dim=1)
+    codes, turned = sinkhorn(table, 0.05), sinkhorn(table.T, 0.05, sizes=torch.full((64,), 1 / 64)).T * 8
+    torch.testing.assert_close(codes.sum(1), torch.ones(64, dtype=torch.float64))
+    assert (turned.sum(1) - 1).abs().max() > 1e-3 < (codes.sum(0) - 8).abs().max()  # the other order: clusters exact
+    even = sinkhorn(table, 0.05, 100)
+    torch.testing.assert_close(even.sum(0), torch.full((8,), 8.0, dtype=torch.float64), rtol=1e-3, atol=0)
+
+
+def test_transport_is_the_same_for_clusters_in_another_order_and_rows_of_another_height():
+    likely, order = scores().log_softmax(1), torch.tensor([2, 0, 3, 1])
+    sizes = torch.tensor([0.1, 0.2, 0.3, 0.4])
+    plan = transport(likely, sizes, 5.0, 500, 1e-10)
+    torch.testing.assert_close(transport(likely[:, order], sizes[order], 5.0, 500, 1e-10), plan[:, order])
+    torch.testing.assert_close(transport(likely + torch.arange(12.0)[:, None], sizes, 5.0, 500, 1e-10), plan)
+
+
+def test_rows_of_codes_count_as_often_as_they_are_told():
+    table, sizes = scores(5, 3), torch.tensor([0.2, 0.3, 0.5])
+    for even in (None, sizes):
+        none = sinkhorn(table, 0.5, 3, even, weights=torch.tensor([1.0, 1, 0, 1, 0]))
+        torch.testing.assert_close(none[[0, 1, 3]], sinkhorn(table[[0, 1, 3]], 0.5, 3, even))
+        assert none.isfinite().all() and (none[[2, 4]] == 0).all()
+        twice = sinkhorn(table, 0.5, 3, even, weights=torch.tensor([1.0, 2, 1, 1, 1]))
+        doubled = sinkhorn(table[[0, 1, 1, 2, 3, 4]], 0.5, 3, even)
+        torch.testing.assert_close(twice[1], doubled[1] + doubled[2])
+        torch.testing.assert_close(twice[[0, 2, 3, 4]], doubled[[0, 3, 4, 5]])
+
+
 def test_a_cluster_of_no_size_gets_nothing():
     sizes = torch.tensor([0.5, 0.0, 0.5, 0.0])
     for plan in (sinkhorn(scores(), 0.5, 5, sizes), transport(scores(), sizes)):

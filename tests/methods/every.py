@@ -51,6 +51,7 @@ def several():
 
 
 DENSE = {"hidden": 16, "dim": 8}
+CLUSTERED = {"prototypes": 12, "hidden": 16, "dim": 8}
 STAGES = {"layers": ["conv1", "conv2", "conv3", "fc"], "tile": 8, "gap": 3, "queue": 16} | DENSE
 
 
@@ -94,6 +95,8 @@ MAKE = {
     "CPCSound": predicting_sound,
     "DPC": lambda: methods.DPC(SmallClips(widths=(4, 4, 8, 8)), blocks=4, steps=2, dim=8),
     "SimCLR": lambda: methods.SimCLR(net(), views(), hidden=16, dim=8),
+    "SwAV": lambda: methods.SwAV(net(), [*views(), *views(16)], queue=8, frozen=1, **CLUSTERED),
+    "SeLa": lambda: methods.SeLa(net(), views(), items=ITEMS, clusters=2, heads=2),
     "MoCo": lambda: methods.MoCo(net(), views(), hidden=16, dim=8, queue=16, momentum=0.9),
     "InfoMin": lambda: methods.InfoMin(net(), views(), tile=8, gap=2, queue=16, momentum=0.9, **DENSE),
     "ViewLearning": lambda: methods.ViewLearning(parted(), views(), hidden=16, dim=8, temperature=0.2),
@@ -122,6 +125,8 @@ def make(name, seed=0):
     if name == "AVOL":
         with torch.no_grad():
             method.eval().score_pairs(torch.rand(2, 1, 3, SIDE, SIDE), torch.randn(2, 1, 800))
+    if name == "SeLa":
+        method.after_step(1, 100)  # so that it looks at items by the running statistics, as from its first step on
     if isinstance(queue := getattr(method, "queue", None), Queue):
         queue.enqueue(torch.randn(len(queue) // 2, queue.rows.shape[1]), 1000 + torch.arange(len(queue) // 2))
     return method.train()
