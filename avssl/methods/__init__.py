@@ -6,6 +6,8 @@ from avssl.lazy import attach
 
 if TYPE_CHECKING:
     from avssl.methods.base import Method as Method
+    from avssl.methods.clustering.scan import SCAN as SCAN
+    from avssl.methods.clustering.self_label import SelfLabel as SelfLabel
     from avssl.methods.contrastive.barlow_twins import BarlowTwins as BarlowTwins
     from avssl.methods.contrastive.cpc import CPC as CPC
     from avssl.methods.contrastive.cpc_sound import CPCSound as CPCSound
