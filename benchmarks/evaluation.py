@@ -12,10 +12,10 @@ import torch
 
 from avssl.data import Dataset
 from avssl.data.base import Key, split_key
-from avssl.evaluation.retrieval.search import search
 from avssl.features.cache import FeatureCache
 from avssl.features.extraction import Asked, extract
 from avssl.features.rows import Recipe
+from avssl.features.search import search
 from avssl.metrics import pck
 from avssl.nets import SmallNet
 

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from avssl.data.batches import collate as collate
     from avssl.data.endless import Endless as Endless
     from avssl.data.idx import IdxPictures as IdxPictures
+    from avssl.data.neighbours import WithNeighbours as WithNeighbours
+    from avssl.data.neighbours import write_neighbours as write_neighbours
     from avssl.data.noise import Noise as Noise
     from avssl.data.persons import Persons as Persons
     from avssl.data.pictures import Pictures as Pictures

@@ -58,16 +58,16 @@ def read_labels(path: Path, known: Items) -> Labels:
     return Labels(labels, weights)
 
 
-def require_same(path: Path, of: Mapping[str, Any], known: Items) -> None:
-    """Refuse labels that were written for other data.
+def require_same(path: Path, of: Mapping[str, Any], known: Items, what: str = "labels") -> None:
+    """Refuse labels, or what else a file has for each item, that were written for other data.
 
     Raises:
         DataError: if so.
     """
     if of.get("count") not in (None, known["count"]):
-        raise DataError(f"{path} has labels of data of {of['count']} items, and these have {known['count']}")
+        raise DataError(f"{path} has {what} of data of {of['count']} items, and these have {known['count']}")
     if of.get("digest") and known["digest"] and of["digest"] != known["digest"]:
-        raise DataError(f"{path} has labels of {known['count']} other items: names, labels or their order differ")
+        raise DataError(f"{path} has {what} of {known['count']} other items: names, labels or their order differ")
 
 
 def check_rows(path: Path, columns: Mapping[str, np.ndarray], count: int) -> np.ndarray:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from avssl.evaluation.dense.segmentation import Segmentation as Segmentation
     from avssl.evaluation.keypoints.evaluator import KeyPoints as KeyPoints
     from avssl.evaluation.probes.classification import Classification as Classification
+    from avssl.evaluation.probes.clusters import Clusters as Clusters
     from avssl.evaluation.probes.evaluator import Probes as Probes
     from avssl.evaluation.probes.finetune import FineTune as FineTune
     from avssl.evaluation.probes.order import Order as Order

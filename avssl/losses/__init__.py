@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from avssl.losses.dense import pixel_consistency as pixel_consistency
     from avssl.losses.distillation import distill as distill
     from avssl.losses.distillation import entropy as entropy
+    from avssl.losses.neighbours import balanced_cross_entropy as balanced_cross_entropy
+    from avssl.losses.neighbours import cluster_entropy as cluster_entropy
+    from avssl.losses.neighbours import neighbour_consistency as neighbour_consistency
     from avssl.losses.noise import contrast_with_bank as contrast_with_bank
     from avssl.losses.noise import estimate_log_constant as estimate_log_constant
     from avssl.losses.noise import noise_contrast as noise_contrast

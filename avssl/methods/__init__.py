@@ -6,7 +6,9 @@ from avssl.lazy import attach
 
 if TYPE_CHECKING:
     from avssl.methods.base import Method as Method
+    from avssl.methods.clustering.scan import SCAN as SCAN
     from avssl.methods.clustering.sela import SeLa as SeLa
+    from avssl.methods.clustering.self_label import SelfLabel as SelfLabel
     from avssl.methods.clustering.swav import SwAV as SwAV
     from avssl.methods.contrastive.barlow_twins import BarlowTwins as BarlowTwins
     from avssl.methods.contrastive.cpc import CPC as CPC

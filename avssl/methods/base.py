@@ -85,6 +85,13 @@ class Method(Recorded, nn.Module, ABC):
                 totals[name] = totals.get(name, 0.0) + value.item() * count
         return {name: total / items for name, total in totals.items()}
 
+    def after_measure(self, scores: Mapping[str, float]) -> None:
+        """Run after the method was measured; what chooses among its parts by that, such as heads, does so here.
+
+        Args:
+            scores: of the training data and of what is held out, as ``train/loss`` and ``held_out/loss``.
+        """
+
     def facts(self) -> list[str]:
         """Return lines that a run shows once, before its first step: what was chosen or counted for the task."""
         return []

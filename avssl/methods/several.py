@@ -6,7 +6,7 @@ https://arxiv.org/abs/1708.07860
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from math import isfinite
 from typing import Any
@@ -153,6 +153,12 @@ class SeveralTasks(Method):
         self.steps.fill_(step)
         for _, task in self.named_tasks():
             task.after_step(step, steps)
+
+    def after_measure(self, scores: Mapping[str, float]) -> None:
+        """Tell every task what was measured of it."""
+        for name, task in self.named_tasks():
+            mine = [(key, *key.partition(f"/{name}/")) for key in scores]
+            task.after_measure({f"{data}/{rest}": scores[key] for key, data, parted, rest in mine if parted})
 
 
 def named(methods: Sequence[Method]) -> list[str]:

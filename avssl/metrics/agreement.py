@@ -35,8 +35,55 @@ def matched_accuracy(clusters: np.ndarray, classes: np.ndarray) -> float:
         >>> matched_accuracy(np.array([2, 2, 0, 0, 1]), np.array([0, 0, 1, 1, 1]))
         0.8
     """
+    counts = count_pairs(clusters, classes)
+    return float(counts[linear_sum_assignment(-counts)].sum() / len(clusters))
+
+
+def many_to_one_accuracy(clusters: np.ndarray, classes: np.ndarray) -> float:
+    """Return the share of items that are right when each cluster is given its commonest class: its purity.
+
+    It is for more clusters than classes, and grows with their number: 1 where each item is a cluster of its own.
+
+    Examples:
+        >>> many_to_one_accuracy(np.array([2, 2, 0, 0, 1]), np.array([0, 0, 1, 1, 1]))
+        1.0
+    """
+    return float(count_pairs(clusters, classes).max(1).sum() / len(clusters))
+
+
+def agreement(clusters: np.ndarray, classes: np.ndarray) -> dict[str, float]:
+    """Return ``NMI``, ``ARI`` and ``matched accuracy`` (ACC), and ``many-to-one`` where more clusters than classes are.
+
+    Args:
+        clusters: whole numbers from 0, ``(items,)``.
+        classes: whole numbers from 0, ``(items,)``.
+
+    Raises:
+        ValueError: if they are not, or of different numbers of items.
+    """
+    found = {
+        "NMI": mutual_information(clusters, classes),
+        "ARI": rand_index(clusters, classes),
+        "matched accuracy": matched_accuracy(clusters, classes),
+    }
+    if len(np.unique(clusters)) > len(np.unique(classes)):
+        found["many-to-one"] = many_to_one_accuracy(clusters, classes)
+    return found
+
+
+def count_pairs(clusters: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Return how many items of each cluster are of each class, int64 ``(clusters, classes)``.
+
+    Raises:
+        ValueError: for other arrays than whole numbers from 0, one of each an item.
+    """
     if clusters.shape != classes.shape or clusters.ndim != 1 or not len(clusters):
         raise ValueError(f"needs one cluster and one class an item; got {clusters.shape} and {classes.shape}")
+    if not all(side.dtype.kind in "iu" and side.min() >= 0 for side in (clusters, classes)):
+        raise ValueError(
+            f"clusters and classes are whole numbers from 0; got {clusters.dtype} from {clusters.min()} and "
+            f"{classes.dtype} from {classes.min()}; leave items without one out"
+        )
     counts = np.zeros((clusters.max() + 1, classes.max() + 1), np.int64)
     np.add.at(counts, (clusters, classes), 1)
-    return float(counts[linear_sum_assignment(-counts)].sum() / len(clusters))
+    return counts

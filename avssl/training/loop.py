@@ -179,6 +179,7 @@ def train(
         tensorboard=tensorboard,
         **decided,
     )
+    state["exports"] = exports_of(method)  # of the method as it is now: a part may have been chosen before
     drawn = state["drawn"]  # as the run began, on any number of processes
     batch_size = drawn // (accumulate * fabric.world_size)
     check_batches(method, data, batch_size)
@@ -193,7 +194,8 @@ def train(
         for fact in (*method.facts(), *not_rebuilt(method)):
             run.progress.say(fact)
         if not run.resumed:
-            run.record_measures(measure() | monitor(), method.warnings)
+            run.record_measures(measured(method, state, measure()) | monitor(), method.warnings)
+        module.train()  # in whatever mode its parts came
         feed = ends.enter_context(closing(Feed(fabric, data, start=state["step"] * drawn, **drawing)))
         while state["step"] < steps:
             step = state["step"] + 1
@@ -236,12 +238,19 @@ def train(
             run.count(step, scalars, rates, log=due(step, log_every, steps))
             own, others = due(step, measure_every, steps), due(step, monitor_every or measure_every, steps)
             if own or others:
-                scores = (measure() if own else {}) | (monitor() if others else {})
+                scores = (measured(method, state, measure()) if own else {}) | (monitor() if others else {})
                 run.record_measures(scores, method.warnings if own else None, whole=own and (others or not monitors))
             if due(step, save_every, steps):
                 run.save()
         run.finish()
     return method
+
+
+def measured(method: Method, state: dict[str, Any], scores: dict[str, float]) -> dict[str, float]:
+    """Let a method choose by what was measured, and return that; what it exports may then be another part."""
+    method.after_measure(scores)
+    state["exports"] = exports_of(method)
+    return scores
 
 
 def due(step: int, every: int, steps: int) -> bool:

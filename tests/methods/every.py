@@ -94,6 +94,8 @@ MAKE = {
     "CPC": lambda: methods.CPC(SmallNet(16, 4, norm="group"), grid=4, patch=10, stride=6, steps=2, hidden=8, blocks=2),
     "CPCSound": predicting_sound,
     "DPC": lambda: methods.DPC(SmallClips(widths=(4, 4, 8, 8)), blocks=4, steps=2, dim=8),
+    "SCAN": lambda: methods.SCAN(net(), views(), clusters=3, heads=2),
+    "SelfLabel": lambda: methods.SelfLabel(Classifier(net(), ["0", "1", "2"]), views(), threshold=0.35),
     "SimCLR": lambda: methods.SimCLR(net(), views(), hidden=16, dim=8),
     "SwAV": lambda: methods.SwAV(net(), [*views(), *views(16)], queue=8, frozen=1, **CLUSTERED),
     "SeLa": lambda: methods.SeLa(net(), views(), items=ITEMS, clusters=2, heads=2),

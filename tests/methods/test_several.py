@@ -273,3 +273,12 @@ def test_a_teacher_of_a_part_of_a_trunk_that_is_given_up_is_refused():
     ):
         SeveralTasks([Rotation(net()), Halved(net())])
     SeveralTasks([Halved(net()), Rotation(net())])
+
+
+def test_every_task_hears_what_was_measured_of_it():
+    made, heard = both(), {}
+    for name, task in made.named_tasks():
+        task.after_measure = lambda scores, name=name: heard.update({name: scores})
+    first, second = made.names
+    made.after_measure({f"train/{first}/loss": 1.0, f"held_out/{second}/loss": 2.0, "train/loss": 3.0})
+    assert heard == {first: {"train/loss": 1.0}, second: {"held_out/loss": 2.0}}

@@ -218,3 +218,35 @@ def test_what_a_method_warns_of_is_said_and_written_down_once_a_measure_however_
         file.write('{"step": 8, "warning": "lost"}\n')
     run(tmp_path, steps=7, measure_every=2, schedule=None, method=Warner(SmallNet(dim=8, width=2)))
     assert read(tmp_path / "warnings.jsonl") == warned
+
+
+def test_a_method_hears_what_was_measured_and_its_exports_follow(tmp_path):
+    class Choosing(Toy):
+        def __init__(self, *parts, **settings):
+            super().__init__(*parts, **settings)
+            self.other, self.heard = SmallNet(dim=8, width=2), []
+            self.register_buffer("second", torch.zeros((), dtype=torch.bool))
+
+        def after_measure(self, scores):
+            self.heard.append(sorted(scores))
+            self.second.fill_(len(self.heard) > 1)
+
+        def exports(self):
+            return {"encoder": self.other if self.second else self.encoder}
+
+    method = run(tmp_path, steps=4, measure_every=2, ema=None, method=Choosing(SmallNet(dim=8, width=2)))
+    assert method.heard == [["held_out/guess", "held_out/loss", "train/guess", "train/loss"]] * 3
+    _, weights = read_safetensors(tmp_path / "encoder.safetensors")
+    assert all(value.equal(weights[name]) for name, value in method.other.trunk.state_dict().items())
+
+
+def test_parts_that_came_in_evaluation_mode_are_trained_from_the_first_step_on_and_after_resuming(tmp_path):
+    class Modes(Toy):
+        def forward(self, batch):
+            self.modes = [*getattr(self, "modes", []), self.encoder.training]
+            return super().forward(batch)
+
+    for steps in (1, 2):
+        method = Modes(SmallNet(dim=8, width=2).eval())
+        run(tmp_path, steps=steps, measure_every=50, save_every=1, method=method, schedule=None)
+        assert any(method.modes)

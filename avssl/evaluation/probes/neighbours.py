@@ -7,7 +7,7 @@ section 3.4. https://arxiv.org/abs/1805.01978
 import numpy as np
 
 from avssl.evaluation.probes.base import Labels, Probe
-from avssl.evaluation.retrieval.search import Similarity, search
+from avssl.features.search import Similarity, search
 
 
 class KNearest(Probe):

@@ -167,17 +167,24 @@ def clusters_of(features: np.ndarray, classes: np.ndarray, seeds: Sequence[int])
     Args:
         features: ``(items, dim)``; rows are brought to length 1.
         classes: ``(items,)``.
-        seeds: of scikit-learn's k-means (k-means++, best of 4 starts).
+        seeds: of k-means, see `kmeans_clusters`.
+    """
+    count = len(np.unique(classes))
+    runs = [agreement.agreement(kmeans_clusters(features, count, seed), classes) for seed in seeds]
+    return {name: np.array([run[name] for run in runs]) for name in ("NMI", "ARI", "matched accuracy")}
+
+
+def kmeans_clusters(features: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Return the cluster of each item by scikit-learn's k-means (k-means++, best of 4 starts), ``(items,)``.
+
+    Args:
+        features: ``(items, ...)``; rows are brought to length 1.
+        count: of clusters.
+        seed: of the starts.
     """
     from sklearn.cluster import KMeans
 
     flat = features.reshape(len(features), -1).astype(np.float64)
     rows = flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
-    count = len(np.unique(classes))
-    found: dict[str, list[float]] = {"NMI": [], "ARI": [], "matched accuracy": []}
-    for seed in seeds:
-        clusters = KMeans(count, n_init=4, random_state=seed).fit_predict(rows)  # pyright: ignore[reportArgumentType]
-        found["NMI"].append(agreement.mutual_information(clusters, classes))
-        found["ARI"].append(agreement.rand_index(clusters, classes))
-        found["matched accuracy"].append(agreement.matched_accuracy(clusters, classes))
-    return {name: np.array(values) for name, values in found.items()}
+    found = KMeans(count, n_init=4, random_state=seed)  # pyright: ignore[reportArgumentType]
+    return found.fit_predict(rows)

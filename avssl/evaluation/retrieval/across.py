@@ -11,12 +11,12 @@ from avssl.config import ConfigError
 from avssl.evaluation.retrieval.question import Exclude, Relevant, ask, place_of
 from avssl.evaluation.retrieval.results import Retrieved, collect
 from avssl.evaluation.retrieval.scoring import rank
-from avssl.evaluation.retrieval.search import Centre, Similarity, Space
 from avssl.evaluation.retrieval.summary import notes, table
 from avssl.evaluation.retrieval.tables import items, neighbours
 from avssl.evaluation.runner import show, write_csv
 from avssl.features.extraction import Rows
 from avssl.features.files import read_features
+from avssl.features.search import Centre, Similarity, Space
 from avssl.report.scores import Scores
 from avssl.text import to_json
 

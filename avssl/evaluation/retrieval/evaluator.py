@@ -20,7 +20,6 @@ from avssl.evaluation.retrieval.gallery import gallery_picture
 from avssl.evaluation.retrieval.question import Exclude, Question, Relevant, ask
 from avssl.evaluation.retrieval.results import Retrieved, collect
 from avssl.evaluation.retrieval.scoring import Ranked, rank
-from avssl.evaluation.retrieval.search import Centre, Engine, Similarity, Space
 from avssl.evaluation.retrieval.subjects import compared
 from avssl.evaluation.retrieval.summary import curves, notes, table
 from avssl.evaluation.retrieval.tables import classes, items, neighbours
@@ -29,6 +28,7 @@ from avssl.features.extraction import Asked, Extracted, Rows, extract
 from avssl.features.layers import OUTPUT, check_layer
 from avssl.features.rows import Recipe, Unit
 from avssl.features.runs import Fresh
+from avssl.features.search import Centre, Engine, Similarity, Space
 from avssl.nets import Encoder
 from avssl.report.scores import Scores
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from avssl.evaluation.keypoints.skeletons import Skeleton
-from avssl.evaluation.retrieval.search import slices
+from avssl.features.search import slices
 
 PIECE = 4_000_000  # distances held at a time
 

@@ -6,9 +6,9 @@ from typing import Literal
 import numpy as np
 
 from avssl.config import ConfigError
-from avssl.evaluation.retrieval.search import equals, numbered
 from avssl.features.alignment import align_rows, check_common
 from avssl.features.extraction import Rows
+from avssl.features.search import equals, numbered
 
 Relevant = Literal["label", "group", "pair"]
 Exclude = Literal["group", "path", "item", "none"]

@@ -10,8 +10,8 @@ from avssl.evaluation.keypoints.skeletons import Skeleton
 from avssl.evaluation.retrieval.poses import compare_poses, mean_of
 from avssl.evaluation.retrieval.question import Question
 from avssl.evaluation.retrieval.scoring import FIRST, Ranked, chance
-from avssl.evaluation.retrieval.search import Answers
 from avssl.features.extraction import Rows
+from avssl.features.search import Answers
 from avssl.metrics.bootstrap import Difference
 from avssl.report.comparison import (
     Group,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from avssl.evaluation.retrieval.question import Question
-from avssl.evaluation.retrieval.search import Answers, Space
+from avssl.features.search import Answers, Space
 from avssl.metrics import ranking
 
 FIRST = "first rank"  # of the first right answer

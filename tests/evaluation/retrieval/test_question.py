@@ -8,8 +8,8 @@ import pytest
 from avssl.config import ConfigError
 from avssl.evaluation.retrieval.question import ask, place_of
 from avssl.evaluation.retrieval.scoring import chance, rank, score
-from avssl.evaluation.retrieval.search import Space
 from avssl.evaluation.retrieval.summary import class_notes
+from avssl.features.search import Space
 from avssl.metrics import ranking
 from tests.evaluation.retrieval.worlds import rows
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avssl.config import ConfigError
-from avssl.evaluation.retrieval import search as module
-from avssl.evaluation.retrieval.search import Space, search
+from avssl.features import search as module
+from avssl.features.search import Space, search
 
 RNG = np.random.default_rng(0)
 QUERIES, GALLERY = RNG.normal(size=(7, 5)).astype(np.float32), RNG.normal(size=(40, 5)).astype(np.float32)
