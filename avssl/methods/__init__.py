@@ -6,6 +6,8 @@ from avssl.lazy import attach
 
 if TYPE_CHECKING:
     from avssl.methods.base import Method as Method
+    from avssl.methods.clustering.deepcluster import DeepCluster as DeepCluster
+    from avssl.methods.clustering.deepcluster_v2 import DeepClusterV2 as DeepClusterV2
     from avssl.methods.contrastive.barlow_twins import BarlowTwins as BarlowTwins
     from avssl.methods.contrastive.cpc import CPC as CPC
     from avssl.methods.contrastive.cpc_sound import CPCSound as CPCSound

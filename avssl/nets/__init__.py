@@ -6,6 +6,7 @@ from avssl.lazy import attach
 
 if TYPE_CHECKING:
     from avssl.nets.caffenet import CaffeNet as CaffeNet
+    from avssl.nets.clusters import Clusters as Clusters
     from avssl.nets.encoders import Encoder as Encoder
     from avssl.nets.feature_maps import FeatureMap as FeatureMap
     from avssl.nets.headed import Classifier as Classifier

@@ -17,6 +17,7 @@ from avssl.methods.base import Batch, Features, Rows
 from avssl.methods.contrastive.prototypes import Prototypes
 from avssl.methods.inputs import as_batch
 from avssl.methods.recordings import recordings_of
+from avssl.methods.rows import require_items
 from avssl.methods.sound.recording_features import looking
 from avssl.methods.views import MultiViewMethod, Recipes
 from avssl.nets import Encoder, Queue, Teacher, named_projector
@@ -111,8 +112,7 @@ class PCL(MultiViewMethod):
             return
         with looking(self.teacher, first=passed == 0):
             found = features(self.rows_of)
-        if not found:
-            raise ValueError("there is nothing to cluster: no item could be read")
+        require_items(found, len(self.prototypes()[0].known))
         for clustering in self.prototypes():
             clustering.fit(found["rows"], found["index"], self.rounds, self.tries, seed=passed * self.tries)
 

@@ -1,0 +1,1 @@
+"""Labels of clusters are learned, and clusters are made of what was learned."""
