@@ -40,3 +40,20 @@ def matched_accuracy(clusters: np.ndarray, classes: np.ndarray) -> float:
     counts = np.zeros((clusters.max() + 1, classes.max() + 1), np.int64)
     np.add.at(counts, (clusters, classes), 1)
     return float(counts[linear_sum_assignment(-counts)].sum() / len(clusters))
+
+
+def purity(clusters: np.ndarray, classes: np.ndarray) -> float:
+    """Return the share of items that are right when each cluster is given the class that most of its items have.
+
+    Several clusters may have one class: with a cluster for each item it is 1.
+
+    Examples:
+        >>> purity(np.array([2, 2, 0, 0, 1]), np.array([0, 0, 1, 1, 1]))
+        1.0
+    """
+    if clusters.shape != classes.shape or clusters.ndim != 1 or not len(clusters):
+        raise ValueError(f"needs one cluster and one class an item; got {clusters.shape} and {classes.shape}")
+    pairs, times = np.unique(np.stack([clusters, classes], 1), axis=0, return_counts=True)
+    most = np.zeros(clusters.max() + 1, np.int64)
+    np.maximum.at(most, pairs[:, 0], times)
+    return float(most.sum() / len(clusters))
