@@ -25,7 +25,7 @@ from benchmarks.transforms import timed
 
 FULL_ROWS, FULL_DIM, FULL_CLUSTERS, FULL_PASSES = 1_300_000, 256, 2000, 26  # Noroozi et al. 2018: 4 hours on a GPU
 UNIT = 1 if sys.platform == "darwin" else 1024  # bytes in which the system counts memory
-BLOCK = 8192
+BLOCK = 4096
 
 
 def bench_clustering(

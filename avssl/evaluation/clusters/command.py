@@ -28,7 +28,7 @@ from avssl.metrics.agreement import matched_accuracy, mutual_information, purity
 from avssl.nets import Clusters
 from avssl.report.scores import Scores
 
-BLOCK = 8192  # rows at a time
+BLOCK = 4096  # rows at a time
 AGREEMENT = {"NMI": mutual_information, "ARI": rand_index, "ACC": matched_accuracy, "purity": purity}
 
 
