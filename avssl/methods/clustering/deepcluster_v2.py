@@ -170,7 +170,7 @@ class DeepClusterV2(MultiViewMethod):
         logits = torch.stack([each @ centres.T for each in asked], 2) / self.temperature  # (N, clusters, views)
         truths = labels.clamp(min=0)[:, None].expand(-1, len(asked))
         each = F.cross_entropy(logits, truths, reduction="none").mean(1)
-        right = (logits.argmax(1) == truths).float().mean(1)
+        right = (logits.argmax(1) == truths).float().mean(1) * self.seen.any()  # nothing is told before clusters
         return torch.stack([each, right, (labels >= 0).float()], 1)
 
     def labels_of(self, number: int, index: Tensor) -> Tensor:
