@@ -305,6 +305,7 @@ def function_of(tool):
 
 
 BENCHMARKS = {"bench_training": "training", "bench_pretext": "transforms", "bench_views": "views"}
+BENCHMARKS |= {"bench_clustering": "clustering", "bench_contrast": "contrast"}
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("configs/*.yaml")), ids=lambda path: path.stem)

@@ -9,6 +9,7 @@ from rich.console import Console
 from avssl.cache import whole
 from avssl.config import ConfigError, Trust, describe
 from avssl.data import Dataset
+from avssl.data.items import items_of
 from avssl.features.cache import FeatureCache, digest
 from avssl.features.device import find_device
 from avssl.features.extraction import Asked, extract
@@ -102,6 +103,7 @@ def extract_features(
         "encoder": describe(used),
         "weights": digest(used),
         "data": describe(data),
+        "items": items_of(data),
         "recipe": describe(recipe),
         "classes": list(found.rows.classes),
         "failures": list(found.rows.failures),

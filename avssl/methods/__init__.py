@@ -6,6 +6,8 @@ from avssl.lazy import attach
 
 if TYPE_CHECKING:
     from avssl.methods.base import Method as Method
+    from avssl.methods.clustering.deepcluster import DeepCluster as DeepCluster
+    from avssl.methods.clustering.deepcluster_v2 import DeepClusterV2 as DeepClusterV2
     from avssl.methods.clustering.scan import SCAN as SCAN
     from avssl.methods.clustering.sela import SeLa as SeLa
     from avssl.methods.clustering.self_label import SelfLabel as SelfLabel

@@ -58,3 +58,22 @@ def gathered(rows: Rows, device: torch.device | str) -> Rows:
     known = next((form for form in forms if form), {})
     empty = {name: torch.zeros(0, *shape, dtype=kind, device=device) for name, (shape, kind) in known.items()}
     return {name: all_gather(rows.get(name, none)) for name, none in empty.items()}
+
+
+def of_first_process(values: Tensor) -> Tensor:
+    """Return what the first process holds, in all of them: on GPUs the same sums may differ in a last digit."""
+    return all_gather(values[None])[0]
+
+
+def require_items(rows: Rows, items: int) -> None:
+    """Check that there is something to cluster, and that each item is one of those that clusters are kept of.
+
+    Raises:
+        ValueError: if not.
+    """
+    if not rows:
+        raise ValueError("there is nothing to cluster: no item could be read")
+    if (most := int(rows["index"].max())) >= items:
+        raise ValueError(
+            f"the data has item number {most}, and clusters are kept of {items} items; set items to the number of items"
+        )

@@ -6,6 +6,7 @@ from avssl.lazy import attach
 
 if TYPE_CHECKING:
     from avssl.nets.caffenet import CaffeNet as CaffeNet
+    from avssl.nets.clusters import Clusters as Clusters
     from avssl.nets.color_flow import ColorFlow as ColorFlow
     from avssl.nets.color_flow import SplitColors as SplitColors
     from avssl.nets.encoders import Encoder as Encoder

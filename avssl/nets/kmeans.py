@@ -5,6 +5,7 @@ their rows split the largest one, as in FAISS and DeepCluster (Caron et al., ECC
 https://arxiv.org/abs/1807.05520).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +15,9 @@ from torch.nn import functional as F
 
 from avssl.nets.kmeans_start import starting
 from avssl.nets.row_blocks import Reduce, Rows, Table, alone, exact
+
+EachRound = Callable[[int, float], None]
+"""Called with the number of passes made over the rows, from 1, and the objective that the last one found."""
 
 APART = 1 / 1024  # share of each coordinate by which the halves of a split cluster are moved apart
 
@@ -48,6 +52,7 @@ def fit_kmeans(
     index: Tensor | None = None,
     reduce: Reduce | None = None,
     device: torch.device | str | None = None,
+    each_round: EachRound | None = None,
 ) -> KMeans:
     """Find centres and the nearest one of each row. No table of all rows by all clusters is ever made.
 
@@ -70,6 +75,7 @@ def fit_kmeans(
             start is drawn by these numbers.
         reduce: sum over processes; None for one process. Each process hands in its own rows.
         device: where to compute; None where the rows are.
+        each_round: called after each pass, such as to show progress.
 
     Raises:
         ValueError: if there are fewer rows than clusters, values that are not finite, or a setting cannot be.
@@ -98,6 +104,8 @@ def fit_kmeans(
     for _ in range(rounds):
         sums, sizes, value, _ = one_pass(table, centres, reduce)
         objective.append(value)
+        if each_round is not None:
+            each_round(len(objective), value)
         moved = torch.where(sizes[:, None] > 0, sums / sizes.clamp(min=1)[:, None], centres.to(sums)).to(centres)
         moved = unit(split_empty(moved, sizes), spherical)
         far = (moved - centres).to(exact(centres.device)).square().sum() > tolerance
@@ -106,7 +114,10 @@ def fit_kmeans(
         if not moving:
             break
     _, sizes, value, labels = one_pass(table, centres, reduce)
-    return KMeans(centres, labels, sizes, [*objective, value])
+    objective.append(value)
+    if each_round is not None:
+        each_round(len(objective), value)
+    return KMeans(centres, labels, sizes, objective)
 
 
 @torch.no_grad()

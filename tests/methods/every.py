@@ -28,6 +28,11 @@ def net():
     return SmallNet(dim=16, width=4)
 
 
+def still():
+    """Return a network without batch statistics, which processes do not share when they look at their items."""
+    return SmallNet(dim=16, width=4, norm="group")
+
+
 def ears(**settings):
     return SmallSound(widths=(4, 4, 8, 8), spec=SPEC, **settings)
 
@@ -105,6 +110,10 @@ MAKE = {
     "MoCoV3": lambda: methods.MoCoV3(net(), views(), hidden=16, dim=8, temperature=0.2, momentum=0.9),
     "PixPro": lambda: methods.PixPro(net(), views(), layer="conv2", instance=1.0, **DENSE),
     "DenseCL": lambda: methods.DenseCL(net(), views(), layer="conv2", queue=16, **DENSE),
+    "DeepCluster": lambda: methods.DeepCluster(still(), views(), items=ITEMS, clusters=3, components=4),
+    "DeepClusterV2": lambda: methods.DeepClusterV2(
+        still(), [*views(), *views(16, 1)], items=ITEMS, clusters=(2, 3, 3), layers=1, dim=8
+    ),
     "DetCo": lambda: methods.DetCo(net(), [*views(), *views(33)], **STAGES),
     "ShuffleAndLearn": lambda: methods.ShuffleAndLearn(net(), hidden=16),
     "bank": heard(methods.CrossModalNCE, negatives="bank", recordings=ITEMS, noise=4),

@@ -16,6 +16,7 @@ from avssl.methods.contrastive.momentum import MomentumContrast, scores_of
 from avssl.methods.contrastive.prototypes import Prototypes
 from avssl.methods.inputs import as_batch
 from avssl.methods.recordings import recordings_of
+from avssl.methods.rows import require_items
 from avssl.methods.sound.recording_features import looking
 from avssl.methods.views import Recipes
 from avssl.nets import Encoder
@@ -106,8 +107,7 @@ class PCL(MomentumContrast):
             return
         with looking(self.teacher, first=passed == 0):
             found = features(self.rows_of)
-        if not found:
-            raise ValueError("there is nothing to cluster: no item could be read")
+        require_items(found, len(self.prototypes()[0].known))
         for clustering in self.prototypes():
             clustering.fit(found["rows"], found["index"], self.rounds, self.tries, seed=passed * self.tries)
 

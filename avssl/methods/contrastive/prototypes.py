@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avssl.distributed import all_gather
 from avssl.losses import concentrations, prototype_contrast
+from avssl.methods.rows import of_first_process
 from avssl.nets import fit_kmeans
 
 
@@ -53,17 +53,12 @@ class Prototypes(nn.Module):
             seed: of the first start.
 
         Raises:
-            ValueError: for fewer rows than clusters, or an item beyond those that are remembered.
+            ValueError: for fewer rows than clusters.
         """
-        if int(index.max()) >= len(self.known):
-            raise ValueError(
-                f"the data has item number {int(index.max())}, and clusters are kept of {len(self.known)} items; set "
-                "items to the number of items"
-            )
         count = len(self.rows)
         runs = (fit_kmeans(rows, count, rounds, seed=seed + one) for one in range(tries))
         best = min(runs, key=lambda run: run.objective[-1])
-        centres, labels = (all_gather(part[None])[0] for part in (best.centres, best.labels))
+        centres, labels = of_first_process(best.centres), of_first_process(best.labels)
         distances = (rows - centres[labels]).norm(dim=1)
         self.rows.copy_(F.normalize(centres, dim=1))  # after the distances, which are those to the centres themselves
         self.concentration.copy_(concentrations(distances, labels, count, self.temperature))

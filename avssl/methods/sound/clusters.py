@@ -1,72 +1,35 @@
-"""K-means of features as part of a method: fitted once in a while, kept in checkpoints, asked at any time.
-
-Caron et al., "Deep Clustering for Unsupervised Learning of Visual Features" (DeepCluster), ECCV 2018, section 3.3
-(whitening by principal components, unit length), https://arxiv.org/abs/1807.05520.
-"""
-
-from typing import Any
+"""Clusters of recordings, as scikit-learn finds them: from starts that lie far from each other, in up to 300 rounds."""
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 
-from avssl.nets import Whitening, fit_kmeans, nearest
+from avssl.methods.rows import of_first_process
+from avssl.nets import Clusters, fit_kmeans
 
 ROUNDS, TOLERANCE = 300, 1e-4  # scikit-learn's, the tolerance as a share of the mean variance
 
 
-class Clusters(nn.Module):
-    """Whitened features of unit length, and the nearest of ``count`` centres.
+@torch.no_grad()
+def fit_apart(clusters: Clusters, features: Tensor, seed: int) -> Tensor:
+    """Find clusters anew from starts that lie far from each other; return each feature's, int64 ``(N,)``.
 
     Args:
-        dim: length of the features.
-        count: clusters.
-        components: principal components kept, at most; no more than there are features.
+        clusters: what is fitted.
+        features: of all recordings, ``(N, dim)``, the same in every process.
+        seed: of the start.
 
     Raises:
-        ValueError: for fewer than two clusters, or no component.
+        ValueError: if there are fewer features than clusters.
     """
-
-    centres: Tensor
-
-    def __init__(self, dim: int, count: int, components: int = 256):
-        super().__init__()
-        if count < 2 or components < 1:
-            raise ValueError(f"needs at least 2 clusters and 1 component; got {count} and {components}")
-        self.whitening = Whitening(dim, components)
-        self.register_buffer("centres", torch.zeros(count, len(self.whitening.scale)))
-        self.register_load_state_dict_pre_hook(without_scale)
-
-    def __len__(self) -> int:
-        return len(self.centres)
-
-    @torch.no_grad()
-    def fit(self, features: Tensor, seed: int) -> Tensor:
-        """Find centres anew and return each feature's cluster, int64 ``(N,)``.
-
-        Args:
-            features: ``(N, dim)``, at least one for each cluster.
-            seed: of the start.
-
-        Raises:
-            ValueError: if there are fewer features than clusters.
-        """
-        if len(features) < len(self):
-            raise ValueError(f"{len(features)} recordings cannot make {len(self)} clusters; set clusters lower")
-        self.whitening.fit(features)
-        rows = self.prepared(features)
-        tolerance = TOLERANCE * float(rows.var(0, correction=0).mean())
-        found = fit_kmeans(rows, len(self), ROUNDS, start=distant_rows(rows, len(self), seed), tolerance=tolerance)
-        self.centres.copy_(found.centres)
-        return found.labels
-
-    def assign(self, features: Tensor) -> Tensor:
-        """Return the nearest centre of each feature, int64 ``(N,)``."""
-        return nearest(self.prepared(features), self.centres)[0]
-
-    def prepared(self, features: Tensor) -> Tensor:
-        """Return features whitened and of unit length, ``(N, components)``."""
-        return F.normalize(self.whitening(features), dim=1)
+    if len(features) < len(clusters):
+        raise ValueError(f"{len(features)} recordings cannot make {len(clusters)} clusters; set clusters lower")
+    clusters.whiten(features)
+    rows = clusters.prepared(features)
+    tolerance = TOLERANCE * float(rows.var(0, correction=0).mean())
+    start = distant_rows(rows, len(clusters), seed)
+    found = fit_kmeans(rows, len(clusters), ROUNDS, start=start, tolerance=tolerance)
+    clusters.centres.copy_(of_first_process(found.centres))
+    return of_first_process(found.labels)
 
 
 def distant_rows(rows: Tensor, count: int, seed: int) -> Tensor:
@@ -75,11 +38,3 @@ def distant_rows(rows: Tensor, count: int, seed: int) -> Tensor:
 
     table = rows.cpu().numpy()
     return rows[torch.from_numpy(kmeans_plusplus(table - table.mean(0), count, random_state=seed)[1]).to(rows.device)]
-
-
-def without_scale(_: nn.Module, state: dict[str, Tensor], prefix: str, *__: Any) -> None:
-    """Let a checkpoint be loaded whose axes are over the deviations already."""
-    if f"{prefix}axes" in state:
-        axes = state.pop(f"{prefix}axes")
-        state[f"{prefix}whitening.mean"] = state.pop(f"{prefix}mean")
-        state |= {f"{prefix}whitening.axes": axes, f"{prefix}whitening.scale": axes.new_ones(axes.shape[1])}

@@ -78,10 +78,14 @@ def looking(method: nn.Module, first: bool) -> Iterator[None]:
     Args:
         method: whose mode it is.
         first: whether nothing was learned yet: then batch statistics stand in for the unknown running ones. They go
-            into the running ones, of a process's share alone; at the first step DDP gives all the first one's.
+            into the running ones, of a process's share alone; at the first step DDP gives all the first one's. Nothing
+            is dropped out even then.
     """
     training = method.training
-    method.train(first)
+    method.eval()
+    for module in method.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.train(first)
     try:
         yield
     finally:

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avssl.methods.base import Batch, Features
-from avssl.methods.sound.clusters import Clusters
+from avssl.methods.sound.clusters import fit_apart
 from avssl.methods.sound.recording_features import looking, pooled
 from avssl.methods.sound.two_streams import TwoStreams
-from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
+from avssl.nets import Clusters, Encoder, SoundEncoder, SpectrogramMask
 from avssl.transforms import Transform
 from avssl.transforms.draws import index_of
 
@@ -89,7 +89,7 @@ class XDC(TwoStreams):
             self.known.fill_(-1)
             tables = side_by_side(found.pictures, found.sounds)
             for place in sorted(set(SOURCES[self.labels])):
-                self.known[place, found.index] = self.group(place).fit(tables[place], passed)
+                self.known[place, found.index] = fit_apart(self.group(place), tables[place], passed)
             self.pictures_to.reset_parameters()
             self.sounds_to.reset_parameters()
             anew = [f"{layer}.{part}" for layer in ("pictures_to", "sounds_to") for part in ("weight", "bias")]

@@ -12,12 +12,12 @@ from torch.nn import functional as F
 from avssl.losses import transport
 from avssl.methods import CMA, XDC, SeLaVi
 from avssl.methods.rows import features_of
-from avssl.methods.sound.clusters import Clusters
+from avssl.methods.sound.clusters import fit_apart
 from avssl.methods.sound.cma import agreement
 from avssl.methods.sound.recording_features import pooled
 from avssl.methods.sound.selavi import shares
 from avssl.methods.sound.xdc import weighted_cross_entropy
-from avssl.nets import SmallSound, SmallVision
+from avssl.nets import Clusters, SmallSound, SmallVision
 
 COUNT = 96
 
@@ -86,12 +86,12 @@ def test_features_are_whitened_and_clusters_found():
     kind = torch.arange(60) % 3
     rows = 100 * F.one_hot(kind, 3).float() @ torch.randn(3, 5) + torch.randn(60, 5) * 0.1 + 7
     clusters = Clusters(5, 3, components=2)
-    labels = clusters.fit(rows, seed=0)
+    labels = fit_apart(clusters, rows, seed=0)
     assert len({(int(one), int(other)) for one, other in zip(kind, labels, strict=True)}) == 3
     white = clusters.whitening(rows)
     assert torch.allclose(white.T @ white / len(white), torch.eye(2), atol=1e-3)
     assert torch.equal(clusters.assign(rows), labels)
-    assert torch.equal(clusters.fit(rows, seed=0), labels)
+    assert torch.equal(fit_apart(clusters, rows, seed=0), labels)
 
 
 def test_clusters_are_those_of_scikit_learn_as_in_earlier_versions():
@@ -102,12 +102,12 @@ def test_clusters_are_those_of_scikit_learn_as_in_earlier_versions():
     white = F.normalize((centred @ (vectors / values.sqrt())[:, -6:].flip(1)).float(), dim=1)
     for seed in range(3):
         theirs = KMeans(10, random_state=seed).fit(white.numpy())
-        assert Clusters(8, 10, components=6).fit(rows, seed).tolist() == theirs.labels_.tolist()
+        assert fit_apart(Clusters(8, 10, components=6), rows, seed).tolist() == theirs.labels_.tolist()
 
 
 def test_fewer_recordings_than_clusters_are_an_error():
     with pytest.raises(ValueError, match="2 recordings cannot make 3 clusters"):
-        Clusters(4, 3).fit(torch.randn(2, 4), seed=0)
+        fit_apart(Clusters(4, 3), torch.randn(2, 4), seed=0)
     for kind in (XDC, SeLaVi):
         with pytest.raises(ValueError, match="recordings"):
             made(kind, clusters=COUNT + 1)

@@ -9,8 +9,7 @@ from every import ITEMS, Items, make
 from avssl.data import collate
 from avssl.methods import RotationDecoupling
 from avssl.methods.rows import features_of
-from avssl.methods.sound.clusters import Clusters
-from avssl.nets import SmallNet
+from avssl.nets import Clusters, SmallNet
 
 LATER = (  # what is called so now, and what it was
     (r"(pictures_to|sounds_to)\.layer1\.0\.", r"\1.0."),

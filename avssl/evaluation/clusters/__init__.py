@@ -1,0 +1,1 @@
+"""Clusters of features: made, put into files, given to other data, compared with classes."""
