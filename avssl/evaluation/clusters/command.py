@@ -155,8 +155,8 @@ def summarize(
             numbers |= {name + ending: value for name, value in values.items()}
         notes.append(
             f"Of {labelled.sum()} rows in {len(np.unique(classes))} classes, in %. ACC gives each class one cluster, "
-            "many-to-one each cluster the class that most of its rows have; NMI and many-to-one rise with the number of "
-            "clusters."
+            "many-to-one each cluster the class that most of its rows have; NMI and many-to-one rise with the number "
+            "of clusters."
         )
     white = "none" if made.whitening is None else f"{len(made.whitening.scale)} components"
     protocol = {
