@@ -80,7 +80,7 @@ def theirs(data: Tensor, start: Tensor, passes: int) -> float:
     faiss.omp_set_num_threads(torch.get_num_threads())
     means = faiss.Kmeans(data.shape[1], len(start), niter=passes, max_points_per_centroid=len(data))
     means.train(data.numpy(), init_centroids=start.numpy())
-    return float(means.obj[-1])
+    return float(means.obj[-1])  # pyright: ignore[reportOptionalSubscript]
 
 
 def made(rows: int, dim: int, clusters: int) -> tuple[Tensor, Tensor]:

@@ -104,7 +104,7 @@ class MultiViewMethod(Method):
 
     def watched(self) -> nn.Linear:
         """Return the module whose outputs tell a collapse: the last linear map of the head, before any norm."""
-        return self.head[-1][0]
+        return next(module for module in self.head[-1].modules() if isinstance(module, nn.Linear))
 
     @torch.no_grad()
     def measure(self, batches: Iterable[Any]) -> dict[str, float]:
