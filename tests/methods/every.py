@@ -138,7 +138,7 @@ def make(name, seed=0):
             method.eval().score_pairs(torch.rand(2, 1, 3, SIDE, SIDE), torch.randn(2, 1, 800))
     if name == "SeLa":
         method.after_step(1, 100)  # so that it looks at items by the running statistics, as from its first step on
-    if isinstance(queue := getattr(method, "queue", None), Queue):
+    for queue in [module for module in method.modules() if isinstance(module, Queue)]:
         queue.enqueue(torch.randn(len(queue) // 2, queue.rows.shape[1]), 1000 + torch.arange(len(queue) // 2))
     return method.train()
 

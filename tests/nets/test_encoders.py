@@ -103,7 +103,7 @@ def test_a_linear_head_is_additive_in_the_members():
 
 def test_an_encoder_built_in_python_can_be_described_and_built_again():
     settings = describe(SmallNet(8, width=4))
-    assert settings == {"name": "SmallNet", "dim": 8, "width": 4}
+    assert settings == {"name": "SmallNet", "dim": 8, "width": 4, "norm": "batch"}
     assert describe(ResNet(depth=18))["zero_init_residual"] is False
     assert describe(copy.deepcopy(SmallNet(8))) == describe(pickle.loads(pickle.dumps(SmallNet(8))))
 

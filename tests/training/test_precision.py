@@ -54,13 +54,11 @@ def test_the_loss_in_half_precision_is_near_that_in_single(name, precision):
         method = make(name)
         if halves:
             method = Halves(precision).convert_module(method)
-        if name == "XDC":
-            method.known.copy_(torch.arange(6).expand(3, -1) % 2)
-        if name in ("SeLa", "SeLaVi"):
-            method.known.copy_(torch.arange(6).expand(2, -1) % 2)
+        if hasattr(method, "known"):  # the clusters that items are in
+            method.known.copy_((torch.arange(6) % 2).expand_as(method.known))
         torch.manual_seed(0)
         found.append(method(batch)["loss"].float().item())
-    assert found[1] == pytest.approx(found[0], rel=0.05) and found[0] != 0
+    assert found[1] == pytest.approx(found[0], rel=0.05, abs=5e-3) and found[0] != 0
 
 
 def test_buffers_numbers_of_the_method_and_batch_normalisation_stay_exact():

@@ -60,6 +60,7 @@ class MoCo(MomentumContrast):
         ValueError: if views are fewer than two, or a number cannot be.
 
     Examples:
+        >>> import torch
         >>> from avssl.nets import SmallNet
         >>> from avssl.transforms.recipes import moco_v2
         >>> method = MoCo(SmallNet(dim=16, width=4), moco_v2(size=24), hidden=16, dim=8, queue=32)
