@@ -1,9 +1,10 @@
 """Rows of all items of the data, for methods that look at everything before an epoch."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 
 from avssl.distributed import all_gather, alone
 from avssl.methods.base import Batch, Extract, Features, Rows, items_in
@@ -77,3 +78,24 @@ def require_items(rows: Rows, items: int) -> None:
         raise ValueError(
             f"the data has item number {most}, and clusters are kept of {items} items; set items to the number of items"
         )
+
+
+@contextmanager
+def looking(method: nn.Module, first: bool) -> Iterator[None]:
+    """Put a method into evaluation mode and back.
+
+    Args:
+        method: whose mode it is.
+        first: whether nothing was learned yet: then batch statistics stand in for the unknown running ones. They go
+            into the running ones, of a process's share alone; at the first step DDP gives all the first one's. Nothing
+            is dropped out even then.
+    """
+    training = method.training
+    method.eval()
+    for module in method.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.train(first)
+    try:
+        yield
+    finally:
+        method.train(training)

@@ -15,8 +15,7 @@ from avssl.distributed import all_gather
 from avssl.methods.base import Batch, Features, Rows
 from avssl.methods.clustering.signs import SIGNS, signs_of
 from avssl.methods.inputs import as_batch
-from avssl.methods.rows import of_first_process, require_items
-from avssl.methods.sound.recording_features import looking
+from avssl.methods.rows import looking, of_first_process, require_items
 from avssl.methods.views import MultiViewMethod, Recipes
 from avssl.nets import Clusters, Encoder
 from avssl.nets.clips import channels_of_maps

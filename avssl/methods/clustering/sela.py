@@ -18,7 +18,7 @@ from avssl.losses.precision import product
 from avssl.methods.base import Batch, Features, Rows
 from avssl.methods.clustering.sizes import size_scores, sizes_of
 from avssl.methods.inputs import as_batch
-from avssl.methods.sound.recording_features import looking
+from avssl.methods.rows import looking
 from avssl.methods.views import Embedder, MultiViewMethod, Recipes
 from avssl.nets import Encoder, projector
 from avssl.transforms.draws import index_of

@@ -17,7 +17,7 @@ from avssl.losses import balanced_cross_entropy
 from avssl.methods.base import Batch
 from avssl.methods.clustering.used import count_used, lost_clusters
 from avssl.methods.recordings import in_company
-from avssl.methods.sound.recording_features import looking
+from avssl.methods.rows import looking
 from avssl.methods.views import Embedder, MultiViewMethod, Recipes
 from avssl.nets import Classifier, Encoder, SoundEncoder, load_classifier
 from avssl.transforms.multiview import View

@@ -16,8 +16,7 @@ from avssl.methods.contrastive.momentum import MomentumContrast, scores_of
 from avssl.methods.contrastive.prototypes import Prototypes
 from avssl.methods.inputs import as_batch
 from avssl.methods.recordings import recordings_of
-from avssl.methods.rows import require_items
-from avssl.methods.sound.recording_features import looking
+from avssl.methods.rows import looking, require_items
 from avssl.methods.views import Recipes
 from avssl.nets import Encoder
 from avssl.transforms.draws import index_of

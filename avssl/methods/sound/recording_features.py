@@ -1,11 +1,10 @@
 """Features of whole recordings in one pass, for methods that cluster."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from avssl.methods.base import Batch, Features, Rows
 from avssl.methods.sound.pairs import pairs_of
@@ -69,24 +68,3 @@ def pooled(
         raise ValueError("there is nothing to cluster: every window of sound is silent or missing")
     silent, kept = found.pop("silent").mean().item(), found.pop("kept")
     return Pooled(**{name: rows[kept] for name, rows in found.items()}, silent=silent)
-
-
-@contextmanager
-def looking(method: nn.Module, first: bool) -> Iterator[None]:
-    """Put a method into evaluation mode and back.
-
-    Args:
-        method: whose mode it is.
-        first: whether nothing was learned yet: then batch statistics stand in for the unknown running ones. They go
-            into the running ones, of a process's share alone; at the first step DDP gives all the first one's. Nothing
-            is dropped out even then.
-    """
-    training = method.training
-    method.eval()
-    for module in method.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.train(first)
-    try:
-        yield
-    finally:
-        method.train(training)

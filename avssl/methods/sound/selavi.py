@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from avssl.losses import drawn_sizes, transport
 from avssl.methods.base import Batch, Features
-from avssl.methods.sound.recording_features import Pooled, looking, pooled
+from avssl.methods.rows import looking
+from avssl.methods.sound.recording_features import Pooled, pooled
 from avssl.methods.sound.two_streams import TwoStreams
 from avssl.nets import Encoder, SoundEncoder, SpectrogramMask
 from avssl.transforms import Draws, Transform

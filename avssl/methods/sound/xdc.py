@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avssl.methods.base import Batch, Features
+from avssl.methods.rows import looking
 from avssl.methods.sound.clusters import fit_apart
-from avssl.methods.sound.recording_features import looking, pooled
+from avssl.methods.sound.recording_features import pooled
 from avssl.methods.sound.two_streams import TwoStreams
 from avssl.nets import Clusters, Encoder, SoundEncoder, SpectrogramMask
 from avssl.transforms import Transform
