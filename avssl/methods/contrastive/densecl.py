@@ -5,7 +5,6 @@ section 3*, https://arxiv.org/abs/2011.09157. Numbers are those of the authors' 
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,14 +13,14 @@ from avssl.distributed import all_gather
 from avssl.losses import dense_contrast, most_similar
 from avssl.methods.base import Batch
 from avssl.methods.contrastive.cells import CellEmbedder, Cells
-from avssl.methods.contrastive.queues import Queues, items_of
-from avssl.methods.views import MultiViewMethod, Recipes
+from avssl.methods.contrastive.queues import QueuedMethod, Queues, items_of
+from avssl.methods.views import Recipes
 from avssl.nets import Encoder, Teacher, named_projector
 from avssl.nets.clips import channels_of_maps
 from avssl.transforms.multiview import View
 
 
-class DenseCL(MultiViewMethod):
+class DenseCL(QueuedMethod):
     """MoCo v2 on whole views, and the same on the cells of a map, paired by the likeness of the encoder's features.
 
     The first view asks and the second is the teacher's. A cell's key is the teacher's embedding of the cell whose
@@ -131,15 +130,7 @@ class DenseCL(MultiViewMethod):
             "dense_accuracy": dense_right,
         }
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return the student's parameters, all of which are decayed, as in the authors' code."""
-        return [group | {"decay_all": True} for group in super().parameter_groups()]
-
-    def after_backward(self, step: int, steps: int) -> None:
-        """Let the keys of all processes come into the queues."""
-        self.queues.take_in()
-
     def after_step(self, step: int, steps: int) -> None:
         """Move the teacher, and count."""
-        self.teacher.update(self.student(), step, steps)
+        super().after_step(step, steps)
         self.steps.fill_(step)

@@ -6,7 +6,6 @@ https://arxiv.org/abs/1912.01991.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +15,8 @@ from avssl.losses import dense_contrast
 from avssl.methods.base import Batch
 from avssl.methods.contrastive.cells import PIECES, Stages
 from avssl.methods.contrastive.jigsaw_branch import cut_tiles, plain_tiles
-from avssl.methods.contrastive.queues import Queues, items_of
-from avssl.methods.views import MultiViewMethod, Recipes
+from avssl.methods.contrastive.queues import QueuedMethod, Queues, items_of
+from avssl.methods.views import Recipes
 from avssl.nets import Encoder, Teacher, named_projector
 from avssl.nets.clips import channels_of_maps
 from avssl.transforms.draws import numbered, stream_of
@@ -26,7 +25,7 @@ from avssl.transforms.multiview import View
 TILE_STREAM = -5  # last number of the key that tiles are cut by, so that they share no chance with views
 
 
-class DetCo(MultiViewMethod):
+class DetCo(QueuedMethod):
     """At each stage three contrasts with queues: global with global, local with local, and local with global keys.
 
     A local view is cut in nine tiles that are encoded one by one; their features stand side by side, in order, before
@@ -153,15 +152,3 @@ class DetCo(MultiViewMethod):
         """Return the tiles of a view, ``(N, 9, frames, 3, tile, tile)``; all frames of a clip are cut alike."""
         key = stream_of(numbered(batch["key"], len(views))[:, number], TILE_STREAM)
         return cut_tiles(self.tiles, views[number].frames, key)
-
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return the student's parameters, all of which are decayed, as MoCo's are."""
-        return [group | {"decay_all": True} for group in super().parameter_groups()]
-
-    def after_backward(self, step: int, steps: int) -> None:
-        """Let the keys of all processes come into the queues."""
-        self.queues.take_in()
-
-    def after_step(self, step: int, steps: int) -> None:
-        """Move the teacher."""
-        self.teacher.update(self.student(), step, steps)

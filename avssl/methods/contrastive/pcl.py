@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from avssl.distributed import all_gather
 from avssl.methods.base import Batch, Features, Rows
 from avssl.methods.contrastive.momentum import MomentumContrast, scores_of
-from avssl.methods.contrastive.prototypes import Prototypes
+from avssl.methods.contrastive.prototypes import Clustering
 from avssl.methods.inputs import as_batch
 from avssl.methods.recordings import recordings_of
 from avssl.methods.rows import looking, require_items
@@ -96,7 +96,7 @@ class PCL(MomentumContrast):
         self.passes = len(self.views) - 1
         self.remembered, self.warmup, self.rounds, self.tries = items, warmup, rounds, tries
         self.register_buffer("epochs", torch.zeros((), dtype=torch.int64))  # begun
-        self.clusterings = nn.ModuleList(Prototypes(items, count, dim, temperature) for count in clusters)
+        self.clusterings = nn.ModuleList(Clustering(items, count, dim, temperature) for count in clusters)
 
     def before_epoch(self, features: Features) -> None:
         """Cluster the teacher's embeddings of all items, once the warm-up is over."""
@@ -142,6 +142,6 @@ class PCL(MomentumContrast):
         found["prototypes"], found["prototype_accuracy"] = torch.stack(told).mean(0)
         return {"loss": found["instances"] + found["prototypes"]} | found
 
-    def prototypes(self) -> list[Prototypes]:
+    def prototypes(self) -> list[Clustering]:
         """Return the clusterings."""
-        return [one for one in self.clusterings if isinstance(one, Prototypes)]
+        return [one for one in self.clusterings if isinstance(one, Clustering)]

@@ -13,7 +13,7 @@ from avssl.methods.rows import of_first_process
 from avssl.nets import fit_kmeans
 
 
-class Prototypes(nn.Module):
+class Clustering(nn.Module):
     """Centres of clusters at length 1, how concentrated each is, and the cluster of each item, as buffers.
 
     Args:

@@ -4,6 +4,7 @@ He et al., "Momentum Contrast" (MoCo), CVPR 2020, https://arxiv.org/abs/1911.057
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -11,7 +12,8 @@ from torch.nn import functional as F
 from avssl.distributed import all_gather
 from avssl.methods.base import Batch
 from avssl.methods.recordings import recordings_of
-from avssl.nets import Queue
+from avssl.methods.views import MultiViewMethod
+from avssl.nets import Queue, Teacher
 
 
 class Queues(nn.Module):
@@ -55,6 +57,32 @@ class Queues(nn.Module):
             for queue, rows in zip(self.all, keys, strict=True):
                 queue.enqueue(all_gather(rows), everyone)
         self.fresh.clear()
+
+
+class QueuedMethod(MultiViewMethod):
+    """A method of a student, its teacher, and several queues of the teacher's keys: DenseCL and DetCo.
+
+    All parameters of the student are decayed, as in MoCo's code.
+
+    Attributes:
+        teacher: a moving average of the student.
+        queues: of the teacher's keys.
+    """
+
+    teacher: Teacher
+    queues: Queues
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return the student's parameters, all of which are decayed."""
+        return [group | {"decay_all": True} for group in super().parameter_groups()]
+
+    def after_backward(self, step: int, steps: int) -> None:
+        """Let the keys of all processes come into the queues."""
+        self.queues.take_in()
+
+    def after_step(self, step: int, steps: int) -> None:
+        """Move the teacher."""
+        self.teacher.update(self.student(), step, steps)
 
 
 def items_of(given: Batch | Tensor, batch: Batch) -> Tensor:

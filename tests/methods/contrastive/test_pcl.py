@@ -8,7 +8,7 @@ from every import Items, views
 
 from avssl.losses import concentrations, info_nce, prototype_contrast
 from avssl.methods import PCL
-from avssl.methods.contrastive.prototypes import Prototypes
+from avssl.methods.contrastive.prototypes import Clustering
 from avssl.methods.rows import features_of
 from avssl.nets import SmallNet
 from avssl.training import SGD, TrainingError, train
@@ -54,7 +54,7 @@ def test_clusters_are_those_of_the_teachers_embeddings_by_the_items_number():
 
 def test_concentrations_are_of_distances_to_the_centres_before_these_have_length_1():
     rows = torch.nn.functional.normalize(torch.randn(12, 4, generator=torch.Generator().manual_seed(0)), dim=1)
-    made = Prototypes(12, 3, 4, temperature=0.2)
+    made = Clustering(12, 3, 4, temperature=0.2)
     made.fit(rows, torch.arange(12), rounds=20, tries=3, seed=0)
     centres = torch.stack([rows[made.known == place].mean(0) for place in range(3)])
     distances = (rows - centres[made.known]).norm(dim=1)
