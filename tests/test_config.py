@@ -277,7 +277,7 @@ def tool(*words, **settings):
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["nosuch.yaml"], "nosuch.yaml: cannot be read: No such file or directory"),
+        (["nosuch.yaml"], "nosuch.yaml: there is no such config; `python -m avssl list configs` lists them"),
         (["method.encoder.dmi=3"], "configs/shuffle_learn.yaml: method.encoder.dmi: unknown (did you mean 'dim'?)"),
         (["steps=-1"], "configs/shuffle_learn.yaml: steps: got -1; should be greater than or equal to 1"),
         (["data.sampler.count=0"], "configs/shuffle_learn.yaml: data.sampler: OrderedFrames: count must be"),

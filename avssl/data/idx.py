@@ -19,6 +19,7 @@ from avssl.cache import cache_folder, whole
 from avssl.data.base import Dataset, Key, file_state, split_key
 from avssl.data.sources import CACHED
 from avssl.data.texts import read_lines
+from avssl.installed import prepare
 from avssl.media.base import Size
 from avssl.media.resize import output_size, resize_area
 
@@ -115,7 +116,7 @@ def folder_of(source: str | Path) -> Path:
         name = source.removeprefix(CACHED)
         folder = cache_folder(name)
         if not any(folder.glob(f"*{IMAGES}*")):
-            raise ValueError(f"{folder} has no idx files; make it with: python datasets/{name}/prepare.py")
+            raise ValueError(f"{folder} has no idx files; make it with: {prepare(name)}")
         return folder
     folder = Path(source).expanduser()
     if not folder.is_dir():
