@@ -1,4 +1,4 @@
-"""Maps of colours, invertible ones that learn and spaces that people made, and an encoder that sees the colours of pictures in two halves.
+"""Maps of colours, learned or made by people, and an encoder that sees the colours of pictures in two halves.
 
 Tian, Sun, Poole, Krishnan, Schmid and Isola, "What Makes for Good Views for Contrastive Learning?" (InfoMin), NeurIPS
 2020, section 4*, https://arxiv.org/abs/2005.10243 (*: from memory; the authors released no code of it). Additive

@@ -1,5 +1,4 @@
-"""Cues that tell where in a picture one looks, or which item it is, without anything being understood: planted, to see
-who takes them.
+"""Cues that tell a place or an item without anything being understood: planted, to see who takes them.
 
 Doersch, Gupta and Efros, "Unsupervised Visual Representation Learning by Context Prediction", ICCV 2015, section 3.1,
 names them: boundaries and textures that run on between patches, low-level statistics, and the aberration of lenses.
@@ -136,8 +135,8 @@ class Lines(Transform):
 class Border(Transform):
     """Paint a border in a colour drawn for each tuple: it names an item among others, whatever the item shows.
 
-    Methods that tell items apart (`avssl.methods.views`) can go by it alone, as by a frame, a watermark or a caption that
-    all pictures of one source have.
+    Methods that tell items apart (`avssl.methods.views`) can go by it alone, as by a frame or a watermark that all
+    pictures of one source have.
 
     Args:
         width: of the border, in pixels.

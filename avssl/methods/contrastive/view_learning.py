@@ -65,8 +65,8 @@ class ViewLearning(MultiViewMethod):
     held still. Unsupervised, it may throw away what a task needs. With ``classes`` it is semi-supervised: of the items
     that have a label, both halves are to tell it, and encoders and map alike minimise that.
 
-    With ``flow=None`` in the encoder there is no adversary: the halves are red, and green with blue. With a `ColorSpace`
-    there is none either: they are its lightness and its colour.
+    With ``flow=None`` in the encoder there is no adversary: the halves are red, and green with blue. With a
+    `ColorSpace` there is none either: they are its lightness and its colour.
 
     What is exported is one encoder of pictures, with the map and both encoders in it.
 
@@ -142,8 +142,8 @@ class ViewLearning(MultiViewMethod):
             ``loss``, ``contrast`` and with classes ``weight * labels``; ``contrast``, in nats, the mean of both ways,
             ``log(N)`` where nothing is told apart, with N items over all processes; ``accuracy``, the share of halves
             whose nearest is their own, chance ``1 / N``; ``labels``, the cross-entropy of labels, the mean of both
-            halves, ``log(classes)`` for chance, 0 without any label; in training with a map that learns ``adversary_loss``,
-            ``weight * labels`` less the contrast.
+            halves, ``log(classes)`` for chance, 0 without any label; in training with a map that learns
+            ``adversary_loss``, ``weight * labels`` less the contrast.
 
         Raises:
             ValueError: for a label beyond the classes, as far as this costs no wait for a device.
