@@ -170,6 +170,8 @@ class Bank(nn.Module):
                 f"the bank takes items (N,) and rows (N, {self.rows.shape[1]}); got {tuple(index.shape)} and "
                 f"{tuple(rows.shape)}"
             )
+        if not len(index):
+            return
         first = (self.check(index)[:, None] == index).int().argmax(1)  # the first row of the same item; nothing waits
         sums = torch.zeros_like(rows, dtype=torch.float32).index_add_(0, first, rows.float())
         counts = torch.zeros_like(sums[:, 0]).index_add_(0, first, torch.ones_like(sums[:, 0]))

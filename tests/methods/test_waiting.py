@@ -1,4 +1,4 @@
-"""In a training step no host waits for its device: shown on a device that is feigned, which knows shapes and no values."""
+"""In a training step no host waits for its device: shown on a feigned device, which knows shapes and no values."""
 
 import traceback
 
