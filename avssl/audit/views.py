@@ -46,10 +46,14 @@ def audit_views(
         The table, and each accuracy by name, ``<pictures>/<views>``.
     """
     width = max(1, round(WIDTH * content[0].frames.shape[-2]))
+    clips = min(2, len(method.views))
     found: dict[str, list[float]] = {}
     for trial in trials:
         learners = {
-            f"{shown}/{views}": (with_settings(method, changed, trial.seed), partial(altered, shown=shown, width=width))
+            f"{shown}/{views}": (
+                with_settings(method, changed, trial.seed),
+                partial(altered, shown=shown, width=width, clips=clips),
+            )
             for views, changed in ((CONFIGURED, {}), (WHOLE, {"views": uncut(method)}))
             for shown in (NOTHING, ALONE, PLAIN, BOTH)
         }
@@ -65,14 +69,14 @@ def audit_views(
     return table, {name: one.mean for name, one in told.items()}
 
 
-def altered(batches: Iterable[Batch], shown: str, width: int) -> Iterator[Batch]:
+def altered(batches: Iterable[Batch], shown: str, width: int, clips: int) -> Iterator[Batch]:
     """Yield batches of what a row is shown: noise, another in each view, or pictures; with a border or without."""
     for batch in batches:
         frames, key = batch["frames"].float() / 255, batch["key"]
         if shown in (NOTHING, ALONE):
-            draws = Draws(stream_of(numbered(key, 2).flatten(0, 1), CUE_STREAM))
+            draws = Draws(stream_of(numbered(key, clips).flatten(0, 1), CUE_STREAM))
             grey = draws.uniform(1, *frames.shape[2:3], 1, *frames.shape[-2:], low=0.25, high=0.75)
-            frames = grey.unflatten(0, (-1, 2)).flatten(1, 2).expand(-1, -1, -1, 3, -1, -1)
+            frames = grey.unflatten(0, (-1, clips)).flatten(1, 2).expand(-1, -1, -1, 3, -1, -1)
         if shown in (ALONE, BOTH):
             bordered = Border(width)(frames.flatten(1, 2), Draws(stream_of(key, CUE_STREAM)))
             frames = bordered.view(frames.shape)

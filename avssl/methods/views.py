@@ -113,8 +113,12 @@ class MultiViewMethod(Method):
 
     def exports(self) -> dict[str, Encoder | SoundEncoder]:
         """Return the student's encoder and, where a teacher follows it, the teacher's, as ``teacher``."""
-        teacher = self.averaged()
-        return super().exports() | ({} if teacher is None else {"teacher": teacher.network.encoder})
+        found, teacher = super().exports(), self.averaged()
+        if teacher is not None:
+            followed = teacher.network.encoder
+            assert isinstance(followed, Encoder)
+            found["teacher"] = followed
+        return found
 
     def after_step(self, step: int, steps: int) -> None:
         """Move the teacher, where one follows the student."""
