@@ -140,9 +140,9 @@ def write(
     counts = sorted({len(own) for own in folders.values()})
     over = " or ".join(map(str, counts))
     notes = [
-        f"Means over {over} runs a row, ± their standard error. Bold: better than random weights of the same network by "
-        "more than two standard errors of the difference over runs. Rows without an error are one value each; those of "
-        "random weights are means over starts.",
+        f"Means over {over} runs a row, ± their standard error. Bold: better than random weights of the same network "
+        "by more than two standard errors of the difference over runs. Rows without an error are one value each; "
+        "those of random weights are means over starts.",
     ]
     (out / MARKDOWN).write_text(printable(to_markdown(table, columns, notes)), encoding="utf-8")
     write_csv(out / CSV, table, columns)
