@@ -1,6 +1,7 @@
 """On a GPU: k-means gives each row the label that it has on a CPU; how long a pass takes is printed and recorded."""
 
 import time
+from itertools import pairwise
 
 import pytest
 import torch
@@ -43,7 +44,7 @@ def test_a_pass_over_1_3_million_rows_and_2000_clusters_is_timed(record_property
         times.append(time.perf_counter())
 
     found = fit_kmeans(data, clusters, rounds=5, each_round=passed)
-    seconds = min(later - earlier for earlier, later in zip(times, times[1:], strict=False))
+    seconds = min(later - earlier for earlier, later in pairwise(times))
     record_property("seconds_per_pass", seconds)
     with capsys.disabled():
         rate = 2 * count * 256 * clusters / seconds / 1e12

@@ -12,9 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avssl.distributed import all_gather
-from avssl.methods.base import Batch, Features, Rows
+from avssl.methods.base import Batch, Clustered, Features, Rows
 from avssl.methods.clustering.signs import SIGNS, signs_of
-from avssl.methods.inputs import as_batch
 from avssl.methods.rows import looking, of_first_process, require_items
 from avssl.methods.views import MultiViewMethod, Recipes
 from avssl.nets import Clusters, Encoder
@@ -123,10 +122,15 @@ class DeepCluster(MultiViewMethod):
 
     def rows_of(self, batch: Batch) -> Rows:
         """Return what is clustered of items, the mean over their clips."""
-        batch = as_batch(batch)
-        looks = self.views(batch["frames"], batch["key"], train=False)[: batch["frames"].shape[1]]
+        looks = self.plain_views(batch)
         rows = [encode_unrectified(self.encoder, look.frames, self.layer).float() for look in looks]
         return {"rows": torch.stack(rows).mean(0)}
+
+    @torch.no_grad()
+    def clusters_of(self, batch: Batch) -> Clustered:
+        """Return whitened features of items and the nearest centres, as of held-out items."""
+        rows = self.rows_of(batch)["rows"]
+        return Clustered(self.clusters.prepared(rows), self.clusters.assign(rows), len(self.clusters))
 
     def renew_head(self) -> None:
         """Make the linear layer anew."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from avssl.distributed import all_gather
-from avssl.methods.base import Batch, Features, Rows
+from avssl.methods.base import Batch, Clustered, Features, Rows
 from avssl.methods.clustering.signs import SIGNS, signs_of
 from avssl.methods.inputs import as_batch
 from avssl.methods.rows import looking, of_first_process, require_items
@@ -176,6 +176,12 @@ class DeepClusterV2(MultiViewMethod):
         """Return the cluster that each item was given in a head, -1 for none, ``(N,)``."""
         beyond = index >= len(self.seen)
         return self.known[number, index.masked_fill(beyond, 0)].masked_fill(beyond, -1)
+
+    @torch.no_grad()
+    def clusters_of(self, batch: Batch) -> Clustered:
+        """Return embeddings of items and the nearest centres of the first head."""
+        rows, centres = F.normalize(self.plain_rows(batch, self.student()), dim=1), self.centres()[0]
+        return Clustered(rows, (rows @ centres.T).argmax(1), len(centres))
 
     def after_backward(self, step: int, steps: int) -> None:
         """Write the bank."""
