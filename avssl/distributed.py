@@ -37,6 +37,15 @@ def own_share(rows: Tensor) -> Tensor:
     return rows[distributed.get_rank() :: distributed.get_world_size()]
 
 
+def all_reduce(values: Tensor) -> Tensor:
+    """Return the sum of a tensor over all processes, without gradient; the tensor itself stays. Alone, itself."""
+    if alone():
+        return values
+    summed = values.detach().clone()
+    distributed.all_reduce(summed)
+    return summed
+
+
 class Gather(torch.autograd.Function):
     """All processes' rows; backwards, the sum of what all processes ask of the own ones."""
 

@@ -16,7 +16,9 @@ from avssl.features.rows import Recipe
 from avssl.report.embedded import picture_data, sound_data
 
 SIDE = 64  # pixels of a picture, at most
-FRAMES = 8  # of a clip, at most
+FRAMES = 6  # of a clip, at most
+EXACT = 32  # pixels of a picture up to which its colours are exact
+BLOCK = 8  # of JPEG, in pixels: what lies beside a picture should not show in it
 RATE, SECONDS = 8000, 2  # of a sound: samples a second, about, and the length, at most
 
 
@@ -57,6 +59,7 @@ def member_of(item: dict[str, Any], rows: Rows, row: int, recipe: Recipe) -> Mem
     side = min(SIDE, max(item["frames"].shape[-2:])) if small else SIDE
     if small and recipe.crop is not None:
         side = min(side, recipe.crop if isinstance(recipe.crop, int) else max(recipe.crop))
+    side = side if side <= EXACT else -(-side // BLOCK) * BLOCK
     frames = pictures_of(item, rows, row, recipe, FRAMES, side)
     sound = item["sound"][max(0, int(rows.clip[row]))] if "sound" in item else None
     return Member(frames, None if sound is None else small_sound(sound, int(item["sound_rate"])))
@@ -83,4 +86,4 @@ def strip(members: Sequence[Member]) -> dict[str, Any]:
         lines.append(np.concatenate([frames[np.minimum(np.arange(count), len(frames) - 1)]], 0))
     table = np.stack(lines)  # (lines, frames, 3, side, side)
     whole = table.transpose(2, 0, 3, 1, 4).reshape(3, len(members) * side, count * side)
-    return {"picture": picture_data(whole, lossy=side == SIDE), "frames": count}
+    return {"picture": picture_data(whole, lossy=side > EXACT), "frames": count}

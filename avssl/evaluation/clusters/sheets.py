@@ -99,7 +99,7 @@ def sheet_of(cluster: Cluster, rows: Rows, kinds: dict[str, Any], found: dict[in
 
 
 def class_name(label: int, rows: Rows) -> str:
-    return str(rows.classes[label]) if 0 <= label < len(rows.classes) else str(label)
+    return str(rows.classes[label]) if 0 <= label < len(rows.classes) else f"class {label}"
 
 
 def name_of(cluster: Cluster, rows: Rows) -> str:

@@ -5,6 +5,7 @@ section 3, https://arxiv.org/abs/1807.05520; numbers are those of the authors' c
 https://github.com/facebookresearch/deepcluster.
 """
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from torch.nn import functional as F
 from avssl.distributed import all_gather
 from avssl.methods.base import Batch, Clustered, Features, Rows
 from avssl.methods.clustering.signs import SIGNS, signs_of
-from avssl.methods.rows import looking, of_first_process, require_items
+from avssl.methods.rows import in_shares, looking, require_items
 from avssl.methods.views import MultiViewMethod, Recipes
 from avssl.nets import Clusters, Encoder
 from avssl.nets.clips import channels_of_maps
@@ -110,8 +111,9 @@ class DeepCluster(MultiViewMethod):
         with looking(self, first=passed == 0):
             found = features(self.rows_of)
         require_items(found, len(self.known))
-        labels = of_first_process(self.clusters.fit(found["rows"], seed, self.rounds).labels)
-        self.clusters.centres.copy_(of_first_process(self.clusters.centres))
+        run = in_shares(partial(self.clusters.fit, seed=seed, rounds=self.rounds), found["rows"])
+        labels = run.labels
+        self.clusters.centres.copy_(run.centres)
         last = self.known.clone()
         self.known.fill_(-1)
         self.known[found["index"]] = labels

@@ -6,6 +6,7 @@ https://github.com/facebookresearch/swav), from which alone the method is known 
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from avssl.distributed import all_gather
 from avssl.methods.base import Batch, Clustered, Features, Rows
 from avssl.methods.clustering.signs import SIGNS, signs_of
 from avssl.methods.inputs import as_batch
-from avssl.methods.rows import looking, of_first_process, require_items
+from avssl.methods.rows import in_shares, looking, require_items
 from avssl.methods.views import MultiViewMethod, Recipes
 from avssl.nets import Encoder, fit_kmeans, named_projector
 from avssl.transforms.draws import index_of
@@ -127,9 +128,10 @@ class DeepClusterV2(MultiViewMethod):
         self.known.fill_(-1)
         for number, centres in enumerate(self.centres()):
             rows = self.bank[number % self.crops, places]
-            run = fit_kmeans(rows, len(centres), self.rounds, seed=seed + number, spherical=True)
-            centres.copy_(of_first_process(run.centres))
-            self.known[number, places] = of_first_process(run.labels)
+            settings = {"clusters": len(centres), "rounds": self.rounds, "seed": seed + number, "spherical": True}
+            run = in_shares(partial(fit_kmeans, **settings), rows)
+            centres.copy_(run.centres)
+            self.known[number, places] = run.labels
             signs.append(signs_of(self.known[number], last[number], len(centres)))
         self.signs.copy_(torch.stack(signs).mean(0))
 
