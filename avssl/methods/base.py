@@ -33,12 +33,12 @@ class Clustered(NamedTuple):
     Args:
         rows: what tells the clusters, ``(N, dim)``.
         label: cluster of each item, int64 ``(N,)``.
-        count: how many clusters there are, with those that have no item.
+        clusters: how many there are, with those that have no item.
     """
 
     rows: Tensor
     label: Tensor
-    count: int
+    clusters: int
 
 
 class Method(Recorded, nn.Module, ABC):

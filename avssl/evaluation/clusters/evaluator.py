@@ -21,6 +21,8 @@ from avssl.report.scores import Scores
 from avssl.training.feed import batches_of, is_empty, single_process
 from avssl.transforms.draws import index_of
 
+COLUMNS = ("item", "label", "start", "end", "path")  # of `Rows`, that items tell
+
 
 class ClusterSheets(MethodEvaluator):
     """Pictures of a method's clusters: DeepCluster, SeLa, SwAV, SCAN and all that say of which cluster an item is.
@@ -68,7 +70,7 @@ class ClusterSheets(MethodEvaluator):
                     f"{type(method).__name__} puts items in no clusters; for any encoder: tools/extract.py, then "
                     "tools/cluster.py"
                 )
-            count = found.count
+            count = found.clusters
             parts.append((found.rows.float().cpu().numpy(), found.label.cpu().numpy()))
             about += about_items(batch)
         if not parts:
@@ -105,17 +107,21 @@ def about_items(batch: Batch) -> list[dict[str, Any]]:
     labels = batch["label"].tolist() if "label" in batch else [-1] * len(index)
     ends = [times.amin(1).tolist(), times.amax(1).tolist()]
     columns = zip(index, labels, *ends, batch["path"], strict=True)
-    return [dict(zip(("item", "label", "start", "end", "path"), values, strict=True)) for values in columns]
+    return [dict(zip(COLUMNS, values, strict=True)) for values in columns]
 
 
 def rows_of(about: list[dict[str, Any]], classes: tuple[str, ...]) -> Rows:
     """Return items as rows."""
-    columns = {name: np.array([one[name] for one in about]) for name in about[0]}
+    item, label, start, end, path = (np.array([one[name] for one in about]) for name in COLUMNS)
     return Rows(
-        **columns,
+        item=item,
         clip=np.full(len(about), -1),
-        group=columns["path"],
+        start=start,
+        end=end,
+        label=label,
         labels=None,
+        group=path,
+        path=path,
         box=None,
         keypoints=None,
         visible=None,

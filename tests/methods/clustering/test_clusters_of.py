@@ -27,9 +27,9 @@ def test_only_clustering_methods_put_items_in_clusters():
 def test_an_item_is_in_one_cluster_whatever_is_drawn_and_whoever_is_beside_it(method):
     found = method.clusters_of(batch_of(range(6)))
     assert found.label.dtype == torch.int64 and found.label.shape == (6,) == found.rows.shape[:1]
-    assert 0 <= int(found.label.min()) <= int(found.label.max()) < found.count
+    assert 0 <= int(found.label.min()) <= int(found.label.max()) < found.clusters
     later = method.clusters_of(batch_of((3, 1), epoch=7))
-    assert later.label.tolist() == found.label[[3, 1]].tolist() and later.count == found.count
+    assert later.label.tolist() == found.label[[3, 1]].tolist() and later.clusters == found.clusters
     torch.testing.assert_close(later.rows, found.rows[[3, 1]], rtol=1e-4, atol=1e-5)
 
 
