@@ -57,6 +57,15 @@ def hosts(world: Any) -> Any:
     return world if distributed.get_backend(world) == "gloo" else distributed.new_group(backend="gloo")
 
 
+def all_reduce(values: Tensor) -> Tensor:
+    """Return the sum of a tensor over all processes, without gradient; the tensor itself stays. Alone, itself."""
+    if alone():
+        return values
+    summed = values.detach().clone()
+    distributed.all_reduce(summed)
+    return summed
+
+
 class Gather(torch.autograd.Function):
     """All processes' rows; backwards, the sum of what all processes ask of the own ones."""
 

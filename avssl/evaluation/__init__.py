@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from avssl.evaluation.attention.evaluator import Attention as Attention
     from avssl.evaluation.base import Evaluator as Evaluator
     from avssl.evaluation.base import MethodEvaluator as MethodEvaluator
+    from avssl.evaluation.clusters.evaluator import ClusterSheets as ClusterSheets
     from avssl.evaluation.dense.detection import Detection as Detection
     from avssl.evaluation.dense.detector import Detector as Detector
     from avssl.evaluation.dense.fitting import Fitting as Fitting

@@ -88,6 +88,15 @@ class MultiViewMethod(Method):
             frames = to_float(frames)  # checks their range
         return batch, self.views(frames, batch["key"])
 
+    def plain_views(self, batch: Batch) -> list[View]:
+        """Return how evaluation sees the clips of a batch's items: a view for each clip, nothing drawn by chance."""
+        batch = as_batch(batch)
+        return self.views(batch["frames"], batch["key"], train=False)[: batch["frames"].shape[1]]
+
+    def plain_rows(self, batch: Batch, network: nn.Module) -> Tensor:
+        """Return what a network makes of items as evaluation sees them, the mean over their clips, ``(N, dim)``."""
+        return torch.stack([network(view.frames).float() for view in self.plain_views(batch)]).mean(0)
+
     def student(self) -> nn.Module:
         """Return encoder and head as one network, of which a teacher can be a copy."""
         return Embedder(self.encoder, self.head)
