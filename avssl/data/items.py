@@ -60,6 +60,10 @@ def labels_of(data: Dataset) -> np.ndarray:
         return own.astype(np.int64)
     if hasattr(data, "recordings"):
         return np.array([one.label for one in data.recordings], np.int64).reshape(-1)  # pyright: ignore[reportAttributeAccessIssue]
+    if isinstance(inner := getattr(data, "data", None), Dataset) and isinstance(
+        places := getattr(data, "places", None), np.ndarray
+    ):
+        return labels_of(inner)[places]
     return np.array([data[index].get("label", -1) for index in range(len(data))], np.int64).reshape(-1)
 
 
