@@ -45,6 +45,7 @@ class SelfTraining(BothLabels):
         ValueError: if a number cannot be, or there are not two classes of different names.
 
     Examples:
+        >>> import torch
         >>> from avssl.nets import SmallNet
         >>> method = SelfTraining(SmallNet(dim=8, width=2), ["cat", "dog"])
         >>> pictures, labels = torch.rand(4, 3, 1, 3, 32, 32), torch.tensor([0, 1, 1, 0])
