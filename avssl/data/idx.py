@@ -102,6 +102,10 @@ class IdxPictures(Dataset):
             "key": torch.tensor([self.seed, epoch, index]),
         }
 
+    def sources(self) -> list[str]:
+        """Return the file and the place in it of each picture."""
+        return [f"{self.given.resolve()} {place}" for place in self.places.tolist()]
+
     def fingerprint(self, index: int) -> str:
         return f"{self.state} {self.places[index]} {self.labels[index]}"
 

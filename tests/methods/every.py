@@ -115,6 +115,8 @@ MAKE = {
         still(), [*views(), *views(16, 1)], items=ITEMS, clusters=(2, 3, 3), layers=1, dim=8
     ),
     "DetCo": lambda: methods.DetCo(net(), [*views(), *views(33)], **STAGES),
+    "SelfTraining": lambda: methods.SelfTraining(net(), ["cat", "dog"], [Flip()], dropout=0.1),
+    "SelfTrainingPixels": lambda: methods.SelfTrainingPixels(net(), ["back", "dog"], ["conv1", "conv3"], (SIDE, SIDE)),
     "ShuffleAndLearn": lambda: methods.ShuffleAndLearn(net(), hidden=16),
     "bank": heard(methods.CrossModalNCE, negatives="bank", recordings=ITEMS, noise=4),
 }
@@ -125,6 +127,7 @@ MOVING = {
 }  # clips and frames of an item; others take one picture
 OF_PAIRS = ("AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "SeLaVi", "bank")
 SOUNDING = (*OF_PAIRS, "CPCSound")
+OF_LABELS = ("SelfTraining", "SelfTrainingPixels")  # learn from labels alone, and refuse what has none
 OF_VIEWS = [name for name in MAKE if issubclass(getattr(methods, name, object), MultiViewMethod)]
 PREDICTING = ["CPC", "CPCSound", "DPC"]
 
@@ -171,6 +174,8 @@ class Items(Dataset):
             "path": f"{index}.mp4",
             "label": -1,
         }
+        if self.name in OF_LABELS:
+            item |= {"label": index % 2, "mask": torch.randint(0, 2, (SIDE, SIDE), generator=chance).byte()}
         if self.name in SOUNDING:
             item["sound"] = torch.randn(clips, 1, 800, generator=chance)
         return item
