@@ -50,5 +50,6 @@ if TYPE_CHECKING:
     from avssl.methods.sound.nce import CrossModalNCE as CrossModalNCE
     from avssl.methods.sound.selavi import SeLaVi as SeLaVi
     from avssl.methods.sound.xdc import XDC as XDC
+    from avssl.methods.transfer.knowledge_transfer import KnowledgeTransfer as KnowledgeTransfer
 
 __getattr__, __dir__ = attach(__name__)

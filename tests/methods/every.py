@@ -81,6 +81,7 @@ MAKE = {
     "CrossModalNCE": heard(methods.CrossModalNCE),
     "Distilled": lambda: methods.Distilled(SmallNet(dim=8, width=2), Classifier(net(), ["cat", "dog", "owl"])),
     "HypercolumnColorization": lambda: methods.HypercolumnColorization(net(), hidden=16, points=8),
+    "KnowledgeTransfer": lambda: methods.KnowledgeTransfer(net(), clusters=5),
     "Jigsaw": lambda: methods.Jigsaw(net(), **PUZZLE),
     "JigsawPlusPlus": lambda: methods.JigsawPlusPlus(net(), **PUZZLE),
     "RelativePosition": lambda: methods.RelativePosition(net(), patch=8, gap=2, jitter=1, hidden=16),
@@ -126,6 +127,7 @@ MOVING = {
 OF_PAIRS = ("AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "SeLaVi", "bank")
 SOUNDING = (*OF_PAIRS, "CPCSound")
 OF_VIEWS = [name for name in MAKE if issubclass(getattr(methods, name, object), MultiViewMethod)]
+LABELLED = ("KnowledgeTransfer",)  # learn from labels alone, such as clusters of a teacher
 PREDICTING = ["CPC", "CPCSound", "DPC"]
 
 
@@ -169,7 +171,7 @@ class Items(Dataset):
             "valid": torch.ones(clips, frames, dtype=torch.bool),
             "key": torch.tensor([0, epoch, index]),
             "path": f"{index}.mp4",
-            "label": -1,
+            "label": index % 5 if self.name in LABELLED else -1,
         }
         if self.name in SOUNDING:
             item["sound"] = torch.randn(clips, 1, 800, generator=chance)
