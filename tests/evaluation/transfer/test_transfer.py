@@ -80,7 +80,7 @@ def done(tmp_path_factory):
 
 # --- the table ------------------------------------------------------------------------------------------------------
 def test_the_table_has_all_rows_of_students_teachers_and_chance(done):
-    arguments, scores = done
+    _, scores = done
     students = ["random", "permuted", "student of net", "student of pixels", "student of hog", "direct"]
     rows = {(line["row"], line["layer"]) for line in scores.table}
     wanted = {(row, layer) for row in students for layer in ("conv2", "output")}
@@ -230,9 +230,9 @@ def test_a_step_that_was_cut_off_or_lost_a_file_is_done_again(tmp_path):
 
     def work():
         calls.append(1)
+        (tmp_path / "step" / "made").touch()
         if len(calls) == 1:
             raise KeyboardInterrupt
-        (tmp_path / "step" / "made").touch()
         return {"size": len(calls)}
 
     with pytest.raises(KeyboardInterrupt):
@@ -251,7 +251,7 @@ def test_leftovers_that_do_not_fit_are_refused_in_one_line(done, tmp_path):
     others = pictures(tmp_path / "others")
     with pytest.raises(ConfigError, match=r"net.features was made with data.source=.* or give another out="):
         transfer(**arguments | {"data": others})
-    with pytest.raises(TrainingError, match="begun with method.balanced=False and this config says True"):
+    with pytest.raises(TrainingError, match=r"begun with method.balanced=False and this config says True"):
         transfer(**arguments | {"student": student(balanced=True)})
     (tmp_path / "out" / "teachers" / "net" / "features").mkdir(parents=True)
     (tmp_path / "out" / "teachers" / "net" / "features" / "x.npy").touch()
