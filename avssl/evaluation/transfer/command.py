@@ -153,9 +153,10 @@ def learn_all(
             console.print(f"{row}, seed {seed}: {run}", style="bold")
             student.learn(data, file, clustering.clusters, seed, run, accelerator, train)
             measures = measures_of(run, student.steps)
-            waiting.extend([run] if measures is None else [])
+            if measures is None:
+                waiting.append(run)
             runs.append(run)
-            all_numbers.append({**own, **{one: measures[one] for one in LEARNED if one in (measures or {})}})
+            all_numbers.append({**own, **{one: value for one, value in (measures or {}).items() if one in LEARNED}})
         learned[row] = Learned(runs, all_numbers)
 
     for place, teacher in enumerate(teachers):

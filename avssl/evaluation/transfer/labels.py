@@ -79,11 +79,11 @@ def label_items(
     features, about = take_features(teacher, teacher.clustered, folder / "features", looking)
     settings = {"seed": seed, "clustering": describe(clustering), "features": about}
     made = folder / f"clusters_{seed}"
-    arguments = {"layer": teacher.layer, "device": looking.device}
-    fitting = {name: getattr(clustering, name) for name in ("clusters", "components", "unit", "rounds", "start")}
+    fitting: dict[str, Any] = {"layer": teacher.layer, "device": looking.device, "seed": seed, "out": made}
+    fitting |= {name: getattr(clustering, name) for name in ("clusters", "components", "unit", "rounds", "start")}
 
     def fit() -> Mapping[str, float]:
-        return chosen(cluster_features(features, seed=seed, out=made, **fitting, **arguments).numbers)
+        return chosen(cluster_features(features, **fitting).numbers)
 
     numbers = Step(made, settings, (CLUSTERS, LABELS))(fit)
     if same:
@@ -92,7 +92,9 @@ def label_items(
     given = folder / f"labels_{seed}"
 
     def label() -> Mapping[str, float]:
-        return chosen(cluster_features(others, centres=made, out=given, **arguments).numbers)
+        return chosen(
+            cluster_features(others, layer=teacher.layer, centres=made, out=given, device=looking.device).numbers
+        )
 
     return given / LABELS, Step(given, {"clusters": settings, "features": about}, (LABELS,))(label)
 

@@ -104,5 +104,7 @@ class Student:
 
 def measures_of(run: Path, steps: int) -> dict[str, float] | None:
     """Return what a run measured at its last step; None where it has not come so far."""
-    found = peek(run / LAST) if (run / LAST).exists() else {"step": 0}
+    if not (run / LAST).exists():
+        return None
+    found = peek(run / LAST)
     return found["measures"] if found["step"] >= steps else None

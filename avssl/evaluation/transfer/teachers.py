@@ -118,11 +118,7 @@ def ready(
     if differing := change_of(items_of(data), items_of(looked)):
         raise ConfigError(f"its data are other items than the student's ({differing}); labels are given item by item")
     encoder = load(teacher, looked, trust)
-    layer = teacher.layer
-    if layer is None and (teacher.source in (PIXELS, HOG) or isinstance(encoder, SoundEncoder)):
-        layer = OUTPUT
-    elif layer is None:
-        layer = last_map(encoder, pool_of(looked, 1, crop=teacher.crop, takes=kind_of(encoder)))
+    layer = layer_of(teacher, encoder, looked)
     check_layer(encoder, layer)
     others = teacher.clustered if teacher.clustered is not None else clustered
     return Loaded(
@@ -133,6 +129,15 @@ def ready(
         data=looked,
         clustered=looked if others is None else others,
     )
+
+
+def layer_of(teacher: Teacher, encoder: Encoder | SoundEncoder, data: Dataset) -> str:
+    """Return the layer that is clustered, see `Teacher`."""
+    if teacher.layer is not None:
+        return teacher.layer
+    if teacher.source in (PIXELS, HOG) or not isinstance(encoder, Encoder):
+        return OUTPUT
+    return last_map(encoder, pool_of(data, 1, crop=teacher.crop, takes=kind_of(encoder)))
 
 
 def load(teacher: Teacher, data: Dataset, trust: Trust) -> Encoder | SoundEncoder:
