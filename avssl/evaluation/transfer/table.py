@@ -79,9 +79,12 @@ def compare(
     rows |= {f"teacher {one.name}": [Asked(one.encoder, (one.layer,))] for one in seeing}
     scores = probes.compare(rows, student.encoder, folder, looking.device, each=False)
     deaf = [one.name for one in teachers if one not in seeing]
-    notes = [
+    means = (
         f"Means over {len(seeds)} seeds (clusters, initial weights, order) ± their deviation; − {RANDOM}: paired by "
-        "seed and item, ± standard error over seeds.",
+        "seed and item, ± standard error over seeds."
+    )
+    notes = [
+        means if len(seeds) > 1 else "One seed: the error is not known.",
         *([f"{PERMUTED}: the clusters of {teachers[0].name}, dealt out by lot."] if PERMUTED in learned else []),
         *([f"Not asked themselves, as they hear: {', '.join(deaf)}."] if deaf else []),
         *(note for note in scores.notes if "could not be read" in note or "classes" in note),
