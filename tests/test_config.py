@@ -311,6 +311,9 @@ BENCHMARKS |= {"bench_clustering": "clustering", "bench_contrast": "contrast"}
 @pytest.mark.parametrize("path", sorted(ROOT.glob("configs/*.yaml")), ids=lambda path: path.stem)
 def test_every_config_we_ship_fits_the_tool_it_is_for(path):
     tools = [tool for tool in ROOT.glob("tools/*.py") if path.stem.startswith(tool.stem)]
+    tools = sorted(tools, key=lambda tool: len(tool.stem), reverse=True)  # compare_features is not of compare
+    if path.stem.startswith("suite_"):
+        tools = [ROOT / "tools/compare.py"]
     if path.stem in BENCHMARKS:
         tools = [ROOT / "benchmarks" / f"{BENCHMARKS[path.stem]}.py"]
     function = function_of(tools[0] if tools else ROOT / "tools/train.py")

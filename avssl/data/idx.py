@@ -44,6 +44,9 @@ class IdxPictures(Dataset):
         seed: of that choice; with epoch and index it also fixes what methods draw for a picture.
         classes: names of the classes; None for those of the folder's ``classes.txt``, or else the numbers.
 
+    Attributes:
+        digest: of which pictures of the files these are, and their labels; it tells them from others.
+
     Raises:
         ValueError: if the folder lacks a file, or a file is cut short or something else.
     """
@@ -74,6 +77,10 @@ class IdxPictures(Dataset):
         self.size, self.seed, self.file = size, seed, f"{folder.name}/{part}"
         output_size(pictures.shape[1], pictures.shape[2], size)  # refuses a size that is none
         self.state = file_state(self.path)
+        listed = hashlib.blake2b(part.encode(), digest_size=16)
+        for numbers in (self.places, self.labels):
+            listed.update(np.ascontiguousarray(numbers, np.int64).tobytes())
+        self.digest = listed.hexdigest()
 
     def __len__(self) -> int:
         return len(self.places)

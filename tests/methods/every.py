@@ -5,7 +5,6 @@ from torch import nn
 
 from avssl import methods
 from avssl.data import Dataset
-from avssl.methods.views import MultiViewMethod
 from avssl.nets import (
     Classifier,
     ColorFlow,
@@ -81,6 +80,7 @@ MAKE = {
     "CrossModalNCE": heard(methods.CrossModalNCE),
     "Distilled": lambda: methods.Distilled(SmallNet(dim=8, width=2), Classifier(net(), ["cat", "dog", "owl"])),
     "HypercolumnColorization": lambda: methods.HypercolumnColorization(net(), hidden=16, points=8),
+    "KnowledgeTransfer": lambda: methods.KnowledgeTransfer(net(), clusters=5),
     "Jigsaw": lambda: methods.Jigsaw(net(), **PUZZLE),
     "JigsawPlusPlus": lambda: methods.JigsawPlusPlus(net(), **PUZZLE),
     "RelativePosition": lambda: methods.RelativePosition(net(), patch=8, gap=2, jitter=1, hidden=16),
@@ -127,8 +127,11 @@ MOVING = {
 }  # clips and frames of an item; others take one picture
 OF_PAIRS = ("AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "SeLaVi", "bank")
 SOUNDING = (*OF_PAIRS, "CPCSound")
-OF_LABELS = ("SelfTraining", "SelfTrainingPixels")  # learn from labels alone, and refuse what has none
-OF_VIEWS = [name for name in MAKE if issubclass(getattr(methods, name, object), MultiViewMethod)]
+OF_LABELS = (
+    "KnowledgeTransfer",
+    "SelfTraining",
+    "SelfTrainingPixels",
+)  # learn from labels alone, and refuse what has none
 PREDICTING = ["CPC", "CPCSound", "DPC"]
 
 
