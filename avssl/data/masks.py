@@ -57,6 +57,8 @@ def read_masks(recording: Recording, index: np.ndarray, frames: int, size: tuple
     place = recording.masks or recording.keypoints
     if place is None:
         raise DataError(f"{recording.path} has no masks; give its manifest a column masks: a folder of PNGs or an .npz")
+    if not place.exists():
+        raise DataError(f"{place} does not exist; the masks of {recording.path} should lie there")
     chosen, back = np.unique(index, return_inverse=True)
     if place.is_dir():
         files = mask_files(recording.path, place, frames)

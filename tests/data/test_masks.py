@@ -80,6 +80,9 @@ def test_what_is_missing_or_does_not_fit_is_told_in_one_line(root):
     manifest(root, "all.npz")
     with pytest.raises(DataError, match=r"masks should be uint8 \(3, 24, 32\); got uint8 \(2, 24, 32\)"):
         Videos(root, Consecutive(), masks=True)[0]
+    manifest(root, "nowhere")
+    with pytest.raises(DataError, match=r"nowhere does not exist; the masks of .*film should lie there"):
+        Videos(root, Consecutive(), masks=True)[0]
     manifest(root, "")
     with pytest.raises(DataError, match="has no masks; give its manifest a column masks"):
         Videos(root, Consecutive(), masks=True)[0]

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from avssl.config import ConfigError
 from avssl.data import Dataset
 from avssl.data.masks import VOID
 from avssl.files import names_in
@@ -35,6 +34,11 @@ class Clip:
     names: tuple[str, ...]
 
     @property
+    def labels(self) -> str:
+        """What there is to carry, in words."""
+        return " and ".join(name for name in ("masks", "points") if getattr(self, name) is not None)
+
+    @property
     def objects(self) -> int:
         """How many objects the first frame has: its largest number, as the official tool of DAVIS counts."""
         assert self.masks is not None
@@ -49,9 +53,6 @@ def read_clip(data: Dataset, index: int, objects: Sequence[Sequence[int]] | None
         data: videos; of several clips the first one is taken.
         index: which.
         objects: numbers of the masks that make one object each; None takes them as they are.
-
-    Raises:
-        ConfigError: if it has neither masks nor points.
     """
     item = data[0, index]
     if "failure" in item:
@@ -64,7 +65,7 @@ def read_clip(data: Dataset, index: int, objects: Sequence[Sequence[int]] | None
         points = item["keypoints"][0][valid].numpy().astype(np.float64)
         points = np.where(np.isfinite(points).all(-1, keepdims=True), points, np.nan)
     if masks is None and points is None:
-        raise ConfigError(f"{item['path']} has neither masks nor key points; set masks: true, or give others")
+        return {"path": item["path"], "error": "it has neither masks (set masks: true) nor key points"}
     where = item["index"][0][valid].tolist() if "index" in item else list(range(len(frames)))
     return Clip(
         frames=frames,

@@ -19,7 +19,7 @@ from avssl.evaluation.propagation.pictures import shown_frames, strip
 from avssl.evaluation.propagation.results import write_masks
 from avssl.evaluation.propagation.rows import Carried, Member, carry, rows_of, score
 from avssl.evaluation.propagation.scoring import VideoScore
-from avssl.evaluation.propagation.tables import Found, notes_of, numbers_of, pictures_of, table_of, tables_of
+from avssl.evaluation.propagation.tables import Found, notes_of, numbers_of, pictures_of, table_of, tables_of, told
 from avssl.features.cache import FeatureCache, digest
 from avssl.features.propagation.settings import preset_of
 from avssl.features.runs import Fresh
@@ -139,11 +139,16 @@ class LabelPropagation(Evaluator):
     def _propagated(self, rows: Mapping[str, list[Member]], cache: FeatureCache, device: str) -> Found:
         """Return the scores of all videos; one video is in memory at a time."""
         found = Found(scores={name: [[] for _ in members] for name, members in rows.items()})
+        labels = ""
         drawn = set(np.linspace(0, len(self.data) - 1, self.num_shown).round().astype(int).tolist())
         for index in track(range(len(self.data)), "propagating", disable=self.quiet, transient=True):
             clip = read_clip(self.data, index, self.objects)
             if isinstance(clip, dict):
                 found.failures.append(clip)
+                continue
+            labels = labels or clip.labels
+            if clip.labels != labels:
+                found.failures.append({"path": clip.path, "error": f"it has {clip.labels}, the first has {labels}"})
                 continue
             found.paths.append(clip.path)
             found.groups.append(clip.group)
@@ -159,7 +164,9 @@ class LabelPropagation(Evaluator):
             if shown:
                 found.strips[f"strip_{index}"] = strip(clip, shown, Path(clip.path).stem)
         if not found.paths:
-            raise ConfigError(f"none of the {len(self.data)} videos can be read; the first: {found.failures[:1]}")
+            raise ConfigError(
+                f"none of the {len(self.data)} videos can be scored; the first: {told(found.failures[0])}"
+            )
         return found
 
     def _scored(

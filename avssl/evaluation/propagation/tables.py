@@ -143,7 +143,12 @@ def notes_of(found: Found, thresholds: Sequence[float], settings: Propagation) -
     if short and found.scores[TRAINED][0][0].regions is not None:
         yield f"{short} videos have fewer than three frames, of which J and F count none."
     if found.failures:
-        yield f"{len(found.failures)} videos could not be read; the first: {found.failures[0]['path']}."
+        yield f"{len(found.failures)} videos could not be scored; the first: {told(found.failures[0])}."
+
+
+def told(failure: Mapping[str, str]) -> str:
+    """Return which video could not be scored, and why."""
+    return f"{failure['path']} ({failure['error']})"
 
 
 def tables_of(found: Found, thresholds: Sequence[float], horizons: Horizons) -> dict[str, list[dict[str, Any]]]:

@@ -232,7 +232,10 @@ def test_windows_of_pixels_lie_around_the_squares_of_one_stride():
 
 
 def test_what_cannot_be_is_answered_in_one_line():
-    with pytest.raises(ConfigError, match="has neither masks nor key points; set masks: true"):
+    with pytest.raises(
+        ConfigError,
+        match=r"none of the 2 videos can be scored; the first: video0.mp4 \(it has neither masks \(set masks: true\)",
+    ):
         evaluator(Squares(masks=False, points=False))(small())
     with pytest.raises(ConfigError, match="needs an encoder of pictures"):
         evaluator()(SmallClips())
@@ -242,10 +245,10 @@ def test_what_cannot_be_is_answered_in_one_line():
         evaluator(layer="conv9")(small())
     with pytest.raises(ConfigError, match="horizons: frames from 1 on"):
         evaluator(horizons=[6, 1])
-    with pytest.raises(ConfigError, match="none of the 1 videos can be read"):
+    with pytest.raises(ConfigError, match="none of the 1 videos can be scored"):
         evaluator(Squares(videos=1, bad=0), pool=Squares())(small())
     scores = evaluator(Squares(videos=3, bad=1))(small())
-    assert any("1 videos could not be read" in note for note in scores.notes)
+    assert any("1 videos could not be scored" in note for note in scores.notes)
 
 
 def test_cells_that_are_told_apart_carry_masks_as_well_as_cells_can():
