@@ -64,10 +64,9 @@ def point_scores(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
         found: (x, y), NaN for a lost one, ``(frames, points, 2)``.
         truth: the same, NaN where unknown.
     """
-    known = np.isfinite(truth).all(-1)
+    known, seen = (np.asarray(np.isfinite(points).all(-1)) for points in (truth, found))
     known &= known[0]
     known[0] = False
-    seen = np.isfinite(found).all(-1)
     far = np.full((2, *known.shape), np.nan)
     for number, counted in enumerate((known, known & seen)):
         length = box_diagonals(truth, counted)
@@ -84,7 +83,9 @@ def class_tables(found: np.ndarray, truth: np.ndarray, classes: int) -> np.ndarr
     return np.stack([later, confusion(found[:1], truth[:1], classes)])
 
 
-def object_values(scores: Sequence[VideoScore], measure: int, whole: bool, first: int = 1, last: int | None = None):
+def object_values(
+    scores: Sequence[VideoScore], measure: int, whole: bool, first: int = 1, last: int | None = None
+) -> np.ndarray:
     """Return the mean over frames of each object, or of all objects of a video together, ``(objects,)``.
 
     Args:
@@ -118,7 +119,7 @@ def summary(
     if scores[0].far is not None:
         found |= point_summary(scores, thresholds, horizons)
     if scores[0].tables is not None:
-        later, first = sum(score.tables for score in scores if score.tables is not None)
+        later, first = np.sum([score.tables for score in scores if score.tables is not None], 0)
         found |= {"miou": float(mean_iou(later)), "miou with the first": float(mean_iou(later + first))}
     return found
 

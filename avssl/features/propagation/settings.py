@@ -123,7 +123,6 @@ class Propagation:
 
 
 OWN = Propagation()
-SHORT = {"short": 480, "multiple": 64}
 PRESETS: Mapping[str, Propagation] = {
     one.name: one
     for one in (
@@ -137,11 +136,11 @@ PRESETS: Mapping[str, Propagation] = {
         ),
         Propagation(
             name="dino", context=7, k=5, ties=True, temperature=0.1, radius=12, unit="cells", shape="square",
-            exempt=False, read_in="nearest", minmax="pixels", coarse=True, **SHORT,
+            exempt=False, read_in="nearest", minmax="pixels", coarse=True, short=480, multiple=64,
         ),
         Propagation(
             name="uvc", context=7, k=5, among="each frame", similarity="dot", temperature=1.0, over="all", radius=None,
-            read_in="nearest", minmax="pixels", coarse=True, **SHORT,
+            read_in="nearest", minmax="pixels", coarse=True, short=480, multiple=64,
         ),
         Propagation(
             name="timecycle", context=7, k=5, among="each frame", temperature=512**-0.5, over="all", radius=None,

@@ -217,6 +217,13 @@ def test_pictures_are_seen_at_another_size_and_labels_stay_where_they_were():
     assert pictures.shape[-2:] == (32, 32) and size == (32, 30)
 
 
+def test_frames_that_pass_through_the_encoder_one_by_one_give_the_same():
+    one, maps = clip(), Member(maps=LayerMaps(small(), "conv3"), about="")
+    single, whole = (carry(maps, one, OWN, 2, batch, 1) for batch in (1, 16))
+    assert single.masks is not None and whole.masks is not None and (single.masks == whole.masks).mean() > 0.999
+    np.testing.assert_allclose(single.points, whole.points, atol=1e-3)
+
+
 def test_the_receptive_field_of_maps_is_measured():
     assert receptive_field(LayerMaps(small(), "conv3"), 64) == 15
     assert receptive_field(LayerMaps(small(), "conv3"), 12) is None
