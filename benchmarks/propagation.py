@@ -5,8 +5,10 @@ python benchmarks/propagation.py tile=24 share=0.2
 """
 
 import multiprocessing
+import os
 import resource
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -59,7 +61,8 @@ def bench_propagation(
         ``ours`` and ``whole``, CPU seconds a frame; ``ratio`` of whole to ours; ``ours_memory`` and ``whole_memory`` in
         bytes; ``memory``, their ratio; ``same``, the share of neighbours that are the same.
     """
-    query, keys = made(rows, columns, channels, context)
+    query, *keys = made(rows, columns, channels, context)
+    keys = [one.half() for one in keys]
     full = torch.stack([one.float() for one in keys]).flatten(0, 2)
     count = max(1, round(share * rows * columns))
     times, found = {"ours": [], "whole": []}, {}
@@ -95,19 +98,17 @@ def whole(query: Tensor, keys: Tensor, radius: float, k: int, count: int) -> Ten
     return torch.cat(found)
 
 
-def made(rows: int, columns: int, channels: int, context: int) -> tuple[Tensor, list[Tensor]]:
-    """Return smooth features of unit length: those of a frame, and of its context in half precision."""
+def made(rows: int, columns: int, channels: int, context: int) -> Iterator[Tensor]:
+    """Yield smooth features of unit length: those of a frame, and then of its context."""
     chance = torch.Generator().manual_seed(0)
-
-    def frame() -> Tensor:
+    for _ in range(2 + context):
         noise = torch.randn(1, channels, rows + 4, columns + 4, generator=chance)
-        return F.normalize(F.avg_pool2d(noise, 5, 1)[0].permute(1, 2, 0), dim=-1).contiguous()
-
-    return frame(), [frame().half() for _ in range(1 + context)]
+        yield F.normalize(F.avg_pool2d(noise, 5, 1)[0].permute(1, 2, 0), dim=-1).contiguous()
 
 
 def alone(*work: object) -> float:
     """Return how much memory a search takes in a process of its own, its keys included, in bytes."""
+    os.environ["MALLOC_MMAP_THRESHOLD_"] = "65536"  # what is freed goes back to the system, there
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(memory, work)
 
@@ -115,16 +116,18 @@ def alone(*work: object) -> float:
 def memory(name: str, rows: int, columns: int, channels: int, context: int, radius: float, k: int, tile: int) -> float:
     """Return what one search takes beyond what loading the library and a small search took."""
     torch.set_num_threads(1)
-    for cells in ((8, 8, 1), (rows, columns, context)):
+    before = 0
+    for height, width, frames in ((8, 8, 1), (rows, columns, context)):
         before = peak()
-        query, keys = made(*cells[:2], channels, cells[2])
+        features = made(height, width, channels, frames)
+        query = next(features)
         if name == "ours":
-            neighbours(query, keys, k, Reach(radius=radius), 1, tile=tile)
+            neighbours(query, [one.half() for one in features], k, Reach(radius=radius), 1, tile=tile)
         else:
-            full = torch.empty(len(keys), *keys[0].shape)
-            while keys:
-                full[len(keys) - 1] = keys.pop()
-            whole(query, full.flatten(0, 2), radius, k, min(2 * CHUNK, cells[0] * cells[1]))
+            full = torch.empty(1 + frames, height, width, channels)
+            for one in full:
+                one.copy_(next(features))
+            whole(query, full.flatten(0, 2), radius, k, min(2 * CHUNK, height * width))
     return float(peak() - before)
 
 

@@ -193,7 +193,7 @@ class LabelPropagation(Evaluator):
             cache.put(key | {"part": part}, getattr(scores, part))
         if writes:
             assert self.results is not None and name is not None and labels.masks is not None
-            write_masks(self.results / name / Path(clip.path).stem, labels.masks, clip.names)
+            write_masks(self.results / name.replace(" ", "_") / Path(clip.path).stem, labels.masks, clip.names)
         times = shown_frames(len(clip.frames))
         kept = Carried(
             masks=None if labels.masks is None else labels.masks[times],

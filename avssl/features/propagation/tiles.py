@@ -83,7 +83,7 @@ def neighbours(
         reach: how far they may lie.
         exempt: for so many of the frames, from the first on, they may lie anywhere.
         temperature: of the total; None to leave it out.
-        tile: cells a side of a tile.
+        tile: about how many cells a side of a tile has.
     """
     height, width, _ = query.shape
     count = height * width
@@ -128,7 +128,7 @@ def attend(
         reach: how far cells may lie.
         exempt: for so many of the frames, from the first on, they may lie anywhere.
         least: the similarity of each query that a cell needs, ``(cells,)``; None for all.
-        tile: cells a side of a tile.
+        tile: about how many cells a side of a tile has.
     """
     height, width, _ = query.shape
     count = tiles_of(height, width, tile)
@@ -171,15 +171,26 @@ def frames_of(query: Tensor, keys: Sequence[Tensor], reach: Reach, exempt: int, 
 
 def tiles_of(height: int, width: int, tile: int) -> int:
     """Return how many tiles there are."""
-    return -(-height // tile) * -(-width // tile)
+    return len(ranges(height, tile)) * len(ranges(width, tile))
+
+
+def ranges(cells: int, tile: int) -> list[range]:
+    """Return an axis in parts of about ``tile`` cells that differ by one at most.
+
+    Examples:
+        >>> [len(part) for part in ranges(18, 16)], [len(part) for part in ranges(60, 16)], ranges(5, 2)[0]
+        ([18], [15, 15, 15, 15], range(0, 2))
+    """
+    parts = max(1, round(cells / tile))
+    return [range(cells * part // parts, cells * (part + 1) // parts) for part in range(parts)]
 
 
 def tiles(height: int, width: int, reach: Reach, tile: int) -> list[Tile]:
     """Return the tiles of a map and what is within reach of each."""
     return [
-        one_tile(range(top, min(top + tile, height)), range(left, min(left + tile, width)), height, width, reach)
-        for top in range(0, height, tile)
-        for left in range(0, width, tile)
+        one_tile(rows, columns, height, width, reach)
+        for rows in ranges(height, tile)
+        for columns in ranges(width, tile)
     ]
 
 
