@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from avssl.config import ConfigError
 from avssl.features.propagation.propagate import propagate
 from avssl.features.propagation.settings import OWN, PRESETS, Propagation, preset_of
-from avssl.features.propagation.tiles import Reach, neighbours
+from avssl.features.propagation.tiles import Reach, neighbours, tiles
 
 FRAMES, CHANNELS, LABELS, HEIGHT, WIDTH = 8, 6, 3, 5, 7
 
@@ -119,6 +119,11 @@ def test_tiles_find_the_neighbours_of_the_whole_product(shape, exempt):
         found = neighbours(query, keys, 10, Reach(radius=6, shape=shape), exempt, tile=tile)
         torch.testing.assert_close(found.values, values, atol=1e-5, rtol=0)
         assert (found.places.sort(1).values == places.sort(1).values).all()
+
+
+def test_a_wide_video_makes_no_larger_tables_than_a_narrow_one():
+    sizes = [max(one.far.numel() for one in tiles(60, width, Reach(radius=12), 16)) for width in (107, 144, 2000)]
+    assert max(sizes) <= 17 * 17 * (17 + 22) ** 2 < 60 * 107 * 60 * 107 / 90
 
 
 def test_constant_features_that_see_their_own_place_alone_copy_the_first_frame():
