@@ -19,7 +19,7 @@ fuzz:
 	AVSSL_FUZZ_INPUTS=$${AVSSL_FUZZ_INPUTS:-2000} $(PYTHON) -m pytest -q -o faulthandler_timeout=1800 tests/fuzz
 
 bench:
-	$(PYTHON) benchmarks/reading.py && $(PYTHON) benchmarks/training.py && $(PYTHON) benchmarks/transforms.py && $(PYTHON) benchmarks/views.py && $(PYTHON) benchmarks/clustering.py && $(PYTHON) benchmarks/evaluation.py
+	$(PYTHON) benchmarks/reading.py && $(PYTHON) benchmarks/training.py && $(PYTHON) benchmarks/transforms.py && $(PYTHON) benchmarks/views.py && $(PYTHON) benchmarks/clustering.py && $(PYTHON) benchmarks/propagation.py && $(PYTHON) benchmarks/evaluation.py
 
 docs:
 	.venv/bin/mkdocs build --strict

@@ -306,6 +306,7 @@ def function_of(tool):
 
 BENCHMARKS = {"bench_training": "training", "bench_pretext": "transforms", "bench_views": "views"}
 BENCHMARKS |= {"bench_clustering": "clustering", "bench_contrast": "contrast"}
+BENCHMARKS |= {"bench_propagation": "propagation"}
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("configs/*.yaml")), ids=lambda path: path.stem)

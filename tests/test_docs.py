@@ -29,7 +29,7 @@ RUNNING = [
     DOCS / name
     for name in (
         *("index.md", "losses.md", "media.md", "transforms.md", "training.md", "evaluation.md", "config.md"),
-        "plain_pytorch.md",
+        *("plain_pytorch.md", "correspondence.md"),
     )
 ]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)

@@ -33,6 +33,7 @@ class Recording:
         sound: of a picture, the file of the sound that belongs to it.
         boxes: of what sounds: left, top, right, bottom as shares of the picture's width and height; for measuring.
         votes: boxes that must cover a place so that it counts in full; 1 for their union.
+        masks: a folder of PNGs, one a frame, or an ``.npz``, see `avssl.data.masks`; for measuring alone.
     """
 
     path: Path
@@ -46,6 +47,7 @@ class Recording:
     sound: Path | None = None
     boxes: tuple[tuple[float, ...], ...] = ()
     votes: float = 1.0
+    masks: Path | None = None
 
 
 def find_recordings(
@@ -57,7 +59,7 @@ def find_recordings(
         source: a folder of class folders, a folder of files, a manifest (``.csv`` or ``.parquet`` with a column
             ``path``, relative to the manifest, and optionally ``split``, ``label``, ``labels`` (several, parted by
             ``" | "``, a leading ``?`` for those to be ignored), ``start``, ``end``, ``group``, ``keypoints``,
-            ``annotations``, ``sound``, ``sounding``, ``votes``), a folder that holds ``manifest.csv`` or
+            ``annotations``, ``masks``, ``sound``, ``sounding``, ``votes``), a folder that holds ``manifest.csv`` or
             ``manifest.parquet``, ``"demo:figures"``, or ``"cache:samples"`` for what ``datasets/samples/prepare.py``
             gathered. `avssl.files` tells which files of folders count, `avssl.data.tables` what a CSV may be.
         split: keep only rows of a manifest with this value, or this word of several, in the column ``split``.
@@ -158,4 +160,5 @@ def recording_of(row: Row, manifest: Path, where: str, numbers: dict[str, int]) 
         keypoints=file("keypoints"),
         annotations=file("annotations"),
         sound=file("sound"),
+        masks=file("masks"),
     )

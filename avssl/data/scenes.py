@@ -1,24 +1,22 @@
 """A dataset of pictures with the truth about what is in them: boxes of objects, masks of regions, surface normals."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from avssl.data.arrays import read_arrays
 from avssl.data.base import DataError, Dataset, Key, file_state, split_key
 from avssl.data.boxes import Box, read_boxes
 from avssl.data.cells import is_of
+from avssl.data.masks import nearest, read_mask
 from avssl.data.sources import find_manifest
 from avssl.data.tables import read_manifest_rows
 from avssl.files import FileError
 from avssl.media.base import Size
-from avssl.media.errors import DecodeError, MediaError
-from avssl.media.picture_files import named_errors, open_picture
+from avssl.media.errors import MediaError
 from avssl.media.pictures import read_picture
 from avssl.media.resize import output_size, resize_area
 
@@ -161,26 +159,6 @@ def find_scenes(source: str | Path, split: str | None = None) -> tuple[list[Scen
     return scenes, classes
 
 
-def read_mask(path: Path, size: tuple[int, int]) -> np.ndarray:
-    """Return the classes that a mask paints, uint8 ``(H, W)``; the colours of its palette say nothing.
-
-    Raises:
-        DataError: if it cannot be read, is painted in colours instead of numbers, or has another size.
-    """
-    try:
-        with open_picture(path, str(path)) as image:
-            mode = image.mode
-            with named_errors(str(path), DecodeError):
-                mask = np.array(image)
-    except MediaError as error:
-        raise DataError(f"{path}: the mask cannot be read ({error.message})") from error
-    if mode not in ("P", "L"):
-        raise DataError(f"{path}: a mask of mode {mode}; classes are the values of a palette PNG or of one of 8 bits")
-    if mask.shape != size:
-        raise DataError(f"{path}: the mask is {mask.shape[1]}x{mask.shape[0]}, its picture {size[1]}x{size[0]}")
-    return mask
-
-
 def read_normals(path: Path, size: tuple[int, int]) -> np.ndarray:
     """Return surface normals, float32 ``(H, W, 3)``, 0 where unknown.
 
@@ -191,13 +169,3 @@ def read_normals(path: Path, size: tuple[int, int]) -> np.ndarray:
     if normals.shape != (*size, 3):
         raise DataError(f"{path}: normals are {normals.shape}, the picture {(*size, 3)}")
     return normals
-
-
-def nearest(values: Tensor, size: Sequence[int]) -> Tensor:
-    """Return ``(..., H, W)`` at another size, each pixel the one at its place; nothing is mixed."""
-    for side, wanted in zip((-2, -1), size, strict=True):
-        have = values.shape[side]
-        if have != wanted:
-            place = ((torch.arange(wanted) + 0.5) * have / wanted).long()
-            values = values.index_select(side, place)
-    return values

@@ -8,6 +8,7 @@ import torch
 
 from avssl.data.arrays import read_keypoints
 from avssl.data.base import DataError, Dataset, Key, split_key
+from avssl.data.masks import nearest, read_masks
 from avssl.data.recordings import Recording, find_recordings
 from avssl.media import motion_profile, open_video
 from avssl.media.base import Size
@@ -31,6 +32,7 @@ class Videos(Dataset):
             once a recording and cached.
         sound_rate: with samplers that choose windows of sound: samples a second to return.
         on_bad: a recording that cannot be read raises (``"error"``) or is left out and told (``"skip"``).
+        masks: return the masks of the frames, too, see `avssl.data.masks.read_masks`.
 
     Raises:
         ValueError: if the source holds no recording, or the sampler weighs by motion and ``motion`` is None.
@@ -47,13 +49,14 @@ class Videos(Dataset):
         motion: Literal["difference", "farneback"] | None = None,
         sound_rate: int | None = None,
         on_bad: Literal["error", "skip"] = "error",
+        masks: bool = False,
     ):
         if sampler.needs_motion and motion is None:
             raise ValueError(f"{type(sampler).__name__} weighs by motion: set motion to 'difference' or 'farneback'")
         self.recordings, self.classes = find_recordings(source, split)
         self.sampler, self.size, self.seed, self.backend = sampler, size, seed, backend
         self.motion: Literal["difference", "farneback"] | None = motion
-        self.sound_rate, self.on_bad = sound_rate, on_bad
+        self.sound_rate, self.on_bad, self.masks = sound_rate, on_bad, masks
 
     def __len__(self) -> int:
         return len(self.recordings)
@@ -66,8 +69,9 @@ class Videos(Dataset):
             ``index`` int64 and ``valid`` bool of the same shape; ``label``; ``path``; ``key`` int64 (seed, epoch,
             index); ``group``, and ``labels`` float32 ``(classes,)`` where the manifest has several. With key points:
             ``keypoints`` float32 ``(clips, frames, joints, 2)`` in pixels of the returned frames and ``visible``. With
-            sound: ``sound`` float32 ``(clips, 1, samples)``, ``sound_valid`` ``(clips, samples)``, ``silent``
-            ``(clips,)``: no louder than -60 dB of full scale, ``sound_rate`` in samples a second.
+            ``masks=True``: ``masks`` uint8 ``(clips, frames, H, W)`` of the returned size, 255 for void. With sound:
+            ``sound`` float32 ``(clips, 1, samples)``, ``sound_valid`` ``(clips, samples)``, ``silent`` ``(clips,)``: no
+            louder than -60 dB of full scale, ``sound_rate`` in samples a second.
             With ``on_bad="skip"``, a bad recording gives only ``failure``.
 
         Raises:
@@ -112,6 +116,9 @@ class Videos(Dataset):
         if recording.keypoints is not None:
             scale = [have / was for have, was in zip(frames.data.shape[-2:], filmed, strict=True)]
             item |= keypoints(recording.keypoints, clips.index, scale, frames=len(whole.times))
+        if self.masks:
+            found = read_masks(recording, clips.index, len(whole.times), filmed)
+            item["masks"] = nearest(torch.from_numpy(found), frames.data.shape[-2:])
         return item
 
 

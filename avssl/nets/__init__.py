@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from avssl.nets.kmeans import KMeans as KMeans
     from avssl.nets.kmeans import fit_kmeans as fit_kmeans
     from avssl.nets.kmeans import nearest as nearest
+    from avssl.nets.map_net import MapNet as MapNet
     from avssl.nets.memory import Bank as Bank
     from avssl.nets.memory import Queue as Queue
     from avssl.nets.projectors import named_projector as named_projector

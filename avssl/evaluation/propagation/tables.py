@@ -1,0 +1,183 @@
+"""What was found over all videos as numbers, a table, notes, files and curves."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from PIL.Image import Image
+
+from avssl.evaluation.propagation.rows import COPY
+from avssl.evaluation.propagation.scoring import (
+    F,
+    J,
+    VideoScore,
+    far_of,
+    horizon,
+    known_mean,
+    object_values,
+    over_time,
+    summary,
+)
+from avssl.features.propagation.settings import OWN, Propagation
+from avssl.metrics.bootstrap import Difference
+from avssl.metrics.pck import right
+from avssl.report.comparison import difference_notes, format_mean, group_at, item_difference, percent
+from avssl.report.figures import Curve, curve_picture
+from avssl.report.scores import RANDOM, TRAINED
+
+Horizons = Sequence[tuple[int, int | None]]
+
+
+@dataclass(eq=False, kw_only=True)
+class Found:
+    """What rows found of videos.
+
+    Args:
+        scores: of each row and each of its members, one for each video.
+        paths: the videos that could be read.
+        groups: what is not independent of each.
+        lengths: their frames.
+        failures: the others.
+        strips: pictures by name.
+    """
+
+    scores: dict[str, list[list[VideoScore]]]
+    paths: list[str] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+    lengths: list[int] = field(default_factory=list)
+    failures: list[dict[str, str]] = field(default_factory=list)
+    strips: dict[str, Image] = field(default_factory=dict)
+
+    def values(self, thresholds: Sequence[float], horizons: Horizons) -> dict[str, dict[str, np.ndarray]]:
+        """Return each row's scores by name, one for each member."""
+        found = {}
+        for name, members in self.scores.items():
+            each = [summary(one, thresholds, horizons) for one in members]
+            found[name] = {metric: np.array([one[metric] for one in each]) for metric in each[0]}
+        return found
+
+
+def numbers_of(found: Found, thresholds: Sequence[float], horizons: Horizons) -> dict[str, float]:
+    """Return means over members by name, and the trained row's differences from the others."""
+    numbers = {
+        f"{row}/{metric}": float(values.mean())
+        for row, own in found.values(thresholds, horizons).items()
+        for metric, values in own.items()
+    }
+    for metric, of_rows in differences(found, thresholds[0]).items():
+        for row, one in of_rows.items():
+            path = f"{TRAINED}-{row}/{metric}"
+            numbers |= {path: one.mean, f"{path}/low": one.low, f"{path}/high": one.high}
+    return numbers
+
+
+def differences(found: Found, threshold: float) -> dict[str, dict[str, Difference]]:
+    """Return how far the trained row is above each other, by metric, with a bootstrap over videos."""
+    first = found.scores[TRAINED][0][0]
+    ways: dict[str, Any] = {}
+    if first.regions is not None:
+        ways |= {"j": lambda one: object_values(one, J, False), "f": lambda one: object_values(one, F, False)}
+    if first.far is not None:
+        ways[f"pck@{threshold:g}"] = lambda one: right(far_of(one), threshold)
+    result: dict[str, dict[str, Difference]] = {}
+    for metric, way in ways.items():
+        items = {row: np.stack([way(one) for one in members]) for row, members in found.scores.items()}
+        items = {row: values.reshape(*values.shape[:2], -1) for row, values in items.items()}
+        if np.isnan(items[TRAINED]).all():
+            continue
+        group = np.repeat(np.array(found.groups), sizes_of(found, metric))
+        others = [row for row in items if row != TRAINED]
+        result[metric] = {row: item_difference(items[TRAINED], items[row], group) for row in others}
+    return result
+
+
+def sizes_of(found: Found, metric: str) -> list[int]:
+    """Return how many items each video has: objects, or frames with points."""
+    sizes = []
+    for one in found.scores[TRAINED][0]:
+        table = one.far if metric.startswith("pck") else one.regions
+        assert table is not None
+        sizes.append(table.shape[1] if metric.startswith("pck") else table.shape[1] - 1)
+    return sizes
+
+
+def columns_of(values: Mapping[str, np.ndarray], thresholds: Sequence[float]) -> dict[str, str]:
+    """Return the metrics that a person reads, and their columns."""
+    wanted = {"j": "J", "f": "F", "j whole": "J whole", "f whole": "F whole"}
+    wanted |= {f"pck@{one:g}": f"PCK@{one:g}" for one in thresholds}
+    wanted |= {"lost": "lost", "miou": "mIoU", "miou with the first": "mIoU with frame 0"}
+    return {metric: column for metric, column in wanted.items() if metric in values}
+
+
+def table_of(found: Found, thresholds: Sequence[float], horizons: Horizons) -> tuple[dict[str, str], ...]:
+    """Return a line a row, shares in percent."""
+    table = []
+    names = [horizon(*one) for one in horizons]
+    for row, values in found.values(thresholds, horizons).items():
+        cells = {"row": row}
+        cells |= {
+            column: format_mean(values[metric], spread=column in ("J", f"PCK@{thresholds[0]:g}"))
+            for metric, column in columns_of(values, thresholds).items()
+        }
+        for metric in ("j", f"pck@{thresholds[0]:g}"):
+            if metric in values:
+                late = [values[f"{metric} {name}"].mean() for name in names]
+                column = f"{'J' if metric == 'j' else metric.upper()} at {', '.join(names)}"
+                cells[column] = " / ".join("-" if np.isnan(one) else f"{100 * one:.0f}" for one in late)
+        table.append(cells)
+    return tuple(table)
+
+
+def notes_of(found: Found, thresholds: Sequence[float], settings: Propagation) -> Iterator[str]:
+    """Yield what stands under the table."""
+    for metric, of_rows in differences(found, thresholds[0]).items():
+        column = percent(metric, metric.upper())
+        floors = {row: one for row, one in of_rows.items() if row == COPY or row.startswith("pixels")}
+        best = min(floors, key=lambda row, floors=floors: floors[row].mean)
+        for row in (RANDOM, best):
+            yield from difference_notes({group_at(TRAINED): of_rows[row]}, column, row)
+    if settings.name != OWN.name:
+        yield f"Propagated as the evaluator of {settings.name} does; numbers of other settings do not compare."
+    short = sum(length < 3 for length in found.lengths)
+    if short and found.scores[TRAINED][0][0].regions is not None:
+        yield f"{short} videos have fewer than three frames, of which J and F count none."
+    if found.failures:
+        yield f"{len(found.failures)} videos could not be scored; the first: {told(found.failures[0])}."
+
+
+def told(failure: Mapping[str, str]) -> str:
+    """Return which video could not be scored, and why."""
+    return f"{failure['path']} ({failure['error']})"
+
+
+def tables_of(found: Found, thresholds: Sequence[float], horizons: Horizons) -> dict[str, list[dict[str, Any]]]:
+    """Return all scores of all rows, and those of each video."""
+    rows = [
+        {"row": row, "metric": metric, "mean": round(float(own.mean()), 5), "members": len(own)}
+        for row, values in found.values(thresholds, horizons).items()
+        for metric, own in values.items()
+    ]
+    videos = []
+    for number, path in enumerate(found.paths):
+        for row, members in found.scores.items():
+            one = [members[0][number]]
+            cells: dict[str, Any] = {"video": path, "row": row}
+            if one[0].regions is not None:
+                cells |= {"j": round(known_mean(object_values(one, J, False)), 5)}
+                cells |= {"f": round(known_mean(object_values(one, F, False)), 5)}
+            if one[0].far is not None:
+                cells |= {"pck": round(known_mean(right(one[0].far[0], thresholds[0])), 5)}
+            videos.append(cells)
+    return {"scores": rows, "videos": videos}
+
+
+def pictures_of(found: Found, threshold: float) -> dict[str, Image]:
+    """Return curves over the frames since the first, a panel a measure."""
+    panels: dict[str, list[Curve]] = {}
+    for row, members in found.scores.items():
+        for name, curve in over_time(members[0], threshold).items():
+            times = np.flatnonzero(~np.isnan(curve))
+            if len(times):
+                panels.setdefault(name, []).append(Curve(row, times, curve[times]))
+    return {"over_time": curve_picture(panels, "frames since the first", "score")} if panels else {}
