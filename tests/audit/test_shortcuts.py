@@ -8,12 +8,13 @@ import torch
 from avssl.audit.planted import CUES, Remembered, load_pictures, planted
 from avssl.audit.shortcuts import audit_shortcuts, ways
 from avssl.audit.trials import Told, Trial, with_settings
-from avssl.data import Noise
-from avssl.methods import BarlowTwins, RelativePosition, Rotation, ShuffleAndLearn, SimCLR
+from avssl.data import Dataset, Noise
+from avssl.methods import OPN, BarlowTwins, RelativePosition, Rotation, ShuffleAndLearn, SimCLR
 from avssl.nets import SmallNet
 from avssl.training import AdamW
 from avssl.training.feed import single_process
-from avssl.transforms import RandomResizedCrop
+from avssl.transforms import GainOffset, RandomResizedCrop
+from avssl.transforms.time_cues import TIME_CUES
 
 
 def small(gap=2, jitter=1):
@@ -129,3 +130,48 @@ def test_a_border_tells_items_to_a_method_of_whole_views_and_not_where_windows_m
     method = BarlowTwins(SmallNet(dim=16, width=4), [cut, cut], hidden=16)
     assert audit_shortcuts(method=method, **given) == {}
     assert capsys.readouterr().out == "BarlowTwins measures no accuracy: there is nothing to audit\n"
+
+
+class Films(Dataset):
+    """Still films whose frames are numbered as a sampler would."""
+
+    def __init__(self, count, seed):
+        self.count, self.seed = count, seed
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, key):
+        epoch, index = key
+        chance = torch.Generator().manual_seed(1000 * self.seed + index)
+        frames = torch.randint(0, 256, (1, 1, 3, 16, 16), dtype=torch.uint8, generator=chance)
+        gaps = torch.randint(2, 7, (1, 4), generator=chance)
+        return {
+            "frames": frames.expand(1, 4, -1, -1, -1),
+            "index": gaps.cumsum(1),
+            "valid": torch.ones(1, 4, dtype=torch.bool),
+            "path": f"{index}.mp4",
+            "key": torch.tensor([0, epoch, index]),
+        }
+
+
+def test_flicker_sorts_frames_where_light_is_not_new_in_each_and_rows_are_those_of_time(tmp_path):
+    method = OPN(SmallNet(dim=32, width=4), views=[GainOffset()])
+    rows = list(ways(method, method.guards, TIME_CUES))
+    assert [(row.cue, row.state) for row in rows if row.cue != "Pulse"] == [
+        (None, "as configured"),
+        ("Flicker", "off"),
+        ("Flicker", "as configured"),
+        ("Flicker", "on"),
+        ("Bars", "off"),
+        ("Bars", "as configured"),
+        ("Bars", "on"),
+    ]
+    settings = {"data": Films(64, 0), "held_out": Films(64, 1), "method": method, "optim": AdamW(lr=1e-2)}
+    scores = audit_shortcuts(**settings, out=tmp_path, batch_size=16, workers=0, rounds=40, accelerator="cpu")
+    assert scores["chance"] == pytest.approx(1 / 12)
+    assert scores["Flicker/light in each frame off/cue only"] > 0.5
+    assert scores["Flicker/light in each frame on/cue only"] < 0.3
+    assert scores["Bars/borders trimmed on/cue only"] == pytest.approx(1 / 12, abs=0.06)
+    assert scores["no cue/no guard as configured/content with it"] == pytest.approx(1 / 12, abs=0.06)
+    assert (tmp_path / "shortcuts" / "shortcuts.csv").exists()
