@@ -60,7 +60,7 @@ class ArrowOfTime(OrderTask):
         views = both_ways(self.view(clips, keys))
         return Questions(
             scores=self.head(self.encoder(views)).float(),
-            truth=torch.tensor([0, 1], device=clips.device).repeat(len(clips)),
+            truth=torch.arange(2, device=clips.device).repeat(len(clips)),
             counts=valid.all(1).repeat_interleave(2),
             key=numbered(keys, 2).flatten(0, 1),
             recording=recording.repeat_interleave(2),

@@ -85,9 +85,8 @@ class CubicPuzzle(OrderTask):
         """
         clips, keys, valid, recording = self.clips(batch, PIECES, "RandomClip(frames=16)")
         draws = Draws(stream_of(keys, ORDER_STREAM))
-        where = draws.integers(2, low=0, high=PIECES - 1)
-        plain = torch.stack([cuboids(clips, name, where[:, n]) for n, name in enumerate(("space", "time"))], 1)
-        plain = plain[:, [("space", "time").index(name) for name in self.kinds]].flatten(0, 1)
+        where = draws.integers(len(self.kinds), low=0, high=PIECES - 1)
+        plain = torch.stack([cuboids(clips, name, where[:, n]) for n, name in enumerate(self.kinds)], 1).flatten(0, 1)
         puzzles = numbered(keys, len(self.kinds)).flatten(0, 1)
         own = numbered(puzzles, PIECES).flatten(0, 1)
         views = self.view(plain.flatten(0, 1), own).unflatten(0, (-1, PIECES))

@@ -13,6 +13,7 @@ from avssl.methods.base import Batch
 from avssl.methods.order.tasks import ORDER_STREAM, Labels, OrderTask, Questions, needs_clips
 from avssl.nets import Encoder
 from avssl.transforms import Draws, Transform
+from avssl.transforms.base import constant
 from avssl.transforms.draws import numbered, stream_of
 
 
@@ -66,7 +67,7 @@ class Pace(OrderTask):
         longest = (self.frames - 1) * max(self.paces) + 1
         long, keys, valid, recording = self.clips(batch, longest, f"RandomClip(frames={longest}, pad='error')")
         count, speeds = len(long), len(self.paces)
-        pace = torch.tensor(self.paces, device=long.device)
+        pace = constant(self.paces, long.device)
         room = long.shape[1] - (self.frames - 1) * pace  # starts that keep a clip within the long one
         start = (Draws(stream_of(keys, ORDER_STREAM)).uniform(speeds) * room).long()
         index = start[..., None] + pace[:, None] * torch.arange(self.frames, device=long.device)
