@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 import torch
 
+from avssl.audit.order import learn_in_time
 from avssl.audit.planted import CUES, Remembered, load_pictures, planted
 from avssl.audit.shortcuts import audit_shortcuts, ways
 from avssl.audit.trials import Told, Trial, with_settings
@@ -155,10 +156,23 @@ class Films(Dataset):
         }
 
 
-def test_flicker_sorts_frames_where_light_is_not_new_in_each_and_rows_are_those_of_time(tmp_path):
-    method = OPN(SmallNet(dim=32, width=4), views=[GainOffset()])
-    rows = list(ways(method, method.guards, TIME_CUES))
-    assert [(row.cue, row.state) for row in rows if row.cue != "Pulse"] == [
+def rows_of_time(method):
+    return [(row.cue, row.state, row.changed) for row in ways(method, method.guards, TIME_CUES)]
+
+
+def test_flicker_sorts_still_films_where_light_is_not_new_in_each_frame():
+    method = OPN(SmallNet(dim=16, width=4))
+    settings = {"Flicker": {state: changed for cue, state, changed in rows_of_time(method) if cue == "Flicker"}}
+    trial = Trial(fabric=single_process("cpu"), optim=AdamW(lr=2e-2), schedule=None, rounds=30, seed=0)
+    content = tuple(load_pictures(single_process("cpu"), Films(32, seed), 32, 16, 0, "data") for seed in (0, 1))
+    found = learn_in_time(trial, method, settings, content, 16, lambda: None)
+    told = {name: Told.of(groups).mean for name, alone, groups in found if alone}
+    assert told["off"] > 0.4 > 0.3 > told["on"]
+
+
+def test_the_audit_of_a_task_of_order_has_rows_for_cues_of_time(tmp_path):
+    method = OPN(SmallNet(dim=8, width=2), views=[GainOffset()])
+    assert [(cue, state) for cue, state, _ in rows_of_time(method) if cue != "Pulse"] == [
         (None, "as configured"),
         ("Flicker", "off"),
         ("Flicker", "as configured"),
@@ -167,11 +181,7 @@ def test_flicker_sorts_frames_where_light_is_not_new_in_each_and_rows_are_those_
         ("Bars", "as configured"),
         ("Bars", "on"),
     ]
-    settings = {"data": Films(64, 0), "held_out": Films(64, 1), "method": method, "optim": AdamW(lr=1e-2)}
-    scores = audit_shortcuts(**settings, out=tmp_path, batch_size=16, workers=0, rounds=40, accelerator="cpu")
-    assert scores["chance"] == pytest.approx(1 / 12)
-    assert scores["Flicker/light in each frame off/cue only"] > 0.5
-    assert scores["Flicker/light in each frame on/cue only"] < 0.3
-    assert scores["Bars/borders trimmed on/cue only"] == pytest.approx(1 / 12, abs=0.06)
-    assert scores["no cue/no guard as configured/content with it"] == pytest.approx(1 / 12, abs=0.06)
+    settings = {"data": Films(8, 0), "held_out": Films(8, 1), "method": method, "optim": AdamW(lr=1e-2)}
+    scores = audit_shortcuts(**settings, out=tmp_path, batch_size=8, workers=0, rounds=1, accelerator="cpu")
+    assert scores["chance"] == pytest.approx(1 / 12) and "Pulse/blur in each frame on/cue only" in scores
     assert (tmp_path / "shortcuts" / "shortcuts.csv").exists()
