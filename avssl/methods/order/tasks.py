@@ -73,7 +73,7 @@ class OrderTask(Method):
     """
 
     guards: ClassVar[tuple[Guard, ...]] = GUARDS
-    chance: float
+    chance: float  # pyright: ignore[reportIncompatibleVariableOverride]  # each task has one
 
     def __init__(self, encoder: Encoder, views: Sequence[Transform], labels: Labels):
         super().__init__()
