@@ -52,5 +52,5 @@ def test_a_class_that_no_reference_has_costs_a_finite_price():
 
 @pytest.mark.parametrize(("shapes", "temperature"), [(((1, 2, 3), (1, 2, 4)), None), (((1, 2, 3), (1, 2, 3)), 0.0)])
 def test_what_cannot_be_compared_is_refused_in_one_line(shapes, temperature):
-    with pytest.raises(ValueError, match="needs queries|temperature must be above 0"):
+    with pytest.raises(ValueError, match=r"needs queries|temperature must be above 0"):
         pointers(*(torch.zeros(shape) for shape in shapes), temperature)

@@ -1,6 +1,7 @@
 """The walk there and back against a slow writing, closed forms, and what must not change it."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ def slow(clip, temperature, shortest=1):
         route = [*range(steps + 1), *reversed(range(steps))]
         for start in range(count):
             chance = [float(place == start) for place in range(count)]
-            for here, there in zip(route, route[1:], strict=False):
+            for here, there in pairwise(route):
                 after = [0.0] * count
                 for place in range(count):
                     alike = [math.exp(float(clip[here, place] @ clip[there, to]) / temperature) for to in range(count)]

@@ -36,7 +36,7 @@ class ColourPointer(Method):
 
     Colours are clusters of a and b of Lab, by k-means over the data before the first pass (until then, of all colours
     that screens show). All three channels that the encoder sees hold the brightness. An encoder that does not take the
-    colour out itself, such as ``MapNet(grey=True)`` does, is another one on coloured pictures afterwards; a line says so.
+    colour out itself, as ``MapNet(grey=True)`` does, is another one on coloured pictures afterwards; a line says so.
 
     Departures: the encoder is of pictures, with a linear head on each cell, where the paper has five 3-D convolutions
     over the frames, and gives them the place of each cell, which we do not; inner products are divided by the root of

@@ -35,8 +35,8 @@ def moving_clips(batch: Batch | Tensor, least: int, who: str) -> tuple[Tensor, T
         frames, valid = frames.transpose(1, 2), valid.transpose(1, 2)
     if frames.shape[2] < least:
         raise ValueError(
-            f"{who} goes from frame to frame and needs clips of at least {least} frames; got {frames.shape[2]}: let the "
-            f"sampler give clips, such as RandomClip(frames={max(4, least)})"
+            f"{who} goes from frame to frame and needs clips of at least {least} frames; got {frames.shape[2]}: let "
+            f"the sampler give clips, such as RandomClip(frames={max(4, least)})"
         )
     keys = numbered(batch["key"], frames.shape[1]).flatten(0, 1)
     return to_float(frames.flatten(0, 1)), keys, valid.all(2).flatten().float()

@@ -6,7 +6,6 @@ https://arxiv.org/abs/2006.14613. Numbers were read in the authors' code (``code
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from avssl.losses import palindrome_walk

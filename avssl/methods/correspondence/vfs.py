@@ -1,7 +1,7 @@
 """VFS: frames of a video, far from each other, predict one another as wholes; correspondence comes for free.
 
-Xu and Wang, "Rethinking Self-supervised Correspondence Learning: A Video Frame-level Similarity Perspective", ICCV 2021,
-https://arxiv.org/abs/2103.17263. Numbers were read in the authors' configs.
+Xu and Wang, "Rethinking Self-supervised Correspondence Learning: A Video Frame-level Similarity Perspective", ICCV
+2021, https://arxiv.org/abs/2103.17263. Numbers were read in the authors' configs.
 """
 
 from collections.abc import Sequence

@@ -34,7 +34,7 @@ def test_frames_are_of_different_stretches_of_the_video():
 
 def test_each_frame_of_a_video_is_predicted_from_each_other():
     method, frames = vfs(frames=3).eval(), torch.rand(4, 1, 9, 3, 32, 32)
-    batch, views = method.views_of({"frames": frames, "key": KEYS})
+    _, views = method.views_of({"frames": frames, "key": KEYS})
     assert [view.clip for view in views] == [0, 1, 2]
     rows = method.embed(views)
     wanted = [negative_cosine(method.predictor(rows[a]), rows[b]) for a in range(3) for b in range(3) if a != b]
