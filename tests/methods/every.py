@@ -123,6 +123,8 @@ MAKE = {
     "ShuffleAndLearn": lambda: methods.ShuffleAndLearn(net(), hidden=16),
     "ColourPointer": lambda: methods.ColourPointer(cells(grey=True), layer="conv3", dim=8),
     "RandomWalk": lambda: methods.RandomWalk(cells(), layer="conv3", patch=16, stride=8, dim=8),
+    "CycleTime": lambda: methods.CycleTime(cells(), layer="conv3", size=SIDE, patch=16),
+    "UVC": lambda: methods.UVC(cells(grey=True), layer="conv3", neighbourhood=2),
     "VFS": lambda: methods.VFS(cells(), views()[0], hidden=16, bottleneck=4),
     "bank": heard(methods.CrossModalNCE, negatives="bank", recordings=ITEMS, noise=4),
 }
@@ -130,13 +132,15 @@ MOVING = {
     "AVTS": (2, 4),
     "DPC": (1, 8),
     "ColourPointer": (1, 4),
+    "CycleTime": (1, 3),
     "RandomWalk": (1, 4),
+    "UVC": (1, 2),
     "ShuffleAndLearn": (1, 5),
 }  # clips and frames of an item; others take one picture
 OF_PAIRS = ("AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "SeLaVi", "bank")
 SOUNDING = (*OF_PAIRS, "CPCSound")
 OF_VIEWS = [name for name in MAKE if issubclass(getattr(methods, name, object), MultiViewMethod)]
-PREDICTING = ["CPC", "CPCSound", "DPC", "ColourPointer", "RandomWalk"]
+PREDICTING = ["CPC", "CPCSound", "DPC", "ColourPointer", "CycleTime", "RandomWalk", "UVC"]
 
 
 def make(name, seed=0):
