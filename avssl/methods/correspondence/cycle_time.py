@@ -5,7 +5,7 @@ https://arxiv.org/abs/1903.07593. Numbers were read in the authors' code (``mode
 """
 
 from collections.abc import Sequence
-from math import pi
+from math import pi, sqrt
 
 import torch
 from torch import Tensor, nn
@@ -45,7 +45,7 @@ class Tracker(nn.Module):
         """Return places ``(N, 3)`` of patches ``(N, dim, side, side)`` in maps ``(N, dim, h, w)``, of unit cells."""
         with torch.autocast(patch.device.type, enabled=False):
             alike = torch.einsum("ncij,ncp->npij", patch.float(), frame.flatten(2).float()) / self.temperature
-        found = self.net(alike.softmax(1) * alike.shape[1]).tanh()
+        found = self.net(alike.softmax(1) * sqrt(alike.shape[1])).tanh()
         return found * found.new_tensor([1.0, 1.0, self.turn])
 
 
@@ -57,7 +57,8 @@ class CycleTime(Method):
 
     Departures: patches are drawn anywhere, where the authors choose moving ones (and mirror their choice twice when
     they flip); similarity is the mean cosine, theirs a score of inliers; the tracker's convolutions are padded 3 x 3,
-    and what goes in is 1 on average (of 900 cells' chances it learns next to nothing); what lies past the border is repeated; padded clips do not count.
+    and see chances times the root of the number of cells, as chances of 1 in 900 are next to nothing; what lies past
+    the border is repeated; padded clips do not count.
 
     Args:
         encoder: of pictures.
