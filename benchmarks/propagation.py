@@ -17,7 +17,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from avssl.config import Count, main
-from avssl.features.propagation.tiles import Reach, neighbours
+from avssl.features.propagation.search import neighbours
+from avssl.features.propagation.tiles import Reach
 from avssl.training.progress import screen
 from avssl.version import versions
 

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from avssl.features.propagation.search import attend, neighbours
 from avssl.features.propagation.settings import OWN, Propagation
-from avssl.features.propagation.tiles import TILE, Reach, attend, neighbours
+from avssl.features.propagation.tiles import TILE, Reach
 
 Entry = tuple[Tensor, Tensor]  # features (H, W, channels) and labels (H, W, labels) of a frame
 

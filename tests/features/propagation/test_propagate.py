@@ -11,8 +11,9 @@ from torch.nn import functional as F
 
 from avssl.config import ConfigError
 from avssl.features.propagation.propagate import propagate
+from avssl.features.propagation.search import neighbours
 from avssl.features.propagation.settings import OWN, PRESETS, Propagation, preset_of
-from avssl.features.propagation.tiles import Reach, neighbours, tiles
+from avssl.features.propagation.tiles import Reach, tiles
 
 FRAMES, CHANNELS, LABELS, HEIGHT, WIDTH = 8, 6, 3, 5, 7
 
