@@ -5,6 +5,7 @@ from torch import nn
 
 from avssl import methods
 from avssl.data import Dataset
+from avssl.methods.views import MultiViewMethod
 from avssl.nets import (
     Classifier,
     ColorFlow,
@@ -141,14 +142,14 @@ MOVING = {
 }  # clips and frames of an item; others take one picture
 OF_PAIRS = ("AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "SeLaVi", "bank")
 SOUNDING = (*OF_PAIRS, "CPCSound")
-OF_VIEWS = [name for name in MAKE if issubclass(getattr(methods, name, object), MultiViewMethod)]
-PREDICTING = ["CPC", "CPCSound", "DPC", "ColourPointer", "CycleTime", "RandomWalk", "UVC"]
 OF_LABELS = (
     "KnowledgeTransfer",
     "SelfTraining",
     "SelfTrainingPixels",
 )  # learn from labels alone, and refuse what has none
+OF_VIEWS = [name for name in MAKE if issubclass(getattr(methods, name, object), MultiViewMethod)]
 PREDICTING = ["CPC", "CPCSound", "DPC"]
+LINKING = ["ColourPointer", "CycleTime", "RandomWalk", "UVC"]
 
 
 def make(name, seed=0):
