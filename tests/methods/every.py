@@ -148,7 +148,6 @@ OF_LABELS = (
     "SelfTraining",
     "SelfTrainingPixels",
 )  # learn from labels alone, and refuse what has none
-OF_VIEWS = [name for name in MAKE if issubclass(getattr(methods, name, object), MultiViewMethod)]
 PREDICTING = ["CPC", "CPCSound", "DPC"]
 LINKING = ["ColourPointer", "CycleTime", "RandomWalk", "UVC"]
 

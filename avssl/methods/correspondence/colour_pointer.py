@@ -146,7 +146,7 @@ class ColourPointer(Method):
     def colours(self, frames: Tensor, shape: Sequence[int]) -> Tensor:
         """Return the cluster of the mean colour of each cell, int64 ``(N, cells)``."""
         _, lab = grey_and_lab(frames)
-        means = F.adaptive_avg_pool2d(lab[:, 1:], tuple(shape)).flatten(2).mT
+        means = F.adaptive_avg_pool2d(lab[:, 1:], (shape[0], shape[1])).flatten(2).mT
         return nearest(means.flatten(0, 1), self.centres)[0].view(means.shape[:2])
 
     def weights(self) -> Tensor:

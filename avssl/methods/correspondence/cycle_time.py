@@ -37,9 +37,10 @@ class Tracker(nn.Module):
     def __init__(self, cells: int, side: int, temperature: float, turn: float):
         super().__init__()
         self.temperature, self.turn = temperature, turn
+        last = nn.Linear(64 * side * side, 3)
+        nn.init.zeros_(last.bias)
         layers = [nn.Conv2d(cells, 128, 3, padding=1), nn.ReLU(), nn.Conv2d(128, 64, 3, padding=1), nn.ReLU()]
-        self.net = nn.Sequential(*layers, nn.Flatten(), nn.Linear(64 * side * side, 3))
-        nn.init.zeros_(self.net[-1].bias)
+        self.net = nn.Sequential(*layers, nn.Flatten(), last)
 
     def forward(self, patch: Tensor, frame: Tensor) -> Tensor:
         """Return places ``(N, 3)`` of patches ``(N, dim, side, side)`` in maps ``(N, dim, h, w)``, of unit cells."""

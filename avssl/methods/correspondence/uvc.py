@@ -113,7 +113,7 @@ class UVC(Method):
         clips, keys, whole = moving_clips(batch, 2, "UVC")
         clips = apply_views(self.views, clips[:, [0, -1]], Draws(keys), self.training)
         maps = self.maps(clips.flatten(0, 1))
-        colours = F.adaptive_avg_pool2d(lab_of(clips.flatten(0, 1)), maps.shape[-2:])
+        colours = F.adaptive_avg_pool2d(lab_of(clips.flatten(0, 1)), (maps.shape[-2], maps.shape[-1]))
         first, last = ([part.unflatten(0, (-1, 2))[:, time] for part in (maps, colours)] for time in (0, 1))
         side = max(1, round(self.window * min(maps.shape[-2:])))
         room = 1 - self.window
