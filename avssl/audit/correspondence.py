@@ -125,7 +125,7 @@ def learn(
     if not batches:
         raise ConfigError("data: no clip could be read")
     method.before_epoch(features_of(batches))
-    learner = Learner(method, optim(method.parameter_groups()), lambda seen: seen)
+    learner = Learner(method, optim(method.parameter_groups()), iter)
     for step in range(1, rounds + 1):
         seed_torch(seed, step)
         set_rates(learner.optimizer, schedule, step - 1, rounds)
