@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 from avssl.lazy import attach
 
 if TYPE_CHECKING:
+    from avssl.losses.affinities import cell_grid as cell_grid
+    from avssl.losses.affinities import concentration as concentration
+    from avssl.losses.affinities import orthogonality as orthogonality
     from avssl.losses.assignment import drawn_sizes as drawn_sizes
     from avssl.losses.assignment import sinkhorn as sinkhorn
     from avssl.losses.assignment import transport as transport
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
     from avssl.losses.contrastive import nt_xent as nt_xent
     from avssl.losses.contrastive import similarities as similarities
     from avssl.losses.contrastive import symmetric_contrast as symmetric_contrast
+    from avssl.losses.copying import copied_classes as copied_classes
+    from avssl.losses.copying import copying_loss as copying_loss
+    from avssl.losses.copying import pointers as pointers
     from avssl.losses.dense import cell_places as cell_places
     from avssl.losses.dense import dense_contrast as dense_contrast
     from avssl.losses.dense import most_similar as most_similar
@@ -43,5 +49,11 @@ if TYPE_CHECKING:
     from avssl.losses.self_training import both_losses as both_losses
     from avssl.losses.self_training import target_cross_entropy as target_cross_entropy
     from avssl.losses.verification import pair_verification as pair_verification
+    from avssl.losses.walk import Walk as Walk
+    from avssl.losses.walk import palindrome_walk as palindrome_walk
+    from avssl.losses.walk import transitions as transitions
+    from avssl.losses.windows import cut_windows as cut_windows
+    from avssl.losses.windows import window_distance as window_distance
+    from avssl.losses.windows import windows_at as windows_at
 
 __getattr__, __dir__ = attach(__name__)

@@ -10,6 +10,7 @@ from avssl.methods.views import MultiViewMethod
 from avssl.nets import (
     Classifier,
     ColorFlow,
+    MapNet,
     Queue,
     SmallClips,
     SmallNet,
@@ -36,6 +37,10 @@ def still():
 
 def ears(**settings):
     return SmallSound(widths=(4, 4, 8, 8), spec=SPEC, **settings)
+
+
+def cells(**settings):
+    return MapNet(dim=8, width=4, **settings)
 
 
 def heard(kind, **settings):
@@ -131,6 +136,11 @@ MAKE = {
     "OPN": lambda: methods.OPN(net(), hidden=8),
     "Pace": lambda: methods.Pace(moving(), paces=(1, 2), frames=4),
     "ShuffleAndLearn": lambda: methods.ShuffleAndLearn(net(), hidden=16),
+    "ColourPointer": lambda: methods.ColourPointer(cells(grey=True), layer="conv3", dim=8),
+    "RandomWalk": lambda: methods.RandomWalk(cells(), layer="conv3", patch=16, stride=8, dim=8),
+    "CycleTime": lambda: methods.CycleTime(cells(), layer="conv3", size=SIDE, patch=16),
+    "UVC": lambda: methods.UVC(cells(grey=True), layer="conv3", neighbourhood=2),
+    "VFS": lambda: methods.VFS(cells(), views()[0], hidden=16, bottleneck=4),
     "bank": heard(methods.CrossModalNCE, negatives="bank", recordings=ITEMS, noise=4),
 }
 MOVING = {
@@ -143,6 +153,10 @@ MOVING = {
     "O3N": (4, 5),
     "OPN": (2, 4),
     "Pace": (2, 8),
+    "ColourPointer": (1, 4),
+    "CycleTime": (1, 3),
+    "RandomWalk": (1, 4),
+    "UVC": (1, 2),
     "ShuffleAndLearn": (1, 5),
 }  # clips and frames of an item; others take one picture
 OF_PAIRS = ("AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "SeLaVi", "bank")
@@ -155,6 +169,7 @@ OF_LABELS = (
 )  # learn from labels alone, and refuse what has none
 OF_ORDER = [name for name in MAKE if issubclass(getattr(methods, name, object), OrderTask)]
 PREDICTING = ["CPC", "CPCSound", "DPC"]
+LINKING = ["ColourPointer", "CycleTime", "RandomWalk", "UVC"]
 
 
 def make(name, seed=0):
