@@ -95,13 +95,22 @@ def features_of(
     parts = (seen_by(part, settings, multiple) for part in frames.split(batch))
     first, size = next(parts)
     found = maps(first)
+    grid, stride = grid_of(found, size)
+    later = (maps(pictures).values for pictures, _ in parts)
+    return grid.on((frames.shape[-2], frames.shape[-1])), stride, chain(found.values, chain.from_iterable(later))
+
+
+def grid_of(found: FeatureMap, size: tuple[int, int]) -> tuple[CellGrid, tuple[float, float]]:
+    """Return where the cells of maps look in pictures of ``size`` pixels, and their stride.
+
+    Raises:
+        ConfigError: if the maps have a single cell.
+    """
     cells = (found.values.shape[-2], found.values.shape[-1])
     if max(cells) < 2:
         raise ConfigError(f"layer: its map has one cell for pictures of {size[0]}x{size[1]}; name one that has more")
     stride, offset = (found.stride[0], found.stride[1]), (found.offset[0], found.offset[1])
-    grid = CellGrid(cells=cells, stride=stride, offset=offset, pixels=size)
-    later = (maps(pictures).values for pictures, _ in parts)
-    return grid.on((frames.shape[-2], frames.shape[-1])), stride, chain(found.values, chain.from_iterable(later))
+    return CellGrid(cells=cells, stride=stride, offset=offset, pixels=size), stride
 
 
 def receptive_field(maps: LayerMaps, side: int) -> int | None:
