@@ -65,8 +65,9 @@ def find_recordings(
             ``path``, relative to the manifest, and optionally ``split``, ``label``, ``labels`` (several, parted by
             ``" | "``, a leading ``?`` for those to be ignored), ``start``, ``end``, ``group``, ``keypoints``,
             ``annotations``, ``masks``, ``track``, ``origin``, ``cover``, ``sound``, ``sounding``, ``votes``), a folder
-            that holds ``manifest.csv`` or ``manifest.parquet``, ``"demo:figures"``, or ``"cache:samples"`` for what ``datasets/samples/prepare.py``
-            gathered. `avssl.files` tells which files of folders count, `avssl.data.tables` what a CSV may be.
+            that holds ``manifest.csv`` or ``manifest.parquet``, ``"demo:figures"``, or ``"cache:samples"`` for what
+            ``datasets/samples/prepare.py`` gathered. `avssl.files` tells which files of folders count,
+            `avssl.data.tables` what a CSV may be.
         split: keep only rows of a manifest with this value, or this word of several, in the column ``split``.
         endings: of the files that count in folders, such as `ENDINGS` (video), `PICTURES` or `SOUNDS`.
 

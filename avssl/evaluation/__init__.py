@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from avssl.evaluation.sound.localisation import Localisation as Localisation
     from avssl.evaluation.sound.offsets import Offsets as Offsets
     from avssl.evaluation.sound.probe import SoundProbe as SoundProbe
+    from avssl.evaluation.tracking.evaluator import BoxTracking as BoxTracking
     from avssl.report.scores import Scores as Scores
 
 __getattr__, __dir__ = attach(__name__)
