@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from avssl.losses.contrastive import nt_xent as nt_xent
     from avssl.losses.contrastive import similarities as similarities
     from avssl.losses.contrastive import symmetric_contrast as symmetric_contrast
+    from avssl.losses.copying import copied_classes as copied_classes
+    from avssl.losses.copying import copying_loss as copying_loss
+    from avssl.losses.copying import pointers as pointers
     from avssl.losses.dense import cell_places as cell_places
     from avssl.losses.dense import dense_contrast as dense_contrast
     from avssl.losses.dense import most_similar as most_similar
@@ -41,5 +44,8 @@ if TYPE_CHECKING:
     from avssl.losses.regression import byol as byol
     from avssl.losses.regression import negative_cosine as negative_cosine
     from avssl.losses.verification import pair_verification as pair_verification
+    from avssl.losses.walk import Walk as Walk
+    from avssl.losses.walk import palindrome_walk as palindrome_walk
+    from avssl.losses.walk import transitions as transitions
 
 __getattr__, __dir__ = attach(__name__)

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from avssl.methods.contrastive.simclr import SimCLR as SimCLR
     from avssl.methods.contrastive.vicreg import VICReg as VICReg
     from avssl.methods.contrastive.view_learning import ViewLearning as ViewLearning
+    from avssl.methods.correspondence.colour_pointer import ColourPointer as ColourPointer
+    from avssl.methods.correspondence.random_walk import RandomWalk as RandomWalk
+    from avssl.methods.correspondence.vfs import VFS as VFS
     from avssl.methods.distillation.byol import BYOL as BYOL
     from avssl.methods.distillation.dino import DINO as DINO
     from avssl.methods.distillation.distilled import Distilled as Distilled

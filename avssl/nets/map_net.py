@@ -48,5 +48,10 @@ class MapNet(Encoder):
     def normalized(self, images: Tensor) -> Tensor:
         """Return pictures as the trunk sees them, without their colour where that was asked for."""
         if self.grey:
-            images = (images * images.new_tensor(LUMA).view(3, 1, 1)).sum(-3, keepdim=True).expand_as(images)
+            images = grey_pictures(images)
         return super().normalized(images)
+
+
+def grey_pictures(images: Tensor) -> Tensor:
+    """Return pictures ``(..., 3, H, W)`` with their brightness in all three channels."""
+    return (images * images.new_tensor(LUMA).view(3, 1, 1)).sum(-3, keepdim=True).expand_as(images)

@@ -9,6 +9,7 @@ from avssl.methods.views import MultiViewMethod
 from avssl.nets import (
     Classifier,
     ColorFlow,
+    MapNet,
     Queue,
     SmallClips,
     SmallNet,
@@ -35,6 +36,10 @@ def still():
 
 def ears(**settings):
     return SmallSound(widths=(4, 4, 8, 8), spec=SPEC, **settings)
+
+
+def cells(**settings):
+    return MapNet(dim=8, width=4, **settings)
 
 
 def heard(kind, **settings):
@@ -116,17 +121,22 @@ MAKE = {
     ),
     "DetCo": lambda: methods.DetCo(net(), [*views(), *views(33)], **STAGES),
     "ShuffleAndLearn": lambda: methods.ShuffleAndLearn(net(), hidden=16),
+    "ColourPointer": lambda: methods.ColourPointer(cells(grey=True), layer="conv3", dim=8),
+    "RandomWalk": lambda: methods.RandomWalk(cells(), layer="conv3", patch=16, stride=8, dim=8),
+    "VFS": lambda: methods.VFS(cells(), views()[0], hidden=16, bottleneck=4),
     "bank": heard(methods.CrossModalNCE, negatives="bank", recordings=ITEMS, noise=4),
 }
 MOVING = {
     "AVTS": (2, 4),
     "DPC": (1, 8),
+    "ColourPointer": (1, 4),
+    "RandomWalk": (1, 4),
     "ShuffleAndLearn": (1, 5),
 }  # clips and frames of an item; others take one picture
 OF_PAIRS = ("AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "SeLaVi", "bank")
 SOUNDING = (*OF_PAIRS, "CPCSound")
 OF_VIEWS = [name for name in MAKE if issubclass(getattr(methods, name, object), MultiViewMethod)]
-PREDICTING = ["CPC", "CPCSound", "DPC"]
+PREDICTING = ["CPC", "CPCSound", "DPC", "ColourPointer", "RandomWalk"]
 
 
 def make(name, seed=0):

@@ -13,7 +13,7 @@ from avssl.nets import SmallNet
 from avssl.training.step import agree
 
 OF_PICTURES = sorted(MAKE.keys() - set(SOUNDING) - MOVING.keys())
-OF_FRAMES = [*OF_PICTURES, "DPC", "ShuffleAndLearn"]
+OF_FRAMES = [*OF_PICTURES, *sorted(MOVING.keys() - set(SOUNDING))]
 FORGETTING = [name for name in OF_PICTURES if not getattr(methods, name).remembers]
 
 
