@@ -9,6 +9,7 @@ from avssl.methods.views import MultiViewMethod
 from avssl.nets import (
     Classifier,
     ColorFlow,
+    FilterNet,
     MapNet,
     Queue,
     SmallClips,
@@ -123,6 +124,8 @@ MAKE = {
     "ShuffleAndLearn": lambda: methods.ShuffleAndLearn(net(), hidden=16),
     "ColourPointer": lambda: methods.ColourPointer(cells(grey=True), layer="conv3", dim=8),
     "RandomWalk": lambda: methods.RandomWalk(cells(), layer="conv3", patch=16, stride=8, dim=8),
+    "TrackedPatches": lambda: methods.TrackedPatches(cells(), layer="conv3", patch=8, dim=8, error=99.0, moved=0.0),
+    "UDT": lambda: methods.UDT(FilterNet(dim=4, width=4), layer="conv2", size=12, drop=0.2),
     "VFS": lambda: methods.VFS(cells(), views()[0], hidden=16, bottleneck=4),
     "bank": heard(methods.CrossModalNCE, negatives="bank", recordings=ITEMS, noise=4),
 }
@@ -131,12 +134,14 @@ MOVING = {
     "DPC": (1, 8),
     "ColourPointer": (1, 4),
     "RandomWalk": (1, 4),
+    "TrackedPatches": (1, 4),
+    "UDT": (1, 3),
     "ShuffleAndLearn": (1, 5),
 }  # clips and frames of an item; others take one picture
 OF_PAIRS = ("AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "SeLaVi", "bank")
 SOUNDING = (*OF_PAIRS, "CPCSound")
 OF_VIEWS = [name for name in MAKE if issubclass(getattr(methods, name, object), MultiViewMethod)]
-PREDICTING = ["CPC", "CPCSound", "DPC", "ColourPointer", "RandomWalk"]
+PREDICTING = ["CPC", "CPCSound", "DPC", "ColourPointer", "RandomWalk", "TrackedPatches", "UDT"]
 
 
 def make(name, seed=0):
