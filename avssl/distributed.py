@@ -4,6 +4,7 @@ Each process computes the whole loss of the whole batch. Its gradient comes back
 by the strategy (DDP), which leaves that of one process.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -37,14 +38,40 @@ def own_share(rows: Tensor) -> Tensor:
     return rows[distributed.get_rank() :: distributed.get_world_size()]
 
 
+def counts_of_rows(count: int) -> list[int]:
+    """Return how many rows each process holds, in the order of the processes.
+
+    They are told between hosts, so that no host waits for its device.
+
+    Args:
+        count: of this process.
+    """
+    counts = [torch.zeros(1, dtype=torch.int64) for _ in range(distributed.get_world_size())]
+    distributed.all_gather(counts, torch.tensor([count]), group=hosts(distributed.group.WORLD))
+    return [int(each) for each in counts]
+
+
+@lru_cache(maxsize=1)
+def hosts(world: Any) -> Any:
+    """Return a group of all processes of ``world`` in which hosts tell each other numbers."""
+    return world if distributed.get_backend(world) == "gloo" else distributed.new_group(backend="gloo")
+
+
+def all_reduce(values: Tensor) -> Tensor:
+    """Return the sum of a tensor over all processes, without gradient; the tensor itself stays. Alone, itself."""
+    if alone():
+        return values
+    summed = values.detach().clone()
+    distributed.all_reduce(summed)
+    return summed
+
+
 class Gather(torch.autograd.Function):
     """All processes' rows; backwards, the sum of what all processes ask of the own ones."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor) -> Tensor:
-        counts = [torch.zeros(1, dtype=torch.int64, device=rows.device) for _ in range(distributed.get_world_size())]
-        distributed.all_gather(counts, torch.tensor([len(rows)], device=rows.device))
-        sizes = [int(count) for count in counts]
+        sizes = counts_of_rows(len(rows))
         plain = rows.detach().to(torch.uint8) if rows.dtype == torch.bool else rows.detach()
         padded = plain.new_zeros(max(sizes), *rows.shape[1:])  # collectives need equal shapes
         padded[: len(rows)] = plain

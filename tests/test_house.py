@@ -26,7 +26,19 @@ FLOORS = {  # a package needs itself and the floors below it: never one above, n
     "audit": 10,
     "inference": 10,
 }
-ROOTS = {"cache", "config", "distributed", "files", "lazy", "text", "version", "__init__"}
+ROOTS = {
+    "__init__",
+    "__main__",
+    "cache",
+    "cli",
+    "config",
+    "distributed",
+    "files",
+    "installed",
+    "lazy",
+    "text",
+    "version",
+}
 LAZY = {"__init__": {"training"}, "config": {"sampling", "media"}}  # what they reach when asked for it
 MODULES = sorted((ROOT / "avssl").rglob("*.py"))
 

@@ -14,5 +14,5 @@ if __name__ == "__main__":
         "avssl.training.train",
         __doc__,
         default="configs/shuffle_learn.yaml",
-        then="avssl.report.page.report",
+        then="avssl.evaluation.finish.finish",
     )

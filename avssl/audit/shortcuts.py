@@ -19,11 +19,13 @@ from rich.progress import Progress
 from avssl.audit.planted import CUES, Remembered, load_pictures, noise_like, planted
 from avssl.audit.sound import show
 from avssl.audit.trials import Told, Trial, with_settings
+from avssl.audit.views import audit_views, measures_accuracy
 from avssl.config import Count, describe
 from avssl.data import Dataset, collate
 from avssl.evaluation.runner import write_csv
 from avssl.methods import Method
 from avssl.methods.guards import Guard, Guarded
+from avssl.methods.views import MultiViewMethod
 from avssl.report.figures import picture_table
 from avssl.training.feed import single_process
 from avssl.training.optim import Optim
@@ -86,6 +88,9 @@ def audit_shortcuts(
     is asked as the method is configured. Rows of a cue learn side by side from the same batches, from the same initial
     weights.
 
+    Methods of views have no such guards: of them each of noise, pictures, and both with a border that names the item is
+    asked with the views' windows and with whole pictures, see `avssl.audit.views.audit_views`.
+
     Args:
         data: content to learn from.
         held_out: content to measure on.
@@ -110,14 +115,33 @@ def audit_shortcuts(
         ConfigError: if fewer items can be read than make a batch.
     """
     console, folder = Console(width=max(Console().width, WIDE)), out / "shortcuts"
+    fabric, loading = single_process(accelerator), {"batch_size": batch_size, "workers": workers}
+    if isinstance(method, MultiViewMethod):
+        content = (
+            load_pictures(fabric, data, items, where="data", **loading),
+            load_pictures(fabric, held_out, items, where="held_out", **loading),
+        )
+        if not measures_accuracy(method, content[0]):
+            console.print(f"{type(method).__name__} measures no accuracy: there is nothing to audit")
+            return {}
+        settings = {"fabric": fabric, "optim": optim, "schedule": schedule, "rounds": rounds}
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task("trainings", total=rounds * seeds)
+            trials = (Trial(seed=number, **settings) for number in range(seed, seed + seeds))
+            table, scores = audit_views(trials, method, content, batch_size, lambda: progress.advance(task))
+        title = f"{type(method).__name__}: accuracy after {rounds} steps, among {batch_size} held-out items"
+        show(console, title, table)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_csv(folder / "shortcuts.csv", table)
+        console.print(f"Written: {folder}")
+        return scores
     chance = method.chance
     if not isinstance(method, Guarded) or chance is None:
         console.print(f"{type(method).__name__} states no guards and no chance: there is nothing to audit")
         return {}
     if not method.guards:
         console.print(f"{type(method).__name__} has no guards against shortcuts: each cue is asked as it is configured")
-    fabric, rows = single_process(accelerator), list(ways(method, method.guards))
-    loading = {"batch_size": batch_size, "workers": workers}
+    rows = list(ways(method, method.guards))
     content = (
         load_pictures(fabric, data, items, where="data", **loading),
         load_pictures(fabric, held_out, items, where="held_out", **loading),

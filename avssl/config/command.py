@@ -13,6 +13,7 @@ from typing import Any
 from avssl.config.build import build
 from avssl.config.check import plan
 from avssl.config.errors import ConfigError
+from avssl.config.finding import find
 from avssl.config.overrides import lay_as_given
 from avssl.config.reading import read
 from avssl.config.signatures import parameters
@@ -31,6 +32,7 @@ def main(
 ) -> Any:
     """Run a tool: ``python tools/NAME.py [CONFIG.yaml] [key.sub=value ...]``.
 
+    CONFIG.yaml is a path or a name, as `avssl.config.finding.find` reads it.
     ``--config CONFIG.yaml`` names the config too, and ``--key.sub value`` or ``--key.sub=value`` is ``key.sub=value``.
 
     Args:
@@ -70,8 +72,8 @@ def main(
         if words and ("=" not in words[0] or is_there(words[0])):
             source, words = words[0], words[1:]
         elif default is not None:
-            beside = Path(sys.argv[0]).resolve().parent.parent / default  # tools/NAME.py, from any folder
-            source = str(default if Path(default).exists() or not beside.exists() else beside)
+            source = str(default)
+        source = find(source) if source else source
         settings = read(source) if source else {}
         if borrowed:
             taken = parameters(resolve(module, name))

@@ -10,11 +10,12 @@ from avssl.config.source import Function, StandIn, evaluate, is_class, literal
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter: its type (``Any`` where source text cannot tell), its default as text, and what is said of it."""
+    """A parameter: its type (``Any`` where source text cannot tell), default as text, what is said, type as text."""
 
     hint: Any
     default: str | None
     about: str = ""
+    written: str = ""
 
 
 def bases(stand_in: type[StandIn]) -> Iterator[type[StandIn]]:
@@ -60,7 +61,8 @@ def arguments(node: ast.FunctionDef, module: str, said: dict[str, str], skip: in
 
 def parameter(annotation: ast.expr | None, default: ast.expr | None, module: str, said: str) -> Parameter:
     hint = Any if annotation is None else evaluate(annotation, module)
-    return Parameter(hint, None if default is None else ast.unparse(default), said)
+    written = "" if annotation is None else ast.unparse(annotation)
+    return Parameter(hint, None if default is None else ast.unparse(default), said, written)
 
 
 def is_dataclass(cls: type[StandIn]) -> bool:

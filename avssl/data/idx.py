@@ -19,6 +19,7 @@ from avssl.cache import cache_folder, whole
 from avssl.data.base import Dataset, Key, file_state, split_key
 from avssl.data.sources import CACHED
 from avssl.data.texts import read_lines
+from avssl.installed import prepare
 from avssl.media.base import Size
 from avssl.media.resize import output_size, resize_area
 
@@ -42,6 +43,9 @@ class IdxPictures(Dataset):
         count: keep only so many, the same for the same ``seed``; None for all.
         seed: of that choice; with epoch and index it also fixes what methods draw for a picture.
         classes: names of the classes; None for those of the folder's ``classes.txt``, or else the numbers.
+
+    Attributes:
+        digest: of which pictures of the files these are, and their labels; it tells them from others.
 
     Raises:
         ValueError: if the folder lacks a file, or a file is cut short or something else.
@@ -73,6 +77,10 @@ class IdxPictures(Dataset):
         self.size, self.seed, self.file = size, seed, f"{folder.name}/{part}"
         output_size(pictures.shape[1], pictures.shape[2], size)  # refuses a size that is none
         self.state = file_state(self.path)
+        listed = hashlib.blake2b(part.encode(), digest_size=16)
+        for numbers in (self.places, self.labels):
+            listed.update(np.ascontiguousarray(numbers, np.int64).tobytes())
+        self.digest = listed.hexdigest()
 
     def __len__(self) -> int:
         return len(self.places)
@@ -101,6 +109,10 @@ class IdxPictures(Dataset):
             "key": torch.tensor([self.seed, epoch, index]),
         }
 
+    def sources(self) -> list[str]:
+        """Return the file and the place in it of each picture."""
+        return [f"{self.given.resolve()} {place}" for place in self.places.tolist()]
+
     def fingerprint(self, index: int) -> str:
         return f"{self.state} {self.places[index]} {self.labels[index]}"
 
@@ -115,7 +127,7 @@ def folder_of(source: str | Path) -> Path:
         name = source.removeprefix(CACHED)
         folder = cache_folder(name)
         if not any(folder.glob(f"*{IMAGES}*")):
-            raise ValueError(f"{folder} has no idx files; make it with: python datasets/{name}/prepare.py")
+            raise ValueError(f"{folder} has no idx files; make it with: {prepare(name)}")
         return folder
     folder = Path(source).expanduser()
     if not folder.is_dir():

@@ -5,7 +5,9 @@ from hashlib import blake2b
 from os.path import commonprefix
 from typing import Any
 
-from avssl.data.base import Dataset
+import numpy as np
+
+from avssl.data.base import DataError, Dataset
 
 LISTS = ("recordings", "people", "scenes")  # where data sets hold what they read, in order
 ABOUT = ("label", "start", "end", "group")  # what makes an item another one, beside its name
@@ -28,6 +30,41 @@ def items_of(data: Dataset) -> Items:
     for line in lines_of(listed):
         digest.update(line.encode(errors="surrogateescape"))
     return {"count": len(data), "digest": digest.hexdigest()}
+
+
+def sources_of(data: Dataset) -> list[str]:
+    """Return which file each item comes from, and its place in it where a file holds many.
+
+    Two items of one source are the same to whoever keeps data apart, also where each is another part of one film. A
+    copy of a file under another name is another source.
+
+    Raises:
+        DataError: if the data set does not tell.
+    """
+    own = getattr(data, "sources", None)
+    if own is not None:
+        return own()
+    listed = next((getattr(data, name) for name in LISTS if hasattr(data, name)), None)
+    if listed is not None:
+        return [str(item.path.resolve()) for item in listed]
+    if isinstance(inner := getattr(data, "data", None), Dataset) and len(inner) == len(data):
+        return sources_of(inner)
+    raise DataError(
+        f"{type(data).__name__} does not tell which files its items come from, so nothing can keep it apart"
+    )
+
+
+def labels_of(data: Dataset) -> np.ndarray:
+    """Return the label of each item, int64 ``(items,)``, -1 for none; items are read only where nothing else tells."""
+    if isinstance(own := getattr(data, "labels", None), np.ndarray):
+        return own.astype(np.int64)
+    if hasattr(data, "recordings"):
+        return np.array([one.label for one in data.recordings], np.int64).reshape(-1)  # pyright: ignore[reportAttributeAccessIssue]
+    if isinstance(inner := getattr(data, "data", None), Dataset) and isinstance(
+        places := getattr(data, "places", None), np.ndarray
+    ):
+        return labels_of(inner)[places]
+    return np.array([data[index].get("label", -1) for index in range(len(data))], np.int64).reshape(-1)
 
 
 def lines_of(listed: list[Any]) -> Iterator[str]:

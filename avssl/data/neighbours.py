@@ -13,6 +13,7 @@ from avssl.config.describe import UNRECORDED, record
 from avssl.data.base import DataError, Dataset, Key, split_key
 from avssl.data.items import items_of
 from avssl.data.label_files import described, require_same
+from avssl.installed import tool
 from avssl.nets.tensor_files import read_safetensors
 from avssl.sampling import rng_for
 
@@ -119,10 +120,10 @@ def read_table(path: Path, known: dict[str, Any]) -> np.ndarray:
         DataError: if it cannot be read, or was written for other data.
     """
     if not path.is_file():
-        raise DataError(f"{path} does not exist; find neighbours first, with tools/neighbours.py")
+        raise DataError(f"{path} does not exist; find neighbours first, with: {tool('neighbours')}")
     about, tensors = read_safetensors(path, DataError)
     if TABLE not in tensors:
-        raise DataError(f"{path} holds no {TABLE}; find them with tools/neighbours.py")
+        raise DataError(f"{path} holds no {TABLE}; find them with: {tool('neighbours')}")
     require_same(path, described(path, about), known, TABLE)
     return tensors[TABLE].numpy()
 

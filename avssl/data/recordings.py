@@ -8,6 +8,7 @@ from avssl.data.cells import boxes_of, check_labels, class_names, is_of, name_of
 from avssl.data.sources import CACHED, DEMO, MANIFESTS
 from avssl.data.tables import Row, read_manifest_rows
 from avssl.files import FileError, names_in
+from avssl.installed import prepare as script
 
 KNOWN = ".3gp .asf .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .rm .ts .vob .webm .webp .wmv"
 ENDINGS: frozenset[str] = frozenset(KNOWN.split())
@@ -82,7 +83,7 @@ def find_recordings(
         name = source.removeprefix(CACHED)
         source = cache_folder(name)
         if not any((source / manifest).exists() for manifest in MANIFESTS):
-            raise FileError(f"{source} has no manifest; make it with: python datasets/{name.split('/')[0]}/prepare.py")
+            raise FileError(f"{source} has no manifest; make it with: {script(name.split('/')[0])}")
     source = Path(source).expanduser()
     for manifest in MANIFESTS:
         if source.is_dir() and (source / manifest).exists():

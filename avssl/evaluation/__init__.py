@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from avssl.evaluation.attention.evaluator import Attention as Attention
     from avssl.evaluation.base import Evaluator as Evaluator
     from avssl.evaluation.base import MethodEvaluator as MethodEvaluator
+    from avssl.evaluation.clusters.evaluator import ClusterSheets as ClusterSheets
     from avssl.evaluation.dense.detection import Detection as Detection
     from avssl.evaluation.dense.detector import Detector as Detector
     from avssl.evaluation.dense.fitting import Fitting as Fitting
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from avssl.evaluation.sound.offsets import Offsets as Offsets
     from avssl.evaluation.sound.probe import SoundProbe as SoundProbe
     from avssl.evaluation.tracking.evaluator import BoxTracking as BoxTracking
+    from avssl.evaluation.transfer.labels import ClusterSettings as ClusterSettings
+    from avssl.evaluation.transfer.student import Student as Student
+    from avssl.evaluation.transfer.teachers import Teacher as Teacher
     from avssl.report.scores import Scores as Scores
 
 __getattr__, __dir__ = attach(__name__)

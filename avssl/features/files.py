@@ -14,6 +14,7 @@ from avssl.cache import whole
 from avssl.config import ConfigError
 from avssl.config.errors import suggest
 from avssl.features.extraction import Rows
+from avssl.installed import tool
 from avssl.text import EXACT, from_column, to_column
 
 INDEX = "index.parquet"
@@ -64,7 +65,7 @@ def read_features(folder: str | Path, layer: str | None = None) -> tuple[np.ndar
     if folder.suffix == ".npy":
         folder, layer = folder.parent, folder.stem
     if not (folder / INDEX).is_file():
-        raise ConfigError(f"{folder} holds no features: it has no {INDEX}; write them with tools/extract.py")
+        raise ConfigError(f"{folder} holds no features: it has no {INDEX}; write them with: {tool('extract')}")
     there = sorted(path.stem for path in folder.glob("*.npy"))
     if layer is None and len(there) == 1:
         layer = there[0]

@@ -8,6 +8,7 @@ import torch
 
 from avssl.config import ConfigError, Trust, describe, make, rebuild, trusting
 from avssl.config.build import without_weights
+from avssl.installed import tool
 from avssl.methods import Method
 from avssl.nets import Encoder
 from avssl.training.checkpoint import LAST, peek
@@ -17,7 +18,7 @@ Fresh = Callable[[int], Encoder]  # a seed -> an encoder of the same architectur
 FreshMethod = Callable[[int], Method]  # a seed -> a method of the same settings with initial weights
 CONFIG = "config.yaml"
 WEIGHTS = (LAST, FILE)  # a checkpoint, or the encoder alone
-TRAIN_FIRST = "train one first (python tools/train.py configs/shuffle_learn.yaml), or name one with run=FOLDER"
+TRAIN_FIRST = f"train one first ({tool('train')} shuffle_learn), or name one with run=FOLDER"
 
 
 def find_run(run: str | Path | None = None, runs: str | Path = "runs", weights: bool = True) -> Path:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from avssl.config import ConfigError
+from avssl.installed import extra
 
 Similarity = Literal["cosine", "dot", "euclidean"]
 Centre = Literal["gallery", "own", "none"]
@@ -76,7 +77,7 @@ class Space:
         engine: Engine = "auto",
     ):
         if engine == "faiss" and find_spec("faiss") is None:
-            raise ConfigError("engine: faiss is not installed; pip install faiss-cpu, or engine: torch")
+            raise ConfigError(f"engine: faiss is not installed; {extra('faiss')}, or engine: torch")
         self.ours, self.theirs = prepared(queries, gallery, similarity, centre)
         self.euclidean, self.engine = similarity == "euclidean", engine
         self.names = None if excluded is None else tuple(map(torch.from_numpy, numbered(*excluded)))

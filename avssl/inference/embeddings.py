@@ -21,6 +21,7 @@ from avssl.features.cache import FeatureCache, digest
 from avssl.features.device import find_device
 from avssl.inference.files import files_given
 from avssl.inference.loading import Loaded, apply_evaluation_views, frames_at, load_for, sounds_at
+from avssl.installed import tool
 from avssl.media import open_sound, open_video
 from avssl.media.errors import MediaError
 from avssl.methods.sound.base import JointEmbedder
@@ -75,7 +76,7 @@ def embed(
     folder = out or method.folder / "embed"
     kept, about = FeatureCache(folder / "kept"), {"weights": digest(method.method), "every": every, "size": method.size}
     vectors, index, failures = [], [], []
-    paths = files_given(files, ENDINGS | PICTURES | SOUNDS, "video, sound or picture", "tools/embed.py a.mp4 b.wav")
+    paths = files_given(files, ENDINGS | PICTURES | SOUNDS, "video, sound or picture", f"{tool('embed')} a.mp4 b.wav")
     for path in track(paths, "files", console=Console(stderr=True), transient=True):
         try:
             for piece in list(pieces(path, method, every, kept, about)):  # all of a file, or nothing

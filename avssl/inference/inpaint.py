@@ -15,6 +15,7 @@ from avssl.data.recordings import PICTURES
 from avssl.features.device import find_device
 from avssl.features.runs import find_run
 from avssl.inference.files import files_given
+from avssl.installed import tool
 from avssl.media.errors import MediaError
 from avssl.media.pictures import read_picture
 from avssl.methods import ContextEncoder
@@ -104,7 +105,7 @@ def pictures(files: Sequence[Path]) -> list[Path]:
     Raises:
         ConfigError: if one does not exist, or a folder holds none.
     """
-    return files_given(files, PICTURES, "picture", "tools/inpaint.py a.jpg")
+    return files_given(files, PICTURES, "picture", f"{tool('inpaint')} a.jpg")
 
 
 def save(image: Image.Image, path: Path) -> None:

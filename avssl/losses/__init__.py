@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from avssl.losses.redundancy import vicreg as vicreg
     from avssl.losses.regression import byol as byol
     from avssl.losses.regression import negative_cosine as negative_cosine
+    from avssl.losses.self_training import both_losses as both_losses
+    from avssl.losses.self_training import target_cross_entropy as target_cross_entropy
     from avssl.losses.verification import pair_verification as pair_verification
     from avssl.losses.walk import Walk as Walk
     from avssl.losses.walk import palindrome_walk as palindrome_walk

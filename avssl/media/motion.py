@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from avssl.cache import cache_folder, whole
+from avssl.installed import extra
 from avssl.media.errors import BackendUnavailable
 from avssl.media.plan import plan_frames
 from avssl.media.reader import Reader, open_video
@@ -106,7 +107,7 @@ def _farneback(name: str) -> Callable[[np.ndarray, np.ndarray], float]:
         import cv2
     except ImportError as error:
         raise BackendUnavailable(
-            'method "farneback" needs OpenCV: pip install "avssl[opencv]", or use method="difference"', source=name
+            f'method "farneback" needs OpenCV: {extra("opencv")}, or use method="difference"', source=name
         ) from error
 
     def magnitude(before: np.ndarray, after: np.ndarray) -> float:

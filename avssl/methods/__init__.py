@@ -55,5 +55,8 @@ if TYPE_CHECKING:
     from avssl.methods.sound.nce import CrossModalNCE as CrossModalNCE
     from avssl.methods.sound.selavi import SeLaVi as SeLaVi
     from avssl.methods.sound.xdc import XDC as XDC
+    from avssl.methods.transfer.knowledge_transfer import KnowledgeTransfer as KnowledgeTransfer
+    from avssl.methods.transfer.self_training import SelfTraining as SelfTraining
+    from avssl.methods.transfer.self_training_pixels import SelfTrainingPixels as SelfTrainingPixels
 
 __getattr__, __dir__ = attach(__name__)

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,20 @@ class Features(Protocol):
             extract: from a batch to tensors ``(items of the batch, ...)`` by name; called without gradients.
         """
         ...
+
+
+class Clustered(NamedTuple):
+    """Items and the clusters that a method puts them in.
+
+    Args:
+        rows: what tells the clusters, ``(N, dim)``.
+        label: cluster of each item, int64 ``(N,)``.
+        clusters: how many there are, with those that have no item.
+    """
+
+    rows: Tensor
+    label: Tensor
+    clusters: int
 
 
 class Method(Recorded, nn.Module, ABC):
@@ -123,6 +137,12 @@ class Method(Recorded, nn.Module, ABC):
         Returns:
             Names of parameters that were made anew, such as those of a head for new clusters: what optimisers and
             the running average remember of them is dropped. None for none.
+        """
+
+    def clusters_of(self, batch: Batch) -> Clustered | None:
+        """Return the clusters of a batch's items in evaluation, un-augmented; None where a method has no clusters.
+
+        Where it has several clusterings, the first one.
         """
 
     def after_backward(self, step: int, steps: int) -> None:

@@ -110,6 +110,21 @@ def owners_of(batch: Batch | Tensor) -> Tensor:
     return owners[batch["valid"].flatten()] if "valid" in batch else owners
 
 
+def view_clips(batch: Batch, views: Sequence[Transform], train: bool) -> Tensor:
+    """Return all clips of a batch as the views show them, each clip by a stream of chance of its own.
+
+    Args:
+        batch: as `as_batch` returns it.
+        views: transforms of the frames, in order.
+        train: whether views draw, or show their look of evaluation.
+
+    Returns:
+        float ``(items x clips, frames, 3, H, W)``, the clips of an item side by side.
+    """
+    key = numbered(batch["key"], batch["frames"].shape[1]).flatten(0, 1)
+    return apply_views(views, to_float(batch["frames"].flatten(0, 1)), Draws(key), train)
+
+
 def view_pictures(pictures: Tensor, draws: Draws, views: Sequence[Transform], train: bool) -> Tensor:
     """Return pictures ``(pictures, 3, H, W)`` as the views show them."""
     return apply_views(views, pictures[:, None], draws, train)[:, 0]

@@ -1,14 +1,16 @@
 """Rows of all items of the data, for methods that look at everything before an epoch."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 from torch import Tensor, distributed, nn
 
-from avssl.distributed import all_gather, alone
+from avssl.distributed import all_gather, all_reduce, alone, own_share
 from avssl.methods.base import Batch, Extract, Features, Rows, items_in
 from avssl.methods.recordings import in_company
+from avssl.nets.kmeans import KMeans
 from avssl.transforms.draws import index_of
 
 
@@ -64,6 +66,22 @@ def gathered(rows: Rows, device: torch.device | str) -> Rows:
 def of_first_process(values: Tensor) -> Tensor:
     """Return what the first process holds, in all of them: on GPUs the same sums may differ in a last digit."""
     return all_gather(values[None])[0]
+
+
+def in_shares(fit: Callable[..., KMeans], rows: Tensor) -> KMeans:
+    """Return what k-means finds of rows that all processes hold, each working on a share; the same in all processes.
+
+    Args:
+        fit: k-means of rows; of a share it is given ``index`` and ``reduce``, see `avssl.nets.kmeans.fit_kmeans`.
+        rows: ``(N, dim)``.
+    """
+    if alone():
+        return fit(rows)
+    index = own_share(torch.arange(len(rows), device=rows.device))
+    found = fit(own_share(rows), index=index, reduce=all_reduce)
+    labels = torch.zeros(len(rows), dtype=torch.int64, device=rows.device)
+    labels[all_gather(index)] = all_gather(found.labels)
+    return replace(found, centres=of_first_process(found.centres), labels=labels)
 
 
 def require_items(rows: Rows, items: int) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, distributed
 
-from avssl.distributed import all_gather
+from avssl.distributed import all_gather, counts_of_rows
 from avssl.transforms import Draws
 from avssl.transforms.draws import stream_of
 
@@ -36,8 +36,7 @@ class Shuffle:
     def __init__(self, key: Tensor):
         self.rank, self.world = rank_and_world()
         self.order = Draws(stream_of(all_gather(key), SHUFFLE_STREAM)).state.argsort(stable=True)
-        counts = all_gather(torch.tensor([len(key)]).to(key.device)) if self.world > 1 else None
-        first = 0 if counts is None else int(counts[: self.rank].sum())
+        first = sum(counts_of_rows(len(key))[: self.rank]) if self.world > 1 else 0
         self.own = slice(first, first + len(key))
 
     def shuffle(self, rows: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from avssl.methods.base import Batch, Method
 from avssl.methods.collapse import collapse_of, directions, spread
 from avssl.methods.inputs import as_batch, to_float
 from avssl.methods.recordings import in_company
-from avssl.nets import Encoder
+from avssl.nets import Encoder, SoundEncoder, Teacher
 from avssl.nets.clips import encode_clips
 from avssl.transforms import ColorJitter, MultiView, Transform
 from avssl.transforms.multiview import View
@@ -88,6 +88,15 @@ class MultiViewMethod(Method):
             frames = to_float(frames)  # checks their range
         return batch, self.views(frames, batch["key"])
 
+    def plain_views(self, batch: Batch) -> list[View]:
+        """Return how evaluation sees the clips of a batch's items: a view for each clip, nothing drawn by chance."""
+        batch = as_batch(batch)
+        return self.views(batch["frames"], batch["key"], train=False)[: batch["frames"].shape[1]]
+
+    def plain_rows(self, batch: Batch, network: nn.Module) -> Tensor:
+        """Return what a network makes of items as evaluation sees them, the mean over their clips, ``(N, dim)``."""
+        return torch.stack([network(view.frames).float() for view in self.plain_views(batch)]).mean(0)
+
     def student(self) -> nn.Module:
         """Return encoder and head as one network, of which a teacher can be a copy."""
         return Embedder(self.encoder, self.head)
@@ -105,6 +114,26 @@ class MultiViewMethod(Method):
     def watched(self) -> nn.Linear:
         """Return the module whose outputs tell a collapse: the last linear map of the head, before any norm."""
         return next(module for module in self.head[-1].modules() if isinstance(module, nn.Linear))
+
+    def averaged(self) -> Teacher | None:
+        """Return the teacher that follows the student as a moving average, where the method has one."""
+        teacher = getattr(self, "teacher", None)
+        return teacher if isinstance(teacher, Teacher) else None
+
+    def exports(self) -> dict[str, Encoder | SoundEncoder]:
+        """Return the student's encoder and, where a teacher follows it, the teacher's, as ``teacher``."""
+        found, teacher = super().exports(), self.averaged()
+        if teacher is not None:
+            followed = teacher.network.encoder
+            assert isinstance(followed, Encoder)
+            found["teacher"] = followed
+        return found
+
+    def after_step(self, step: int, steps: int) -> None:
+        """Move the teacher, where one follows the student."""
+        teacher = self.averaged()
+        if teacher is not None:
+            teacher.update(self.student(), step, steps)
 
     @torch.no_grad()
     def measure(self, batches: Iterable[Any]) -> dict[str, float]:

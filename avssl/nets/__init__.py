@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from avssl.nets.caffenet import CaffeNet as CaffeNet
     from avssl.nets.clusters import Clusters as Clusters
     from avssl.nets.color_flow import ColorFlow as ColorFlow
+    from avssl.nets.color_flow import ColorMap as ColorMap
+    from avssl.nets.color_flow import ColorSpace as ColorSpace
     from avssl.nets.color_flow import SplitColors as SplitColors
     from avssl.nets.encoders import Encoder as Encoder
     from avssl.nets.feature_maps import FeatureMap as FeatureMap

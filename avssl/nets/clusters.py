@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avssl.nets.kmeans import EachRound, KMeans, fit_kmeans, nearest
-from avssl.nets.row_blocks import Rows, Table
+from avssl.nets.row_blocks import Reduce, Rows, Table
 from avssl.nets.whitening import Whitening
 
 
@@ -63,6 +63,8 @@ class Clusters(nn.Module):
         start: Literal["random", "k-means++"] = "random",
         block: int = 8192,
         each_round: EachRound | None = None,
+        index: Tensor | None = None,
+        reduce: Reduce | None = None,
     ) -> KMeans:
         """Find mean, axes and centres anew; return what k-means found.
 
@@ -73,11 +75,13 @@ class Clusters(nn.Module):
             start: see `avssl.nets.kmeans.fit_kmeans`.
             block: rows at a time.
             each_round: called as k-means goes on.
+            index: with several processes, the number of each row among those of all.
+            reduce: sum over processes; each hands in its own rows.
 
         Raises:
             ValueError: if there are fewer features than clusters, or they are of another length or not finite.
         """
-        self.whiten(rows, block)
+        self.whiten(rows, block, reduce)
         found = fit_kmeans(
             self.blocks(rows, block),
             len(self),
@@ -86,16 +90,18 @@ class Clusters(nn.Module):
             seed,
             self.spherical,
             block=block,
+            index=index,
+            reduce=reduce,
             each_round=each_round,
         )
         self.centres.copy_(found.centres)
         return found
 
     @torch.no_grad()
-    def whiten(self, rows: Rows, block: int = 8192) -> None:
+    def whiten(self, rows: Rows, block: int = 8192, reduce: Reduce | None = None) -> None:
         """Fit the whitening, where there is one."""
         if self.whitening is not None:
-            self.whitening.fit(rows, block)
+            self.whitening.fit(rows, block, reduce)
 
     def blocks(self, rows: Rows, block: int = 8192) -> Rows:
         """Return features as ``fit_kmeans`` takes them: whitened, block by block, anew for each pass."""

@@ -1,4 +1,4 @@
-"""Invertible maps of colours, and an encoder that sees the colours of pictures in two halves.
+"""Maps of colours, learned or made by people, and an encoder that sees the colours of pictures in two halves.
 
 Tian, Sun, Poole, Krishnan, Schmid and Isola, "What Makes for Good Views for Contrastive Learning?" (InfoMin), NeurIPS
 2020, section 4*, https://arxiv.org/abs/2005.10243 (*: from memory; the authors released no code of it). Additive
@@ -8,7 +8,9 @@ https://arxiv.org/abs/1605.08803. Halves of colours: Tian, Krishnan and Isola, "
 2020, https://arxiv.org/abs/1906.05849.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +18,56 @@ from torch import Tensor, nn
 from avssl.config import Recorded
 from avssl.nets.encoders import Encoder
 from avssl.nets.feature_maps import FeatureMap
+from avssl.transforms.lab import lab_from_rgb
 
 SIDES = ("first", "second")
 ONE, TWO = slice(0, 1), slice(1, 3)  # channels of the two halves
+TO_YDBDR = ((0.299, 0.587, 0.114), (-0.450, -0.883, 1.333), (-1.333, 1.116, 0.217))  # ITU-R BT.470, SECAM
+SPAN = 2.666  # from the least to the greatest of Db and of Dr
+
+
+class ColorMap(Recorded, nn.Module, ABC):
+    """A map of the three colours of each pixel, by itself, behind which they are parted in halves."""
+
+    @abstractmethod
+    def forward(self, colors: Tensor) -> Tensor:
+        """Return the colours of pictures ``(..., 3, H, W)``, RGB in [0, 1], mapped."""
+
+
+class ColorSpace(ColorMap):
+    """A colour space that people made: lightness, and two channels that tell its colour.
+
+    Each channel is brought to about [0, 1], as encoders expect: L over 100, a and b from [-100, 100], Db and Dr from
+    the ends of their ranges.
+
+    Args:
+        space: ``"lab"`` (CIE Lab) or ``"ydbdr"`` (of the television system SECAM).
+
+    Raises:
+        ValueError: for another one.
+
+    Examples:
+        >>> grey = torch.full((3, 1, 1), 0.25)
+        >>> [round(value, 3) for value in ColorSpace("ydbdr")(grey).flatten().tolist()]
+        [0.25, 0.5, 0.5]
+    """
+
+    def __init__(self, space: Literal["lab", "ydbdr"]):
+        super().__init__()
+        if space not in ("lab", "ydbdr"):
+            raise ValueError(f"space must be 'lab' or 'ydbdr'; got {space!r}")
+        self.space = space
+        self.register_buffer("matrix", torch.tensor(TO_YDBDR), persistent=False)
+
+    def forward(self, colors: Tensor) -> Tensor:
+        """Return the colours of pictures ``(..., 3, H, W)`` in this space, each channel in about [0, 1]."""
+        with torch.autocast(colors.device.type, enabled=False):  # small differences of large numbers
+            if self.space == "lab":
+                light, *others = lab_from_rgb(colors.float()).unbind(-3)
+                return torch.stack([light / 100, *(each / 200 + 0.5 for each in others)], -3)
+            space = torch.einsum("ij,...jhw->...ihw", self.get_buffer("matrix"), colors.float())
+            light, *others = space.unbind(-3)
+            return torch.stack([light, *(each / SPAN + 0.5 for each in others)], -3)
 
 
 class Coupling(nn.Module):
@@ -53,7 +102,7 @@ class Coupling(nn.Module):
         return torch.cat(halves, dim=-1), scale.sum(-1)
 
 
-class ColorFlow(Recorded, nn.Module):
+class ColorFlow(ColorMap):
     """An invertible map of the three colours of each pixel by itself: couplings of one channel with the other two.
 
     It begins as the identity. Whatever it learns, no pixel is lost, but one half may come to tell less of the other.
@@ -110,14 +159,18 @@ class ColorFlow(Recorded, nn.Module):
 class TwoSides(nn.Module):
     """A map of colours and two encoders, each of its half of the channels, as one network."""
 
-    def __init__(self, first: Encoder, second: Encoder, flow: ColorFlow | None):
+    def __init__(self, first: Encoder, second: Encoder, flow: ColorMap | None):
         super().__init__()
         self.first, self.second, self.flow = first, second, flow
 
     def forward(self, images: Tensor) -> Tensor:
         """Return both encoders' features of pictures or clips side by side, ``(N, dim)``."""
-        one, two = self.halves(images if self.flow is None else self.flow(images))
+        one, two = self.halves(self.mapped(images))
         return torch.cat([self.first(one), self.second(two)], dim=1)
+
+    def mapped(self, images: Tensor) -> Tensor:
+        """Return the colours of pictures or clips behind the map."""
+        return images if self.flow is None else self.flow(images)
 
     def halves(self, colors: Tensor) -> tuple[Tensor, Tensor]:
         """Return what each encoder is shown of colours ``(..., 3, H, W)``: see `SplitColors.halves`."""
@@ -136,7 +189,7 @@ class SplitColors(Encoder):
     Args:
         first: of the first channel: pictures or clips.
         second: of the second and third; of the same kind.
-        flow: maps the colours before they are split; None splits red from green and blue.
+        flow: maps the colours before they are split (`ColorFlow`, `ColorSpace`); None splits red from green and blue.
 
     Attributes:
         layers: those that both encoders have; what they give stands side by side, too.
@@ -151,7 +204,7 @@ class SplitColors(Encoder):
         (torch.Size([2, 32]), torch.Size([2, 16, 8, 8]))
     """
 
-    def __init__(self, first: Encoder, second: Encoder, flow: ColorFlow | None = None):
+    def __init__(self, first: Encoder, second: Encoder, flow: ColorMap | None = None):
         if first is second or first.takes != second.takes:
             which = "the same one twice" if first is second else f"{first.takes} and {second.takes}"
             raise ValueError(f"needs two encoders, both of pictures or both of clips; got {which}")
@@ -163,7 +216,7 @@ class SplitColors(Encoder):
             self._places |= {f"{side}.{layer}": f"{side}.trunk.{self.side(side).place(layer)}" for layer in layers}
 
     @property
-    def flow(self) -> ColorFlow | None:
+    def flow(self) -> ColorMap | None:
         """The map of colours within."""
         return self.trunk.flow  # pyright: ignore[reportReturnType]
 
@@ -172,6 +225,10 @@ class SplitColors(Encoder):
         found = self.trunk.get_submodule(name)
         assert isinstance(found, Encoder)
         return found
+
+    def mapped(self, images: Tensor) -> Tensor:
+        """Return the colours of pictures or clips behind the map, ``(..., 3, H, W)``."""
+        return self.trunk.mapped(images)  # pyright: ignore[reportCallIssue]
 
     def halves(self, colors: Tensor) -> tuple[Tensor, Tensor]:
         """Return what each of the encoders is shown of colours behind the map, ``(..., 3, H, W)`` each.
@@ -199,7 +256,7 @@ class SplitColors(Encoder):
             ValueError: if there is no such layer, it gives vectors, or cells of both encoders look at other places.
         """
         self.place(layer)
-        halves = self.halves(images if self.flow is None else self.flow(images))
+        halves = self.halves(self.mapped(images))
         one, two = (self.side(side).maps(half, layer) for side, half in zip(SIDES, halves, strict=True))
         if (one.stride, one.offset) != (two.stride, two.offset):
             raise ValueError(

@@ -138,10 +138,13 @@ class Bank(nn.Module):
     def check(self, index: Tensor) -> Tensor:
         """Return numbers of items ``(N,)``, or complain about one that the bank has not.
 
+        On a GPU they are not looked at, as the host would wait for it; a number beyond the bank's then ends the program
+        with a device-side assertion. A run of another number of items is refused before it starts.
+
         Raises:
             ValueError: if an item's number is negative or not below that of the bank's.
         """
-        if not index.numel():
+        if index.device.type != "cpu" or not index.numel():
             return index
         least, most = int(index.min()), int(index.max())
         if least < 0 or most >= len(self):
@@ -167,8 +170,11 @@ class Bank(nn.Module):
                 f"the bank takes items (N,) and rows (N, {self.rows.shape[1]}); got {tuple(index.shape)} and "
                 f"{tuple(rows.shape)}"
             )
-        entries, place = self.check(index).unique(return_inverse=True)
-        sums = rows.new_zeros(len(entries), rows.shape[1]).float().index_add_(0, place, rows.float())
-        means = sums / torch.bincount(place, minlength=len(entries))[:, None]
-        moved = self.momentum * self.rows[entries] + (1 - self.momentum) * means
-        self.rows[entries] = F.normalize(moved, dim=1)
+        if not len(index):
+            return
+        first = (self.check(index)[:, None] == index).int().argmax(1)  # the first row of the same item; nothing waits
+        sums = torch.zeros_like(rows, dtype=torch.float32).index_add_(0, first, rows.float())
+        counts = torch.zeros_like(sums[:, 0]).index_add_(0, first, torch.ones_like(sums[:, 0]))
+        means = (sums / counts[:, None])[first]
+        moved = self.momentum * self.rows[index] + (1 - self.momentum) * means
+        self.rows[index] = F.normalize(moved, dim=1)  # rows of one item are all alike

@@ -1,7 +1,7 @@
 """Timm's models of pictures as encoders: weights carry timm's own keys.
 
 Wightman, "PyTorch Image Models", 2019, https://github.com/huggingface/pytorch-image-models; an extra
-(``pip install avssl[timm]``).
+(extra ``timm``).
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from avssl.config.build import weights_follow
 from avssl.config.errors import suggest
+from avssl.installed import extra
 from avssl.nets.encoders import Encoder
 from avssl.nets.feature_maps import Grid, grid_of, mark
 from avssl.nets.wrapped import passed
@@ -43,7 +44,7 @@ class TimmEncoder(Encoder):
         try:
             import timm
         except ImportError as error:
-            raise ValueError("TimmEncoder needs timm: pip install 'avssl[timm]'") from error
+            raise ValueError(f"TimmEncoder needs timm: {extra('timm')}") from error
         if not timm.is_model(model.partition(".")[0]):
             raise ValueError(f"model: timm has no {model!r}{suggest(model, timm.list_models())}")
         fetch = pretrained and not weights_follow()

@@ -15,6 +15,7 @@ from avssl.config import ConfigError
 from avssl.config.parsing import parse
 from avssl.config.reading import read_text
 from avssl.features.runs import CONFIG, find_run
+from avssl.installed import tool
 from avssl.report.curves import colors, svg
 from avssl.report.inside import address, picture_data
 from avssl.report.log import ASKED, FIRST, MONITORED, Chart, read_charts
@@ -178,8 +179,8 @@ def format_value(value: Any) -> str:
 def facts(run: Path) -> dict[str, str]:
     """Return the commands that repeat the run and its scores, and the versions at this moment."""
     config, again, itself = (quote(one) for one in (str(run / CONFIG), f"out={run}_again", f"run={run}"))
-    found = {"train": f"python tools/train.py {config} {again}"} if (run / CONFIG).exists() else {}
-    found["measure"] = f"python tools/eval_keypoints.py {itself}; python tools/eval_neighbours.py {itself}"
+    found = {"train": f"{tool('train')} {config} {again}"} if (run / CONFIG).exists() else {}
+    found["measure"] = f"{tool('eval_keypoints')} {itself}; {tool('eval_neighbours')} {itself}"
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     machine = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     return found | {"versions": f"avssl {__version__}, {versions}", "machine": machine}

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from avssl.transforms.color import Solarize as Solarize
     from avssl.transforms.crops import RandomResizedCrop as RandomResizedCrop
     from avssl.transforms.cues import Aberration as Aberration
+    from avssl.transforms.cues import Border as Border
     from avssl.transforms.cues import Light as Light
     from avssl.transforms.cues import Lines as Lines
     from avssl.transforms.cues import Texture as Texture

@@ -1,7 +1,7 @@
 """The contract of transforms."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -66,6 +66,24 @@ def unit(frames: Tensor) -> Tensor:
     if not frames.is_floating_point():
         raise ValueError(f"frames are uint8, or float in [0, 1]; got {frames.dtype}")
     return frames if frames.dtype in (torch.float32, torch.float64) else frames.float()
+
+
+def adjust_some(frames: Tensor, chosen: Tensor, adjust: Callable[[Tensor, Tensor], Tensor], sizes: Tensor) -> Tensor:
+    """Return frames of which the chosen items ``(items,)`` are adjusted.
+
+    A CPU adjusts these alone; elsewhere all are, as finding them would make the host wait for the device.
+    """
+    if frames.device.type != "cpu":
+        return adjust(frames, sizes).where(chosen.view(-1, 1, 1, 1, 1), frames)
+    rows = chosen.nonzero()[:, 0]
+    if len(rows):
+        frames[rows] = adjust(frames[rows], sizes[rows])
+    return frames
+
+
+def constant(values: Sequence[float], device: torch.device, dtype: torch.dtype = torch.int64) -> Tensor:
+    """Return a few numbers as a tensor that is made on a device: a copy from the host would wait for it."""
+    return torch.stack([torch.full((), value, dtype=dtype, device=device) for value in values])
 
 
 def by_scope(frames: Tensor, scope: Scope) -> Tensor:

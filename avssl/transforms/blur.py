@@ -6,7 +6,7 @@ https://arxiv.org/abs/2002.05709
 
 from torch import Tensor
 
-from avssl.transforms.base import Scope, Transform, by_scope, check_chance, draw_by_scope, draw_mask, unit
+from avssl.transforms.base import Scope, Transform, adjust_some, by_scope, check_chance, draw_by_scope, draw_mask, unit
 from avssl.transforms.draws import Draws
 from avssl.transforms.resampling import blur_weights, resample
 
@@ -52,14 +52,15 @@ class GaussianBlur(Transform):
             )
         if not train:
             return frames
-        rows = draw_mask(draws, frames, self.scope, self.chance).flatten().nonzero()[:, 0]
+        chosen = draw_mask(draws, frames, self.scope, self.chance).flatten()
         low, high = self.sigma
-        sigma = draw_by_scope(draws, frames, self.scope, low=low, high=high).flatten()[rows]
-        done = by_scope(frames, self.scope).clone()
-        if len(rows):
+        sigma = draw_by_scope(draws, frames, self.scope, low=low, high=high).flatten()
+
+        def blur(some: Tensor, sigma: Tensor) -> Tensor:
             weights = (blur_weights(sigma, kernel, side) for side in (height, width))
-            done[rows] = resample(done[rows], *weights).clamp_(0, 1)
-        return done.view(frames.shape)
+            return resample(some, *weights).clamp_(0, 1)
+
+        return adjust_some(by_scope(frames, self.scope).clone(), chosen, blur, sigma).view(frames.shape)
 
     def kernel_at(self, height: int) -> int:
         """Return the pixels that the Gaussian reaches over in frames of a height."""

@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor
 
-from avssl.transforms.base import Scope, Transform, by_scope, draw_by_scope, unit
+from avssl.transforms.base import Scope, Transform, by_scope, constant, draw_by_scope, unit
 from avssl.transforms.draws import Draws
 from avssl.transforms.resampling import resample, resize_weights
 
@@ -47,11 +47,13 @@ def draw_boxes(
     low, high = math.log(ratio[0]), math.log(ratio[1])
     shape = (low + (high - low) * tries[..., 1]).exp()
     sizes = torch.stack([(area / shape).sqrt(), (area * shape).sqrt()], -1).round()  # (..., TRIES, 2)
-    whole = sizes.new_tensor([height, width])
+    whole = constant((height, width), sizes.device, sizes.dtype)
     fits = ((sizes > 0) & (sizes <= whole)).all(-1)
     first = fits.int().argmax(-1)[..., None, None].expand(*fits.shape[:-1], 1, 2)
     found = fits.any(-1)[..., None]
-    size = sizes.gather(-2, first)[..., 0, :].where(found, sizes.new_tensor(fallback(height, width, ratio)))
+    size = sizes.gather(-2, first)[..., 0, :].where(
+        found, constant(fallback(height, width, ratio), sizes.device, sizes.dtype)
+    )
     corner = (numbers[..., TRIES, :] * (whole - size + 1)).floor().where(found, ((whole - size) / 2).floor())
     return torch.cat([corner, size], -1).long().to(frames.device)
 
@@ -125,4 +127,4 @@ class RandomResizedCrop(Transform):
         shape = self.size[1] / self.size[0]
         high, wide = fallback(height, width, (shape, shape))
         middle = [(height - high) // 2, (width - wide) // 2, high, wide]
-        return torch.tensor(middle, device=frames.device).expand(len(frames), 1, 4)
+        return constant(middle, frames.device).expand(len(frames), 1, 4)

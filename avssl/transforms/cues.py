@@ -1,4 +1,4 @@
-"""Cues that tell where in a picture one looks without anything being understood: planted, to see who takes them.
+"""Cues that tell a place or an item without anything being understood: planted, to see who takes them.
 
 Doersch, Gupta and Efros, "Unsupervised Visual Representation Learning by Context Prediction", ICCV 2015, section 3.1,
 names them: boundaries and textures that run on between patches, low-level statistics, and the aberration of lenses.
@@ -130,6 +130,30 @@ class Lines(Transform):
         away = (turn.cos() * down * height / 2 + turn.sin() * right * width / 2 - off).abs()
         drawn = (1.5 - away).clamp(0, 1).amax(1)[:, None, None]
         return frames - self.strength * drawn
+
+
+class Border(Transform):
+    """Paint a border in a colour drawn for each tuple: it names an item among others, whatever the item shows.
+
+    Methods that tell items apart (`avssl.methods.views`) can go by it alone, as by a frame or a watermark that all
+    pictures of one source have.
+
+    Args:
+        width: of the border, in pixels.
+
+    Raises:
+        ValueError: for a width below 1.
+    """
+
+    def __init__(self, width: int = 2):
+        if width < 1:
+            raise ValueError(f"width must be at least 1 pixel; got {width}")
+        self.width = width
+
+    def __call__(self, frames: Tensor, draws: Draws, train: bool = True) -> Tensor:
+        within = torch.zeros(frames.shape[-2:], dtype=torch.bool, device=frames.device)
+        within[self.width : -self.width, self.width : -self.width] = True
+        return frames.where(within, draws.uniform(1, 3, 1, 1))
 
 
 def places(frames: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from avssl.transforms.base import Scope, Transform, by_scope, check_chance, draw_by_scope, draw_mask, unit
+from avssl.transforms.base import Scope, Transform, adjust_some, by_scope, check_chance, draw_by_scope, draw_mask, unit
 from avssl.transforms.draws import Draws
 
 LUMA = (0.2989, 0.587, 0.114)  # torchvision's weights of red, green and blue, which sum to 0.9999
@@ -116,19 +116,6 @@ class ColorJitter(Transform):
                     continue
                 done = adjust_some(done, changed & (order[:, step] == number), adjust, sizes[number])
         return done.view(frames.shape)
-
-
-def adjust_some(frames: Tensor, chosen: Tensor, adjust: Callable[[Tensor, Tensor], Tensor], sizes: Tensor) -> Tensor:
-    """Return frames of which the chosen items ``(items,)`` are adjusted.
-
-    A CPU adjusts these alone; elsewhere all are, as finding them would make the host wait for the device.
-    """
-    if frames.device.type != "cpu":
-        return adjust(frames, sizes).where(chosen.view(-1, 1, 1, 1, 1), frames)
-    rows = chosen.nonzero()[:, 0]
-    if len(rows):
-        frames[rows] = adjust(frames[rows], sizes[rows])
-    return frames
 
 
 ADJUSTING: list[Callable[[Tensor, Tensor], Tensor]] = [

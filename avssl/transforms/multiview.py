@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from avssl.config import Recorded
-from avssl.transforms.base import Transform, unit
+from avssl.transforms.base import Transform, constant, unit
 from avssl.transforms.crops import RandomResizedCrop, cut
 from avssl.transforms.draws import Draws, numbered
 from avssl.transforms.geometry import Crop, Flip
@@ -100,7 +100,7 @@ class MultiView(Recorded):
     def show(self, frames: Tensor, recipe: Sequence[Transform], draws: Draws, train: bool, clip: int) -> View:
         """Return the view of ``(N, frames, 3, H, W)`` that a recipe makes."""
         height, width = frames.shape[-2:]
-        boxes = torch.tensor([0, 0, height, width], device=frames.device).expand(len(frames), 1, 4)
+        boxes = constant((0, 0, height, width), frames.device).expand(len(frames), 1, 4)
         flipped = torch.zeros(len(frames), 1, dtype=torch.bool, device=frames.device)
         for transform in recipe:
             if isinstance(transform, RandomResizedCrop):

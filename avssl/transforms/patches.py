@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from avssl.transforms.base import constant
 from avssl.transforms.draws import Draws
 
 DARK = 0.02  # added before logarithms: five grey levels, below which pictures hold noise
@@ -39,13 +40,14 @@ def grid_patches(pictures: Tensor, draws: Draws, patch: int, gap: int, jitter: i
             f"nine patches of {patch} px with gaps of {gap} px and a jitter of {jitter} px need pictures of {need} x "
             f"{need} px; got {height} x {width}; load them larger, or set a smaller patch, gap or jitter"
         )
-    room = pictures.new_tensor([height - need, width - need])
+    device, side = pictures.device, torch.arange(SIDE, device=pictures.device)
+    room = constant([height - need, width - need], device, pictures.dtype)
     corner = (draws.uniform(1, 2) * (room + 1)).long().minimum(room.long())
-    cells = torch.cartesian_prod(torch.arange(SIDE), torch.arange(SIDE)).to(pictures.device) * (patch + gap)
+    cells = torch.cartesian_prod(side, side) * (patch + gap)
     starts = corner + cells + draws.integers(SIDE * SIDE, 2, low=0, high=2 * jitter)
-    along = torch.arange(patch, device=pictures.device)
+    along = torch.arange(patch, device=device)
     rows, columns = starts[..., 0, None] + along, starts[..., 1, None] + along
-    number = torch.arange(len(pictures), device=pictures.device)[:, None, None, None]
+    number = torch.arange(len(pictures), device=device)[:, None, None, None]
     return pictures.movedim(1, 3)[number, rows[..., :, None], columns[..., None, :]].movedim(4, 2)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from avssl.transforms.base import check_chance
+from avssl.transforms.base import check_chance, constant
 from avssl.transforms.draws import Draws
 from avssl.transforms.patches import SIDE, level
 
@@ -83,9 +83,10 @@ class Tiles:
                 f"px; got {height} x {width}; load them larger, or set a smaller tile or gap"
             )
         device = pictures.device
-        room = pictures.new_tensor([height - SIDE * cell, width - SIDE * cell])
+        room = constant([height - SIDE * cell, width - SIDE * cell], device, pictures.dtype)
         corner = (draws.uniform(1, 2) * (room + 1)).long().minimum(room.long())
-        cells = corner + torch.cartesian_prod(torch.arange(SIDE), torch.arange(SIDE)).to(device) * cell
+        along = torch.arange(SIDE, device=device)
+        cells = corner + torch.cartesian_prod(along, along) * cell
         place = draws.integers(SIDE * SIDE, 1, 2, low=0, high=self.gap)
         moved = draws.integers(SIDE * SIDE, 3, 2, low=-self.channel_jitter, high=self.channel_jitter)
         starts = place + moved.masked_fill(still.view(-1, 1, 1, 1), 0)  # (N, 9, 3, 2), from the cell's corner

@@ -9,10 +9,11 @@ from avssl.audit.planted import CUES, Remembered, load_pictures, planted
 from avssl.audit.shortcuts import audit_shortcuts, ways
 from avssl.audit.trials import Told, Trial, with_settings
 from avssl.data import Noise
-from avssl.methods import RelativePosition, Rotation, ShuffleAndLearn
+from avssl.methods import BarlowTwins, RelativePosition, Rotation, ShuffleAndLearn, SimCLR
 from avssl.nets import SmallNet
 from avssl.training import AdamW
 from avssl.training.feed import single_process
+from avssl.transforms import RandomResizedCrop
 
 
 def small(gap=2, jitter=1):
@@ -111,3 +112,20 @@ def test_a_method_without_guards_is_said_to_have_none_in_one_line(tmp_path, caps
 def test_content_that_cannot_be_read_is_refused():
     with pytest.raises(ValueError, match="data: of 4 items asked for, 1 can be read; an audit needs a batch of 2: set"):
         load_pictures(single_process("cpu"), Noise(count=1, size=(8, 8)), 4, 2, 0, "data")
+
+
+def test_a_border_tells_items_to_a_method_of_whole_views_and_not_where_windows_miss_it(tmp_path, capsys):
+    cut = [RandomResizedCrop(16, scale=(0.1, 0.2))]
+    method = SimCLR(SmallNet(dim=16, width=4), [cut, cut], hidden=16, dim=8, temperature=0.2)
+    content = Remembered(torch.randint(0, 256, (64, 1, 1, 3, 24, 24), dtype=torch.uint8))
+    given = settings(tmp_path, content) | {"optim": AdamW(lr=1e-2), "batch_size": 16}
+    scores = audit_shortcuts(method=method, rounds=30, **given)
+    assert scores["border on noise/whole pictures"] > 0.5 > 0.25 > scores["border on noise/as configured"]
+    assert scores["noise/whole pictures"] < 0.15 and scores["noise/as configured"] < 0.15  # chance is 1/31
+    out = capsys.readouterr().out
+    assert (
+        "among 16 held-out items" in out and len((tmp_path / "shortcuts/shortcuts.csv").read_text().splitlines()) == 9
+    )
+    method = BarlowTwins(SmallNet(dim=16, width=4), [cut, cut], hidden=16)
+    assert audit_shortcuts(method=method, **given) == {}
+    assert capsys.readouterr().out == "BarlowTwins measures no accuracy: there is nothing to audit\n"

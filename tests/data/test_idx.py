@@ -14,7 +14,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from avssl import config
-from avssl.data import Dataset, IdxPictures, collate
+from avssl.data import Dataset, IdxPictures, Relabelled, collate, write_labels
 from avssl.data.sets import debian
 from avssl.data.sets.debian import Package, PackageError, files_of
 
@@ -65,6 +65,14 @@ def test_a_choice_of_some_is_the_same_every_time_and_another_with_another_seed(f
     assert chosen[0] == chosen[1] != chosen[2] and len(set(chosen[0])) == 10
     data = IdxPictures(folder, "trainval", count=10)
     assert [data[i]["label"] for i in range(10)] == [place % 3 for place in data.places]
+
+
+def test_labels_of_other_pictures_are_refused_though_they_are_as_many(folder, tmp_path):
+    chosen = [IdxPictures(folder, "trainval", count=10, seed=seed) for seed in (0, 1)]
+    write_labels(tmp_path / "labels.npz", chosen[0], np.arange(10))
+    assert Relabelled(IdxPictures(folder, "trainval", count=10, size=5), tmp_path / "labels.npz")[3]["label"] == 3
+    with pytest.raises(ValueError, match="10 other items"):
+        Relabelled(chosen[1], tmp_path / "labels.npz")
 
 
 @pytest.mark.parametrize(("size", "shape"), [(None, (7, 9)), (14, (14, 18)), ([8, 8], (8, 8))])

@@ -107,7 +107,7 @@ def test_any_source_and_any_open_reader_will_do(tmp_path):
 
 def test_flow_without_opencv_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(BackendUnavailable, match=r'pip install "avssl\[opencv\]"'):
+    with pytest.raises(BackendUnavailable, match=r'pip install -e "\.\[opencv\]"'):
         motion_profile(film_grey(tmp_path / "square.mp4", scene(MOVES[:3])), "farneback")
     with pytest.raises(ValueError, match="'difference' or 'farneback'"):
         motion_profile(tmp_path / "square.mp4", "optical")  # type: ignore[arg-type]

@@ -5,7 +5,6 @@ from torch import nn
 
 from avssl import methods
 from avssl.data import Dataset
-from avssl.methods.views import MultiViewMethod
 from avssl.nets import (
     Classifier,
     ColorFlow,
@@ -87,6 +86,7 @@ MAKE = {
     "CrossModalNCE": heard(methods.CrossModalNCE),
     "Distilled": lambda: methods.Distilled(SmallNet(dim=8, width=2), Classifier(net(), ["cat", "dog", "owl"])),
     "HypercolumnColorization": lambda: methods.HypercolumnColorization(net(), hidden=16, points=8),
+    "KnowledgeTransfer": lambda: methods.KnowledgeTransfer(net(), clusters=5),
     "Jigsaw": lambda: methods.Jigsaw(net(), **PUZZLE),
     "JigsawPlusPlus": lambda: methods.JigsawPlusPlus(net(), **PUZZLE),
     "RelativePosition": lambda: methods.RelativePosition(net(), patch=8, gap=2, jitter=1, hidden=16),
@@ -121,6 +121,8 @@ MAKE = {
         still(), [*views(), *views(16, 1)], items=ITEMS, clusters=(2, 3, 3), layers=1, dim=8
     ),
     "DetCo": lambda: methods.DetCo(net(), [*views(), *views(33)], **STAGES),
+    "SelfTraining": lambda: methods.SelfTraining(net(), ["cat", "dog"], [Flip()], dropout=0.1),
+    "SelfTrainingPixels": lambda: methods.SelfTrainingPixels(net(), ["back", "dog"], ["conv1", "conv3"], (SIDE, SIDE)),
     "ShuffleAndLearn": lambda: methods.ShuffleAndLearn(net(), hidden=16),
     "ColourPointer": lambda: methods.ColourPointer(cells(grey=True), layer="conv3", dim=8),
     "RandomWalk": lambda: methods.RandomWalk(cells(), layer="conv3", patch=16, stride=8, dim=8),
@@ -142,6 +144,12 @@ OF_PAIRS = ("AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "SeLaVi"
 SOUNDING = (*OF_PAIRS, "CPCSound")
 OF_VIEWS = [name for name in MAKE if issubclass(getattr(methods, name, object), MultiViewMethod)]
 PREDICTING = ["CPC", "CPCSound", "DPC", "ColourPointer", "RandomWalk", "TrackedPatches", "UDT"]
+OF_LABELS = (
+    "KnowledgeTransfer",
+    "SelfTraining",
+    "SelfTrainingPixels",
+)  # learn from labels alone, and refuse what has none
+PREDICTING = ["CPC", "CPCSound", "DPC"]
 
 
 def make(name, seed=0):
@@ -186,6 +194,8 @@ class Items(Dataset):
             "path": f"{index}.mp4",
             "label": -1,
         }
+        if self.name in OF_LABELS:
+            item |= {"label": index % 2, "mask": torch.randint(0, 2, (SIDE, SIDE), generator=chance).byte()}
         if self.name in SOUNDING:
             item["sound"] = torch.randn(clips, 1, 800, generator=chance)
         return item

@@ -13,9 +13,10 @@ from avssl.data import collate
 from avssl.methods.collapse import collapse_of, directions, effective_rank, spread
 from avssl.methods.rows import features_of
 from avssl.nets import SmallClips, SmallNet
-from avssl.training import SGD, train
+from avssl.training import SGD, load_encoder, train
 from avssl.transforms import ColorJitter
 
+AVERAGING = [name for name in OF_VIEWS if make(name).averaged() is not None]
 REMEMBERING = [name for name in OF_VIEWS if getattr(methods, name).remembers]
 GATHERING = [*OF_VIEWS, *PREDICTING]
 SHARES = (slice(0, 2), slice(2, ITEMS))  # different numbers of items in two processes
@@ -134,6 +135,23 @@ def test_measuring_tells_the_spread_of_embeddings_and_changes_nothing(name):
     assert 0 < scores["spread"] < 1.5 and 1 <= scores["rank"] <= 2 * ITEMS
     assert all(value.equal(before[key]) for key, value in method.state_dict().items())
     assert method.measure([batch_of(name)]) == scores  # views are drawn by the items' keys
+
+
+def test_methods_whose_teacher_follows_the_student_are_known():
+    assert {"BYOL", "DINO", "MoCo", "MoCoV3", "PCL", "InfoMin", "PixPro", "DenseCL", "DetCo"} == {*AVERAGING}
+
+
+@pytest.mark.parametrize("name", AVERAGING)
+def test_a_run_exports_the_students_encoder_and_the_teachers(tmp_path, name):
+    settings = {"workers": 0, "accelerator": "cpu", "tensorboard": False, "steps": 2, "batch_size": 4}
+    method = train(method=make(name), data=Items(name), optim=SGD(lr=0.1), out=tmp_path, **settings)
+    kinds = {"encoder": method.encoder, "teacher": method.teacher.network.encoder}
+    assert sorted(path.stem for path in tmp_path.glob("*.safetensors")) == sorted(kinds)
+    for export, part in kinds.items():
+        found = load_encoder(tmp_path, export=export).trunk.state_dict()
+        assert all(value.equal(found[key]) for key, value in part.trunk.state_dict().items())
+    weights = [next(iter(part.trunk.parameters())) for part in kinds.values()]
+    assert not weights[0].equal(weights[1])
 
 
 def test_clips_of_an_item_are_its_views():

@@ -8,7 +8,7 @@ from torch import nn
 
 from avssl import load_encoder
 from avssl.config import describe
-from avssl.nets import ColorFlow, SmallClips, SmallNet, SplitColors
+from avssl.nets import ColorFlow, ColorSpace, SmallClips, SmallNet, SplitColors
 from avssl.nets.clips import encode_clips, encode_maps
 from avssl.training.export import write_export
 
@@ -126,3 +126,32 @@ def test_what_cannot_be_is_refused_in_one_line():
         encoder().taps(torch.rand(1, 3, 16, 16), ["conv9"])
     with pytest.raises(ValueError, match="takes pictures"):
         encoder()(torch.rand(1, 2, 3, 16, 16))
+
+
+@pytest.mark.parametrize("space", ["lab", "ydbdr"])
+def test_a_colour_space_parts_light_from_colour(space):
+    shown = torch.rand(2, 5, 3, 4, 6)
+    grey = shown[..., :1, :, :].expand(-1, -1, 3, -1, -1)
+    light, *others = ColorSpace(space)(grey).unbind(-3)
+    assert light.min() >= 0 and light.max() <= 1 and light.flatten().argsort().equal(grey[:, :, 0].flatten().argsort())
+    for each in others:
+        torch.testing.assert_close(each, torch.full_like(each, 0.5), atol=2e-3, rtol=0)
+    assert all(channel.std() > 0.02 for channel in ColorSpace(space)(shown).unbind(-3))
+
+
+def test_colours_have_their_known_places_in_a_space():
+    red = torch.tensor([1.0, 0.0, 0.0]).view(3, 1, 1)
+    torch.testing.assert_close(
+        ColorSpace("ydbdr")(red).flatten(), torch.tensor([0.299, 0.3312, 0.0]), atol=1e-3, rtol=0
+    )
+    lab = torch.tensor([0.5324, 80.09 / 200 + 0.5, 67.20 / 200 + 0.5])
+    torch.testing.assert_close(ColorSpace("lab")(red).flatten(), lab, atol=1e-3, rtol=0)
+    with pytest.raises(ValueError, match="space must be 'lab' or 'ydbdr'; got 'hsv'"):
+        ColorSpace("hsv")
+
+
+def test_an_encoder_behind_a_colour_space_is_built_again_from_its_file(tmp_path):
+    made = encoder(ColorSpace("lab"))
+    write_export(tmp_path / "encoder.safetensors", describe(made), made.trunk.state_dict(), {})
+    shown = torch.rand(2, 3, 24, 24)
+    torch.testing.assert_close(load_encoder(tmp_path / "encoder.safetensors")(shown), made(shown))

@@ -110,6 +110,24 @@ def test_no_table_of_all_rows_by_all_clusters_is_made(monkeypatch):
     assert set(seen) == {50}
 
 
+@pytest.mark.parametrize("threads", [0, 99])
+def test_pieces_that_fit_a_cache_and_threads_change_no_label(monkeypatch, threads):
+    data = rows().repeat(2, 1)
+    twice = data[:6].repeat(2, 1)  # each centre comes twice: the first of equals has the rows
+    expected = torch.cdist(data.double(), twice[:6].double()).argmin(1)
+    monkeypatch.setattr("avssl.nets.kmeans.FEW", threads)
+    for cached in (2**21, 12 * 70):
+        monkeypatch.setattr("avssl.nets.kmeans.CACHED", cached)
+        assert torch.equal(nearest(data, twice, block=400)[0], expected)
+        assert torch.equal(fit_kmeans(data, 12, rounds=0, start=twice).labels, expected)
+
+
+def test_rows_that_come_once_alone_are_refused():
+    passes = iter([[rows()], [rows()[:9]], [rows()[:9]]])
+    with pytest.raises(ValueError, match="gave 300 rows at first and 9 now; it must begin anew"):
+        fit_kmeans(lambda: next(passes), 3, start=rows(3))
+
+
 def test_the_start_hangs_on_the_seed_alone():
     data = rows()
     one, other = (fit_kmeans(data, 5, rounds=0, seed=seed).centres for seed in (0, 1))

@@ -93,5 +93,5 @@ def test_without_timm_one_line_says_how_to_get_it(monkeypatch):
         return imported(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", missing)
-    with pytest.raises(ValueError, match=r"^TimmEncoder needs timm: pip install 'avssl\[timm\]'$"):
+    with pytest.raises(ValueError, match=r'^TimmEncoder needs timm: python.* -m pip install -e "\.\[timm\]"$'):
         TimmEncoder("resnet18")

@@ -7,10 +7,10 @@ import torch
 
 from avssl.config import make
 from avssl.data import Noise
-from avssl.transforms import Aberration, Draws, Light, Lines, Texture, Vignette
+from avssl.transforms import Aberration, Border, Draws, Light, Lines, Texture, Vignette
 from avssl.transforms.patches import level
 
-ALL = [Aberration(), Vignette(), Light(), Texture(), Lines()]
+ALL = [Aberration(), Vignette(), Light(), Texture(), Lines(), Border()]
 
 
 def keys(count):

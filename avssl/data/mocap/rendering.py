@@ -1,6 +1,6 @@
 """Render a moving body by pybullet's CPU renderer, with the place of each joint and whether it can be seen.
 
-pybullet is an extra (``pip install avssl[mocap]``).
+pybullet is an extra (``mocap``).
 """
 
 import tempfile
@@ -14,9 +14,10 @@ import numpy as np
 from avssl.data.mocap.body import HEAD, JOINTS, LINKS, described, own_links
 from avssl.data.mocap.camera import Camera, matrices, metres, project
 from avssl.data.mocap.motions import Pose
+from avssl.installed import extra
 
 THICK = 0.12  # metres: what is nearer than a joint by more than a limb's thickness hides it
-MISSING = "motion capture needs pybullet, which has wheels for Python 3.11: pip install 'avssl[mocap]'"
+MISSING = f"motion capture needs pybullet, which has wheels for Python 3.11: {extra('mocap')}"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

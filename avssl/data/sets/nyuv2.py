@@ -24,6 +24,7 @@ from avssl.data.sets.given_normals import Given
 from avssl.data.sets.planes import normals_from_depth
 from avssl.data.sets.trees import check_folder, relative
 from avssl.data.texts import read_text
+from avssl.installed import extra, prepare
 
 LABELLED, SPLITS_FILE = "nyu_depth_v2_labeled.mat", "splits.mat"
 EXPORTED, TRUTH = "exported", "truth.txt"
@@ -72,12 +73,12 @@ def read(root: Path, exported: Path | None = None) -> Listing:
     splits = _splits(root, len(scenes))
     truth = folder / TRUTH
     if not truth.is_file():
-        raise SetError(f"there is no {truth}; write it with: python datasets/nyuv2/prepare.py --root {root}")
+        raise SetError(f"there is no {truth}; write it with: {prepare('nyuv2')} --root {root}")
     rows, problems, counts = [], [], dict.fromkeys(PICTURES, 0)
     for index, (scene, room) in enumerate(zip(scenes, rooms, strict=True)):
         paths = {name: relative(folder / path, root) for name, path in files(index).items()}
         lost = [path for path in paths.values() if not (root / path).is_file()]
-        problems += [Problem(kind="missing", path=path, about="not exported; run prepare.py again") for path in lost]
+        problems += [Problem(kind="missing", path=path, about="not exported; prepare it again") for path in lost]
         if paths["path"] in lost or index not in splits:
             continue
         counts[splits[index]] += 1
@@ -181,7 +182,7 @@ def _open(root: Path) -> Any:
     try:
         import h5py
     except ImportError as error:
-        raise SetError(f"{path} is an HDF5 file, which h5py reads; pip install 'avssl[nyuv2]'") from error
+        raise SetError(f"{path} is an HDF5 file, which h5py reads; {extra('nyuv2')}") from error
     try:
         file = h5py.File(path)
     except OSError as error:

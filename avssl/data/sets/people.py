@@ -11,6 +11,7 @@ from avssl.data.joints import joints_of
 from avssl.data.sets.base import Problem, SetError, official_form
 from avssl.data.tables import read_parquet
 from avssl.files import FileError, entries_of
+from avssl.installed import prepare
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -115,7 +116,7 @@ def read_people(source: Path, split: str | None) -> tuple[list[Person], str]:
     """
     manifest = source / "manifest.parquet" if source.is_dir() else source
     if manifest.suffix.lower() != ".parquet" or not manifest.is_file():
-        made = "python datasets/mpii/prepare.py (or flic) writes one"
+        made = f"{prepare('mpii')} (or flic) writes one"
         raise ValueError(f"{manifest} is no manifest of people in Parquet; {made}")
     rows = read_parquet(manifest)
     if not rows or not {"path", "points", "visible", "skeleton"} <= set(rows[0]):

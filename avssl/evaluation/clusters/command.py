@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from avssl.config import ConfigError, Count
+from avssl.config import ConfigError, Count, Trust, trusting
+from avssl.data import DataError
 from avssl.evaluation.clusters.files import (
     CLUSTERS,
     LABELS,
@@ -19,17 +20,19 @@ from avssl.evaluation.clusters.files import (
     write_item_labels,
     write_table,
 )
+from avssl.evaluation.clusters.groups import Groups
+from avssl.evaluation.clusters.scoring import score_clusters
+from avssl.evaluation.clusters.sheets import PAGE, page_of_features, write_page
 from avssl.evaluation.runner import show
 from avssl.features.device import find_device
 from avssl.features.extraction import Rows
 from avssl.features.files import read_features
 from avssl.features.sharing import from_environment
-from avssl.metrics.agreement import many_to_one_accuracy, matched_accuracy, mutual_information, rand_index
+from avssl.media.errors import MediaError
 from avssl.nets import Clusters
 from avssl.report.scores import Scores
 
 BLOCK = 4096  # rows at a time
-AGREEMENT = {"NMI": mutual_information, "ARI": rand_index, "ACC": matched_accuracy, "many-to-one": many_to_one_accuracy}
 
 
 def cluster_features(
@@ -43,14 +46,18 @@ def cluster_features(
     start: Literal["random", "k-means++"] = "random",
     seed: int = 0,
     centres: str | Path | None = None,
+    page: bool = True,
+    sheets: Count = 48,
     out: str | Path | None = None,
     device: str = "auto",
+    trust: Trust = (),
 ) -> Scores:
     """Cluster features, or give them the nearest centres of clusters made before; write files, print sizes.
 
     The folder gains ``clusters.safetensors`` (centres, mean and axes of the whitening, label of each row),
     ``clusters.parquet`` (what each row is, its cluster, the squared distance to the centre) and ``labels.safetensors``
-    (labels of the items, for `avssl.data.Relabelled`).
+    (labels of the items, for `avssl.data.Relabelled`). Where it knows its data it gains ``clusters.html``, a page of
+    pictures of the clusters.
 
     Args:
         features: folder that tools/extract.py wrote, or one of its ``.npy`` files.
@@ -64,8 +71,11 @@ def cluster_features(
         seed: of the start.
         centres: clusters made before, a file or its folder: mean, axes and centres are used as they are, and nothing is
             fitted. The settings above, from ``clusters`` on without ``layer``, do not count then.
+        page: whether to write the page. Members of clusters are read from the data for it.
+        sheets: clusters that the page shows, at most; all are in its map, up to 2,000.
         out: folder to write into; None for ``clusters`` beside the features.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
+        trust: packages whose classes the data may name and so run, see `avssl.load_encoder`.
 
     Returns:
         Objective and sizes and, where rows have classes, how far clusters agree with them, beside the same labels
@@ -90,20 +100,30 @@ def cluster_features(
             made = Clusters(array.shape[1], clusters, components, unit, spherical).to(device)
             passed = progress(console, rounds + 1)
             made.fit(array, seed, rounds, start, BLOCK, passed)
-        labels, distances = (values.cpu() for values in made.nearest(array, BLOCK))
+        labels, distances = (values.cpu().numpy() for values in made.nearest(array, BLOCK))
     except ConfigError:
         raise
     except ValueError as error:
         raise ConfigError(f"{features}: {error}" + (f" ({centres})" if centres is not None else "")) from error
     target.mkdir(parents=True, exist_ok=True)
-    write_clusters(target / CLUSTERS, made, labels, {"features": str(features), "rows": len(rows)})
-    write_table(target / TABLE, rows, labels.numpy(), distances.numpy())
-    known = write_item_labels(target / LABELS, folder, rows, labels.numpy())
+    write_clusters(target / CLUSTERS, made, torch.from_numpy(labels), {"features": str(features), "rows": len(rows)})
+    write_table(target / TABLE, rows, labels, distances)
+    known = write_item_labels(target / LABELS, folder, rows, labels)
     scores = summarize(made, rows, labels, distances, str(features), centres)
     show(scores, console)
     console.print(f"Written: {', '.join(str(target / name) for name in (CLUSTERS, TABLE, *[LABELS] * known))}")
     if not known:
         console.print(f"No {LABELS}: the features do not say which items they are of; extract them again with avssl")
+    if page:
+        groups = Groups(labels=labels, distances=distances, centres=made.centres.cpu().numpy())
+        try:
+            with trusting(trust):
+                text = page_of_features(folder, rows, groups, str(features), sheets, seed)
+        except (ConfigError, DataError, MediaError) as error:  # the clusters are written, and their page can be later
+            console.print(f"No {PAGE}: {error}", markup=False)
+        else:
+            write_page(target / PAGE, text)
+            console.print(f"Written: {target / PAGE}, open it in a browser")
     return scores
 
 
@@ -133,31 +153,10 @@ def progress(console: Console, passes: int) -> Callable[[int, float], None]:
 
 
 def summarize(
-    made: Clusters, rows: Rows, labels: torch.Tensor, distances: torch.Tensor, features: str, centres: str | Path | None
+    made: Clusters, rows: Rows, labels: np.ndarray, distances: np.ndarray, features: str, centres: str | Path | None
 ) -> Scores:
     """Return objective, sizes and agreement with classes as scores."""
-    numbers = sizes_of(labels, len(made)) | {"objective": float(distances.double().sum())}
-    cells = {
-        "used": f"{numbers['used']} of {len(made)}",
-        "sizes": " / ".join(str(numbers[name]) for name in ("smallest", "median", "largest")),
-        "evenness": f"{numbers['evenness']:.3f}",
-        "objective": f"{numbers['objective']:.4g}",
-    }
-    table, notes = [{"row": "clusters"} | cells], []
-    labelled = rows.label >= 0
-    if labelled.any():
-        classes, found = rows.label[labelled], labels.numpy()[labelled]
-        by_chance = np.random.default_rng(0).permutation(found)
-        table.append({"row": "permuted"} | dict.fromkeys(cells, ""))
-        for row, given, ending in zip(table, (found, by_chance), ("", " permuted"), strict=True):
-            values = {name: score(given, classes) for name, score in AGREEMENT.items()}
-            row.update({name: f"{100 * value:.1f}" for name, value in values.items()})
-            numbers |= {name + ending: value for name, value in values.items()}
-        notes.append(
-            f"Of {labelled.sum()} rows in {len(np.unique(classes))} classes, in %. ACC gives each class one cluster, "
-            "many-to-one each cluster the class that most of its rows have; NMI and many-to-one rise with the number "
-            "of clusters."
-        )
+    numbers, table, notes = score_clusters(labels, distances, len(made), rows.label)
     white = "none" if made.whitening is None else f"{len(made.whitening.scale)} components"
     protocol = {
         "features": f"{features}, {len(rows)} rows",
@@ -169,18 +168,3 @@ def summarize(
     made_by = "K-means of features" if centres is None else "Nearest centres of clusters made before"
     title = f"{made_by}; sizes are the least, the middle and the greatest"
     return Scores(title=title, numbers=numbers, protocol=protocol, table=tuple(table), notes=tuple(notes))
-
-
-def sizes_of(labels: torch.Tensor, clusters: int) -> dict[str, float]:
-    """Return what the sizes of clusters are like; ``evenness`` is their entropy over the greatest possible."""
-    sizes = torch.bincount(labels, minlength=clusters)
-    shares = sizes[sizes > 0].double() / len(labels)
-    return {
-        "rows": len(labels),
-        "clusters": clusters,
-        "used": int((sizes > 0).sum()),
-        "smallest": int(sizes.min()),
-        "median": int(sizes.median()),
-        "largest": int(sizes.max()),
-        "evenness": float(-(shares * shares.log()).sum() / np.log(clusters)),
-    }

@@ -16,6 +16,7 @@ from avssl.config import ConfigError
 from avssl.data.label_files import write_label_file
 from avssl.features.command import ABOUT
 from avssl.features.extraction import Rows
+from avssl.installed import tool
 from avssl.nets import Clusters
 from avssl.nets.tensor_files import read_safetensors
 from avssl.text import to_column
@@ -55,7 +56,7 @@ def read_clusters(path: str | Path, device: str = "cpu") -> Clusters:
     path = Path(path).expanduser()
     path = path / CLUSTERS if path.is_dir() else path
     if not path.is_file():
-        raise ConfigError(f"{path} does not exist; clusters are written by tools/cluster.py")
+        raise ConfigError(f"{path} does not exist; clusters are written by: {tool('cluster')}")
     metadata, tensors = read_safetensors(path, ConfigError)
     try:
         settings = json.loads(metadata["clusters"])
@@ -65,7 +66,7 @@ def read_clusters(path: str | Path, device: str = "cpu") -> Clusters:
         state = {"centres": centres} | {f"whitening.{name}": tensors[name] for name in WHITENING if whitened}
         clusters.load_state_dict(state)
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError, RecursionError) as error:
-        raise ConfigError(f"{path} holds no clusters as tools/cluster.py writes them; make them again") from error
+        raise ConfigError(f"{path} holds no clusters as `{tool('cluster')}` writes them; make them again") from error
     if not all(torch.isfinite(values).all() for values in state.values()):
         raise ConfigError(f"{path} holds centres that are not finite; make them again")
     return clusters.to(device)

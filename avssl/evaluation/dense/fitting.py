@@ -7,19 +7,16 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from avssl.config import ConfigError, Count, Positive
 from avssl.data import Dataset, Endless
-from avssl.data.scenes import nearest
+from avssl.data.scene_changes import VOID, cut, mirrored, scaled
 from avssl.sampling import rng_for
 from avssl.training.optim import AdamW, Optim, set_rates
 from avssl.training.schedule import OneCycle, Schedule
 
 Batch = list[dict[str, Any]]  # items as `changed` gives them
-GREY = (124, 116, 104)  # what is laid beside a picture that is smaller than the crop: ImageNet's mean
-VOID = {"mask": 255, "normals": 0}  # the truth of such a place: none
 REMEMBERED = 1 << 30  # bytes of pictures that are held in memory once read
 
 
@@ -150,6 +147,9 @@ def changed(item: dict[str, Any], fitting: Fitting, seed: int, number: int, trut
     found = {"image": item["frames"][0, 0], "path": item["path"]} | {
         name: item[name] for name in (truth, "kinds", "ignored") if name in item
     }
+    for what in ("scale", "crop"):
+        if getattr(fitting, what) is not None:
+            _no_objects(what, truth)
     if fitting.scale is not None:
         found = scaled(found, float(rng.uniform(*fitting.scale)), truth)
     if fitting.crop is not None:
@@ -159,45 +159,9 @@ def changed(item: dict[str, Any], fitting: Fitting, seed: int, number: int, trut
     return found
 
 
-def cut(item: dict[str, Any], size: tuple[int, int], place: Sequence[float], truth: str) -> dict[str, Any]:
-    """Cut a part out of a picture and its mask or normals; what it lacks is filled up to the right and below."""
-    _no_objects("crop", truth)
-    sides = item["image"].shape[-2:]
-    top, left = (int(part * (max(0, have - want) + 1)) for part, have, want in zip(place, sides, size, strict=True))
-    found = dict(item)
-    for name, empty in (("image", torch.tensor(GREY)[:, None, None]), (truth, torch.tensor(VOID[truth]))):
-        part = item[name][..., top : top + size[0], left : left + size[1]]
-        filled = empty.to(part.dtype).expand(*part.shape[:-2], *size).clone()
-        filled[..., : part.shape[-2], : part.shape[-1]] = part
-        found[name] = filled
-    return found
-
-
-def scaled(item: dict[str, Any], share: float, truth: str) -> dict[str, Any]:
-    """Bring a picture and its mask or normals to a share of their size."""
-    _no_objects("scale", truth)
-    size = [max(1, round(side * share)) for side in item["image"].shape[-2:]]
-    image = F.interpolate(item["image"][None].float(), size, mode="bilinear", antialias=True)[0]
-    return item | {"image": image.round().clamp(0, 255).to(torch.uint8), truth: nearest(item[truth], size)}
-
-
 def _no_objects(what: str, truth: str) -> None:
     if truth not in VOID:
         raise ConfigError(f"evaluator.fitting.{what}: is not for objects; leave it out and set the detector's sizes")
-
-
-def mirrored(item: dict[str, Any], truth: str) -> dict[str, Any]:
-    """Mirror left and right: boxes change sides, and normals turn."""
-    found = item | {"image": item["image"].flip(-1)}
-    if truth == "boxes":
-        width = item["image"].shape[-1]
-        left, top, right, bottom = item["boxes"].unbind(-1)
-        found["boxes"] = torch.stack([width - 1 - right, top, width - 1 - left, bottom], -1)
-        return found
-    turned = item[truth].flip(-1)
-    if truth == "normals":
-        turned = turned * turned.new_tensor([-1.0, 1.0, 1.0])[:, None, None]
-    return found | {truth: turned}
 
 
 def stacked(batch: Batch, name: str, device: torch.device) -> Tensor:

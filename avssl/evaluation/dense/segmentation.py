@@ -5,6 +5,7 @@ pretext tasks: Zhang, Isola and Efros, "Colorful Image Colorization", ECCV 2016,
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -147,8 +148,12 @@ class Segmentation(Evaluator):
         about: list[str],
     ) -> Scores:
         groups = grouped(trials)
-        scores = {group: by_metric([self._measure(trial) for trial in each]) for group, each in groups.items()}
-        found = differences(groups, self._weighed, np.array([group for _, group, _ in seen]))
+        scores = {
+            group: by_metric([overlap_of(trial, self.absent) for trial in each]) for group, each in groups.items()
+        }
+        found = differences(
+            groups, partial(weighed_overlap, absent=self.absent), np.array([group for _, group, _ in seen])
+        )
         level = float(scores[group_at(constant, encoder="")]["miou"].mean())
         return Scores(
             title="Segmentation: overlap of found and true regions in %",
@@ -172,7 +177,7 @@ class Segmentation(Evaluator):
                 f"{PIXELS}.",
             ),
             tables={
-                "items": item_rows(trials, [path for path, *_ in seen], self._of_items),
+                "items": item_rows(trials, [path for path, *_ in seen], overlap_of_items),
                 "classes": list(class_rows(groups, names)),
             },
             pictures={
@@ -180,30 +185,6 @@ class Segmentation(Evaluator):
                 for tuning in (self.plan.tuning if self.plan.num_shown else ())
             },
         )
-
-    def _measure(self, trial: Trial) -> dict[str, float]:
-        table = trial.found["stats"].sum(0)
-        return {
-            "miou": float(regions.mean_iou(table, self.absent)),
-            "pixel accuracy": float(regions.pixel_accuracy(table)),
-        }
-
-    def _weighed(self, trial: Trial) -> Weighed:
-        tables = trial.found["stats"].astype(np.float64)
-        flat, classes = tables.reshape(len(tables), -1), tables.shape[-1]
-        return lambda weights: regions.mean_iou((weights @ flat).reshape(-1, classes, classes), self.absent)
-
-    def _of_items(self, trial: Trial) -> dict[str, np.ndarray]:
-        """Return each picture's own scores; one that is void everywhere has none."""
-        tables = trial.found["stats"].astype(np.float64)
-        pixels = tables.sum((1, 2))
-        counted = np.where(pixels > 0, pixels, np.nan)
-        right = np.trace(tables, axis1=1, axis2=2) / counted
-        with np.errstate(invalid="ignore"):
-            each = regions.iou(tables)
-        there = ~np.isnan(each)
-        mean = np.where(there, each, 0).sum(1) / np.where(there.any(1), there.sum(1), np.nan)
-        return {"miou": mean, "pixel accuracy": right}
 
     def _draw(self, groups: Groups, tuning: str, classes: int) -> Image:
         plan = self.plan
@@ -245,6 +226,32 @@ class Regions(Task):
 def histogram(item: Mapping[str, Any]) -> np.ndarray:
     """Return how many pixels of a picture's mask have each of the 256 values, ``(256,)``."""
     return np.bincount(item[MASK].numpy().ravel(), minlength=256)
+
+
+def overlap_of(trial: Trial, absent: float | None = None) -> dict[str, float]:
+    """Return the scores of a trial over all test pictures together."""
+    table = trial.found["stats"].sum(0)
+    return {"miou": float(regions.mean_iou(table, absent)), "pixel accuracy": float(regions.pixel_accuracy(table))}
+
+
+def weighed_overlap(trial: Trial, absent: float | None = None) -> Weighed:
+    """Return what scores a trial when pictures count several times."""
+    tables = trial.found["stats"].astype(np.float64)
+    flat, classes = tables.reshape(len(tables), -1), tables.shape[-1]
+    return lambda weights: regions.mean_iou((weights @ flat).reshape(-1, classes, classes), absent)
+
+
+def overlap_of_items(trial: Trial) -> dict[str, np.ndarray]:
+    """Return each picture's own scores; one that is void everywhere has none."""
+    tables = trial.found["stats"].astype(np.float64)
+    pixels = tables.sum((1, 2))
+    counted = np.where(pixels > 0, pixels, np.nan)
+    right = np.trace(tables, axis1=1, axis2=2) / counted
+    with np.errstate(invalid="ignore"):
+        each = regions.iou(tables)
+    there = ~np.isnan(each)
+    mean = np.where(there, each, 0).sum(1) / np.where(there.any(1), there.sum(1), np.nan)
+    return {"miou": mean, "pixel accuracy": right}
 
 
 def class_rows(groups: Groups, names: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -38,7 +38,7 @@ from avssl.report.comparison import (
     percent,
     table_of,
 )
-from avssl.report.scores import CHANCE, TRAINED, Scores
+from avssl.report.scores import CHANCE, RANDOM, TRAINED, Scores
 from avssl.transforms import Transform
 
 
@@ -55,6 +55,7 @@ class Classification(Evaluator):
         views: transforms of the pictures, with the look of evaluation.
         extra: further rows, from a name to the file of a classifier, such as the teacher's.
         initialisations: of the random row.
+        against: the row that the others are compared with, such as one of ``extra``.
         seed: of the first.
         quiet: show no progress.
     """
@@ -67,13 +68,16 @@ class Classification(Evaluator):
         views: Sequence[Transform] = (),
         extra: Mapping[str, str] | None = None,
         initialisations: int = 3,
+        against: str = RANDOM,
         seed: int = 0,
         quiet: bool = False,
     ):
+        if against not in (rows := (RANDOM, TRAINED, *(extra or {}))):
+            raise ValueError(f"against: there is no row {against!r}; there is {', '.join(rows)}")
         if initialisations < 1:
             raise ValueError(f"needs initialisations of at least 1; got {initialisations}")
         self.test, self.views, self.extra = test, tuple(views), dict(extra or {})
-        self.initialisations, self.seed, self.quiet = initialisations, seed, quiet
+        self.initialisations, self.seed, self.quiet, self.against = initialisations, seed, quiet, against
 
     def __call__(
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
@@ -119,13 +123,16 @@ class Classification(Evaluator):
         scores[group_at(CHANCE)] = by_metric([scorer.chance(scorer.truth)])
         main = percent(scorer.main)
         each = {group: np.stack([scorer.each(one) for one in runs]) for group, runs in found.items()}
-        differences = {group: item_difference(ours, theirs, test.rows.group) for group, ours, theirs in compared(each)}
+        differences = {
+            group: item_difference(ours, theirs, test.rows.group)
+            for group, ours, theirs in compared(each, self.against)
+        }
         return Scores(
             title="Classifiers as they are: accuracy in %",
-            numbers=numbers_of(scores) | difference_numbers(differences, main.name),
+            numbers=numbers_of(scores) | difference_numbers(differences, main.name, self.against),
             protocol=self._protocol(encoder, test),
             table=table_of(scores, metrics),
-            notes=tuple(difference_notes(differences, main)),
+            notes=tuple(difference_notes(differences, main, self.against)),
             tables={"items": items_of(found, scorer.truth, test)},
         )
 

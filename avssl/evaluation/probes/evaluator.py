@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from PIL.Image import Image
 from rich.progress import Progress
+from torch import Tensor
 
 from avssl.data import Dataset
 from avssl.evaluation.base import Evaluator
@@ -140,18 +141,51 @@ class Probes(Evaluator):
     def __call__(
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
     ) -> Scores:
-        cache = FeatureCache(folder)
+        layers = self.layers_of(encoder)
+        pool = self.pool(encoder)
+        rows = compared_encoders(encoder, pool, fresh, device, self.initialisations, self.seed, self.extra)
+        asked = {
+            row: [Asked(one, tuple(layer for layer in layers if layer in (OUTPUT, *one.layers))) for one in several]
+            for row, several in rows.items()
+        } | {row: [Asked(one) for one in several] for row, several in baselines(pool).items()}
+        return self.compare(asked, encoder, folder, device)
+
+    def layers_of(self, encoder: Encoder) -> tuple[str, ...]:
+        """Return the layers of an encoder that are asked.
+
+        Raises:
+            ConfigError: if there is no such layer, or it takes something else than is looked at.
+        """
         layers = (*encoder.layers, OUTPUT) if self.layers == "all" else tuple(self.layers)
         for layer in layers:
             check_layer(encoder, layer)
         check_recipe(encoder, self.recipe)
-        pool = pool_of(self.sides[0], crop=self.recipe.crop, takes=kind_of(encoder))
-        rows = compared_encoders(encoder, pool, fresh, device, self.initialisations, self.seed, self.extra)
-        asked = {
-            f"{row} {number}": Asked(one, tuple(layer for layer in layers if layer in (OUTPUT, *one.layers)))
-            for row, several in rows.items()
-            for number, one in enumerate(several)
-        } | {f"{row} 0": Asked(one) for row, (one,) in baselines(pool).items()}
+        return layers
+
+    def pool(self, encoder: Encoder) -> Tensor:
+        """Return pictures or clips of the training data, by whose statistics random rows normalise."""
+        return pool_of(self.sides[0], crop=self.recipe.crop, takes=kind_of(encoder))
+
+    def compare(
+        self,
+        rows: Mapping[str, Sequence[Asked]],
+        encoder: Encoder,
+        folder: Path | None = None,
+        device: str = "cpu",
+        each: bool = True,
+    ) -> Scores:
+        """Return the scores of any rows, each of one encoder or of several whose mean counts.
+
+        Args:
+            rows: encoders, of any architecture, and the layers that are asked of each, by the name of the row; of rows
+                that share a layer with ``random``, the difference from it is given.
+            encoder: the architecture that orders the layers.
+            folder: where what is computed may be kept.
+            device: where networks run.
+            each: list what is answered for each test item, in the table ``items``.
+        """
+        cache = FeatureCache(folder)
+        asked = {f"{row} {number}": one for row, several in rows.items() for number, one in enumerate(several)}
         names = ["fold"] * len(self.sides) if self.folded else ["training", "test"]
         sides = [
             extract(asked, data, self.recipe, cache, device, name, workers=self.workers, quiet=self.quiet)
@@ -162,7 +196,7 @@ class Probes(Evaluator):
         labels = [labels_of(side.rows, name) for side, name in zip(sides, names, strict=True)]
         splits = self._splits(sides, labels)
         found = self._fit(splits, sides, labels, asked, cache)
-        return self._scores(found, splits, sides, labels, asked, encoder)
+        return self._scores(found, splits, sides, labels, asked, encoder, each)
 
     def _splits(self, sides: list[Extracted], labels: list[Labels]) -> list[tuple[list[int], int]]:
         """Return which sides are learned from and which is scored, and check that they may be."""
@@ -239,6 +273,7 @@ class Probes(Evaluator):
         labels: list[Labels],
         asked: Mapping[str, Asked],
         encoder: Encoder,
+        each: bool,
     ) -> Scores:
         known = [joined([labels[one] for one in train]) for train, _ in splits]
         scorers = [
@@ -262,7 +297,7 @@ class Probes(Evaluator):
                 *self._class_notes(known, [labels[test] for _, test in splits]),
                 *self._notes(differences, main, agreed, sides),
             ),
-            tables=self._tables(found, scorers, sides, splits)
+            tables=self._tables(found, scorers, sides, splits, each)
             | {"differences": difference_rows(differences, main.name)},
             pictures=self._pictures(scores, found, scorers, encoder, chance[main.name], main.name),
         )
@@ -353,14 +388,15 @@ class Probes(Evaluator):
         scorers: list[Scorer],
         sides: list[Extracted],
         splits: list[tuple[list[int], int]],
+        each: bool,
     ) -> dict[str, list[dict[str, Any]]]:
-        """Return one row per item (first draw), and one row per class."""
+        """Return one row per class and, of ``each``, one row per item (first draw)."""
         items: list[dict[str, Any]] = []
         classes: list[dict[str, Any]] = []
         for group, runs in found.items():
             for scorer, scores, (_, test) in zip(scorers, runs[0], splits, strict=True):
                 rows, truth, one, whole = sides[test].rows, scorer.truth, scorer.truth.one, scorer.whole(scores)
-                for item, label in enumerate([] if one is None else one.tolist()):
+                for item, label in enumerate([] if one is None or not each else one.tolist()):
                     surest = int(whole[item].argmax())
                     items.append(
                         group.cells
@@ -412,11 +448,11 @@ class Probes(Evaluator):
         pictures = {"by_layer": curve_picture(panels, across="layer", up=f"{main}, %", marks=layers)}
         truth = scorers[0].truth
         if truth.one is not None and len(truth.classes) <= 60:
-            group = next(one for one in found if one.row == TRAINED)
+            group = next((one for one in found if one.row == TRAINED), next(iter(found)))
             counts = np.zeros((len(truth.classes), len(truth.classes)), int)
             np.add.at(counts, (truth.one, scorers[0].whole(found[group][0][0]).argmax(1)), 1)
             pictures["confusion"] = confusion_picture(
-                counts, truth.classes, f"{group['probe']} on {group['layer']} of the trained"
+                counts, truth.classes, f"{group['probe']} on {group['layer']} of the row {group.row}"
             )
         return pictures
 

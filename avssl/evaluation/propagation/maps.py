@@ -9,9 +9,9 @@ from torch.nn import functional as F
 
 from avssl.config import ConfigError
 from avssl.features.layers import unit
-from avssl.features.propagation.labels import CellGrid
 from avssl.features.propagation.settings import Propagation
 from avssl.nets import Encoder, FeatureMap
+from avssl.nets.cells import CellGrid, grid_over
 
 Maps = Callable[[Tensor], FeatureMap]  # pictures in [0, 1] (N, 3, H, W)
 MIDDLE, SPREAD = 0.5, 0.25  # of pixels, before lengths are made one
@@ -95,22 +95,21 @@ def features_of(
     parts = (seen_by(part, settings, multiple) for part in frames.split(batch))
     first, size = next(parts)
     found = maps(first)
-    grid, stride = grid_of(found, size)
+    grid = grid_of(found, size)
     later = (maps(pictures).values for pictures, _ in parts)
-    return grid.on((frames.shape[-2], frames.shape[-1])), stride, chain(found.values, chain.from_iterable(later))
+    return grid.on((frames.shape[-2], frames.shape[-1])), grid.stride, chain(found.values, chain.from_iterable(later))
 
 
-def grid_of(found: FeatureMap, size: tuple[int, int]) -> tuple[CellGrid, tuple[float, float]]:
-    """Return where the cells of maps look in pictures of ``size`` pixels, and their stride.
+def grid_of(found: FeatureMap, size: tuple[int, int]) -> CellGrid:
+    """Return where the cells of maps look in pictures of ``size`` pixels.
 
     Raises:
         ConfigError: if the maps have a single cell.
     """
-    cells = (found.values.shape[-2], found.values.shape[-1])
-    if max(cells) < 2:
+    grid = grid_over(found, size)
+    if max(grid.cells) < 2:
         raise ConfigError(f"layer: its map has one cell for pictures of {size[0]}x{size[1]}; name one that has more")
-    stride, offset = (found.stride[0], found.stride[1]), (found.offset[0], found.offset[1])
-    return CellGrid(cells=cells, stride=stride, offset=offset, pixels=size), stride
+    return grid
 
 
 def receptive_field(maps: LayerMaps, side: int) -> int | None:

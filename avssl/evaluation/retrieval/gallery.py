@@ -1,5 +1,7 @@
 """A picture of retrieval: queries, and what each way of comparing takes for nearest, framed by right and wrong."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from matplotlib import colormaps
@@ -76,37 +78,54 @@ def picture_of(data: Dataset, rows: Rows, row: int, recipe: Recipe) -> np.ndarra
 
     It is the first frame (of a patch: its square), or a spectrogram of the first window of sound.
     """
-    item = data[0, int(rows.item[row])]
+    return pictures_of(data[0, int(rows.item[row])], rows, row, recipe)[0]
+
+
+def pictures_of(
+    item: dict[str, Any], rows: Rows, row: int, recipe: Recipe, count: int = 1, side: int = SIDE
+) -> np.ndarray:
+    """Return pictures of what a row of features was made from, uint8 ``(frames, 3, side, side)``.
+
+    Args:
+        item: that the row is of.
+        rows: what each row is; one of a whole item is shown by its first clip.
+        row: which one.
+        recipe: how rows were made; of sound there is one picture, a spectrogram of the first window.
+        count: frames at most, spread evenly from the first to the last of the row.
+        side: of the pictures, in pixels.
+    """
     clip = max(0, int(rows.clip[row]))
     if recipe.stream == "sound":
         heard = item["sound_valid"].flatten(1).any(1).nonzero().flatten()
-        return sound_picture(item["sound"][int(heard[0]) if rows.clip[row] < 0 else clip])
+        return sound_picture(item["sound"][int(heard[0]) if rows.clip[row] < 0 else clip], side)[None]
     valid = item["valid"][clip]
     times = item["times"][clip][valid].numpy()
-    frame = item["frames"][clip][valid][int(np.abs(times - rows.start[row]).argmin())]
-    frame = frame if recipe.crop is None else centre(frame, recipe.crop)[0]
+    first, last = (int(np.abs(times - moment).argmin()) for moment in (rows.start[row], rows.end[row]))
+    places = np.unique(np.linspace(first, last, count).round().astype(int))
+    frames = item["frames"][clip][valid][torch.from_numpy(places)]
+    frames = frames if recipe.crop is None else centre(frames, recipe.crop)[0]
     if rows.box is not None:
         left, top, right, bottom = rows.box[row]
-        frame = frame[:, top:bottom, left:right]
-    return squared(frame[None].float()).byte().numpy()
+        frames = frames[..., top:bottom, left:right]
+    return squared(frames.float(), side).byte().numpy()
 
 
-def squared(picture: Tensor) -> Tensor:
-    """Return a picture ``(1, 3, H, W)`` whole in a square, ``(3, SIDE, SIDE)``, on white."""
-    height, width = picture.shape[-2:]
-    scale = SIDE / max(height, width)
+def squared(pictures: Tensor, most: int = SIDE) -> Tensor:
+    """Return pictures ``(N, 3, H, W)`` whole in squares on white, ``(N, 3, most, most)``."""
+    height, width = pictures.shape[-2:]
+    scale = most / max(height, width)
     size = [max(1, round(side * scale)) for side in (height, width)]
-    small = F.interpolate(picture, size, mode="nearest" if scale > 1 else "area")[0]
-    above, before = ((SIDE - side) // 2 for side in size)
-    square = torch.full((3, SIDE, SIDE), 255.0)
-    square[:, above : above + size[0], before : before + size[1]] = small
-    return square
+    small = F.interpolate(pictures, size, mode="nearest" if scale > 1 else "area")
+    above, before = ((most - side) // 2 for side in size)
+    squares = torch.full((len(pictures), 3, most, most), 255.0)
+    squares[..., above : above + size[0], before : before + size[1]] = small
+    return squares
 
 
-def sound_picture(sound: Tensor) -> np.ndarray:
+def sound_picture(sound: Tensor, side: int = SIDE) -> np.ndarray:
     """Return a window of sound ``(channels, samples)`` as a logarithmic mel spectrogram, low notes below."""
     logs = Spectrogram(SpectrogramSpec())(sound[None])[0, 0].flip(0)
     scaled = (logs - logs.min()) / (logs.max() - logs.min()).clamp(min=1e-6)
     colored = colormaps["magma"](scaled.numpy())[..., :3] * 255
-    large = F.interpolate(torch.from_numpy(colored).permute(2, 0, 1)[None], (SIDE, SIDE), mode="nearest")
+    large = F.interpolate(torch.from_numpy(colored).permute(2, 0, 1)[None], (side, side), mode="nearest")
     return large[0].byte().numpy()

@@ -1,17 +1,14 @@
 """A page of queries and what was found, on which sounds can be played; whole in itself, as data."""
 
-import base64
-import io
-import wave
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from PIL import Image
 
 from avssl.evaluation.sound.clips import Heard
 from avssl.evaluation.sound.direction import DIRECTIONS, Direction, orders
+from avssl.report.embedded import picture_data, sound_data
 
 FOUND = 5  # neighbours of each query
 
@@ -67,26 +64,3 @@ def cell(heard: Heard, row: int, sense: str, classes: Sequence[str], rate: int) 
     if sense == "picture":
         return {"name": name, "picture": picture_data(heard.frames[row, 0].numpy()), "sound": None}
     return {"name": name, "picture": None, "sound": sound_data(heard.sound[row].mean(0).numpy(), rate)}
-
-
-def picture_data(frame: np.ndarray) -> str:
-    """Return a uint8 picture ``(3, H, W)`` as a ``data:`` address."""
-    stream = io.BytesIO()
-    Image.fromarray(frame.transpose(1, 2, 0)).save(stream, "png")
-    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
-
-
-def sound_data(samples: np.ndarray, rate: int) -> str:
-    """Return samples in [-1, 1] as a ``data:`` address of a WAV file of 16 bits.
-
-    Examples:
-        >>> sound_data(np.zeros(4), 8000)[:22]
-        'data:audio/wav;base64,'
-    """
-    stream = io.BytesIO()
-    with wave.open(stream, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
-    return f"data:audio/wav;base64,{base64.b64encode(stream.getvalue()).decode()}"

@@ -15,7 +15,7 @@ from avssl.evaluation.tracking.targets import Targets
 from avssl.features.layers import unit
 from avssl.features.propagation.settings import Propagation
 from avssl.nets.follower import Follower
-from avssl.nets.map_net import LUMA
+from avssl.nets.map_net import grey_pictures
 
 
 class Tracker(Protocol):
@@ -117,11 +117,6 @@ def boxes_around(masks: np.ndarray, first: np.ndarray) -> np.ndarray:
     return np.stack(boxes)
 
 
-def grey(images: Tensor) -> Tensor:
-    """Return the brightness of pictures ``(N, 3, H, W)``, ``(N, 1, H, W)``."""
-    return (images * images.new_tensor(LUMA).view(3, 1, 1)).sum(1, keepdim=True)
-
-
 def trackers_of(
     members: Mapping[str, list[Member]],
     follower: Follower,
@@ -154,7 +149,7 @@ def trackers_of(
 
     rows: dict[str, list[Tracker]] = {
         "still": [Still()],
-        "grey filter": [filtered(grey, "grey")],
+        "grey filter": [filtered(lambda windows: grey_pictures(windows)[:, :1], "grey")],
         "RGB filter": [filtered(lambda windows: windows, "rgb")],
     }
     by_masks: dict[str, list[Tracker]] = {}

@@ -1,50 +1,13 @@
 """Labels of pixels and points as labels of cells, and back, with one centre both ways.
 
-Cell i of an axis looks at pixel ``offset + stride * i``, see `avssl.nets.FeatureMap`. All maps are products with two
-small matrices, one for each axis, so that any stride, offset and size is exact.
+Cell i of an axis looks at pixel ``offset + stride * i``, see `avssl.nets.cells`.
 """
-
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from avssl.features.propagation.settings import Propagation, ReadIn
-
-Pair = tuple[float, float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class CellGrid:
-    """Where cells look in a picture.
-
-    Args:
-        cells: rows and columns.
-        stride: pixels from cell to cell, down and across.
-        offset: the pixel that the first cell looks at.
-        pixels: height and width of the picture.
-    """
-
-    cells: tuple[int, int]
-    stride: Pair
-    offset: Pair
-    pixels: tuple[int, int]
-
-    def on(self, pixels: tuple[int, int]) -> "CellGrid":
-        """Return the same cells over the picture at another size.
-
-        Examples:
-            >>> CellGrid(cells=(2, 2), stride=(4, 4), offset=(1.5, 1.5), pixels=(8, 8)).on((16, 16)).offset
-            (3.5, 3.5)
-        """
-        scale = [new / old for new, old in zip(pixels, self.pixels, strict=True)]
-        stride = (self.stride[0] * scale[0], self.stride[1] * scale[1])
-        offset = ((self.offset[0] + 0.5) * scale[0] - 0.5, (self.offset[1] + 0.5) * scale[1] - 0.5)
-        return CellGrid(cells=self.cells, stride=stride, offset=offset, pixels=pixels)
-
-    def centres(self, axis: int) -> Tensor:
-        """Return the pixels that cells look at, float64 ``(cells,)``."""
-        return self.offset[axis] + self.stride[axis] * torch.arange(self.cells[axis], dtype=torch.float64)
+from avssl.features.propagation.settings import Propagation
+from avssl.nets.cells import CellGrid, ReadIn, pixels_to_cells, writing
 
 
 def one_hot(mask: Tensor, objects: int) -> Tensor:
@@ -60,28 +23,7 @@ def one_hot(mask: Tensor, objects: int) -> Tensor:
 
 def mask_to_cells(mask: Tensor, objects: int, grid: CellGrid, how: ReadIn = "area") -> Tensor:
     """Return the share of the background and of each object in each cell, ``(1 + objects, rows, columns)``."""
-    down, across = (reading(how, grid, axis).float().to(mask.device) for axis in (0, 1))
-    return down @ one_hot(mask, objects) @ across.T
-
-
-def reading(how: ReadIn, grid: CellGrid, axis: int) -> Tensor:
-    """Return the weight of each pixel of an axis for each cell, float64 ``(cells, pixels)``; rows sum to 1."""
-    pixels, stride = grid.pixels[axis], grid.stride[axis]
-    centres, places = grid.centres(axis)[:, None], torch.arange(pixels, dtype=torch.float64)
-    if how == "area":
-        low = torch.maximum(places - 0.5, centres - stride / 2)
-        high = torch.minimum(places + 0.5, centres + stride / 2)
-        weights = (high - low).clamp(min=0)
-        beyond = weights.sum(1) == 0  # cells over padding
-        nearest = (centres - places).abs().argmin(1)
-        weights[beyond, nearest[beyond]] = 1
-        return weights / weights.sum(1, keepdim=True)
-    if how == "bilinear":
-        return (1 - (centres.clamp(0, pixels - 1) - places).abs()).clamp(min=0)
-    if how == "corner":
-        centres = stride * torch.arange(grid.cells[axis], dtype=torch.float64)[:, None]
-    chosen = (centres + 0.5).floor().clamp(0, pixels - 1)
-    return (chosen == places).double()
+    return pixels_to_cells(one_hot(mask, objects), grid, how)
 
 
 def points_to_cells(points: Tensor, grid: CellGrid, sigma: float) -> Tensor:
@@ -120,13 +62,6 @@ def cells_to_mask(soft: Tensor, grid: CellGrid, settings: Propagation, seen: tup
     down, across = (writing(grid, axis).to(soft.device) for axis in (0, 1))
     painted = down @ soft.float() @ across.T
     return (stretched(painted) if settings.minmax == "pixels" else painted).argmax(0)
-
-
-def writing(grid: CellGrid, axis: int) -> Tensor:
-    """Return the weight of each cell for each pixel of an axis, ``(pixels, cells)``: bilinear, border repeated."""
-    places = (torch.arange(grid.pixels[axis], dtype=torch.float64) - grid.offset[axis]) / grid.stride[axis]
-    places = places.clamp(0, grid.cells[axis] - 1)[:, None]
-    return (1 - (places - torch.arange(grid.cells[axis])).abs()).clamp(min=0).float()
 
 
 def stretched(soft: Tensor) -> Tensor:

@@ -6,9 +6,9 @@ from typing import Literal
 
 from avssl.config import ConfigError
 from avssl.config.errors import suggest
+from avssl.nets.cells import ReadIn
 
 First = Literal["once", "twice", "padded"]
-ReadIn = Literal["area", "bilinear", "nearest", "corner"]
 
 
 @dataclass(frozen=True, kw_only=True)

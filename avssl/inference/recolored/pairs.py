@@ -16,6 +16,7 @@ from avssl.data.recordings import ENDINGS, PICTURES
 from avssl.evaluation.recoloring.recolor import Recolors, borrowed, recolored
 from avssl.inference.files import files_given
 from avssl.inference.recolored.trials import Side, Trial
+from avssl.installed import tool
 from avssl.media import open_video
 from avssl.media.errors import MediaError
 from avssl.media.resize import resize_area
@@ -70,7 +71,7 @@ def pictures_of_files(files: Sequence[Path], size: int) -> tuple[np.ndarray, lis
         ConfigError: if none can be read.
     """
     pictures, names = [], []
-    for path in files_given(files, ENDINGS | PICTURES, "video or picture", "tools/colorization_test.py a.jpg"):
+    for path in files_given(files, ENDINGS | PICTURES, "video or picture", f"{tool('colorization_test')} a.jpg"):
         try:
             with open_video(path) as video:
                 pictures.append(square(video.frames(np.zeros(1, int)).data[0].numpy(), size))

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from avssl.evaluation.propagation.maps import Maps, grid_of, seen_by
-from avssl.features.propagation.labels import CellGrid, cells_to_mask, cells_to_points
+from avssl.features.propagation.labels import cells_to_mask, cells_to_points
 from avssl.features.propagation.propagate import propagate
 from avssl.features.propagation.settings import Propagation
 from avssl.inference.tracking.marks import Marks
 from avssl.media import Reader
+from avssl.nets.cells import CellGrid
 
 PIECE = 16  # frames held at a time
 
@@ -53,12 +54,12 @@ def carry_marks(
     """
     start, size = seen_by(small.frames([frame]).data, settings, multiple)
     found = maps(start)
-    grid, stride = grid_of(found, size)
-    grid = grid.on((marks.mask.shape[0], marks.mask.shape[1]))
+    coarse = grid_of(found, size)
+    grid = coarse.on((marks.mask.shape[0], marks.mask.shape[1]))
     labels = marks.on_cells(grid, settings).to(found.values.device)
     yield as_marked(marks, frame)
     for order in (range(frame, len(small)), range(frame, -1, -1)):
-        carried = propagate(features_along(small, maps, order, settings, multiple), labels, settings, stride)
+        carried = propagate(features_along(small, maps, order, settings, multiple), labels, settings, coarse.stride)
         next(carried)
         for number, soft in zip(order[1:], carried, strict=True):
             yield read_out(soft, marks, grid, settings, number)

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from avssl.config import ConfigError
 from avssl.data.masks import VOID
-from avssl.features.propagation.labels import CellGrid, mask_to_cells, points_to_cells
+from avssl.features.propagation.labels import mask_to_cells, points_to_cells
 from avssl.features.propagation.settings import Propagation
 from avssl.media.errors import DecodeError, MediaError
 from avssl.media.picture_files import named_errors, open_picture
+from avssl.nets.cells import CellGrid
 
 MOST = 32  # objects; more colours than that are the soft edges of a brush
 

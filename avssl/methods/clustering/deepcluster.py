@@ -5,6 +5,7 @@ section 3, https://arxiv.org/abs/1807.05520; numbers are those of the authors' c
 https://github.com/facebookresearch/deepcluster.
 """
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,10 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avssl.distributed import all_gather
-from avssl.methods.base import Batch, Features, Rows
+from avssl.methods.base import Batch, Clustered, Features, Rows
 from avssl.methods.clustering.signs import SIGNS, signs_of
-from avssl.methods.inputs import as_batch
-from avssl.methods.rows import looking, of_first_process, require_items
+from avssl.methods.rows import in_shares, looking, require_items
 from avssl.methods.views import MultiViewMethod, Recipes
 from avssl.nets import Clusters, Encoder
 from avssl.nets.clips import channels_of_maps
@@ -111,8 +111,9 @@ class DeepCluster(MultiViewMethod):
         with looking(self, first=passed == 0):
             found = features(self.rows_of)
         require_items(found, len(self.known))
-        labels = of_first_process(self.clusters.fit(found["rows"], seed, self.rounds).labels)
-        self.clusters.centres.copy_(of_first_process(self.clusters.centres))
+        run = in_shares(partial(self.clusters.fit, seed=seed, rounds=self.rounds), found["rows"])
+        labels = run.labels
+        self.clusters.centres.copy_(run.centres)
         last = self.known.clone()
         self.known.fill_(-1)
         self.known[found["index"]] = labels
@@ -123,10 +124,15 @@ class DeepCluster(MultiViewMethod):
 
     def rows_of(self, batch: Batch) -> Rows:
         """Return what is clustered of items, the mean over their clips."""
-        batch = as_batch(batch)
-        looks = self.views(batch["frames"], batch["key"], train=False)[: batch["frames"].shape[1]]
+        looks = self.plain_views(batch)
         rows = [encode_unrectified(self.encoder, look.frames, self.layer).float() for look in looks]
         return {"rows": torch.stack(rows).mean(0)}
+
+    @torch.no_grad()
+    def clusters_of(self, batch: Batch) -> Clustered:
+        """Return whitened features of items and the nearest centres, as of held-out items."""
+        rows = self.rows_of(batch)["rows"]
+        return Clustered(self.clusters.prepared(rows), self.clusters.assign(rows), len(self.clusters))
 
     def renew_head(self) -> None:
         """Make the linear layer anew."""

@@ -6,16 +6,17 @@ https://github.com/facebookresearch/swav), from which alone the method is known 
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from avssl.distributed import all_gather
-from avssl.methods.base import Batch, Features, Rows
+from avssl.methods.base import Batch, Clustered, Features, Rows
 from avssl.methods.clustering.signs import SIGNS, signs_of
 from avssl.methods.inputs import as_batch
-from avssl.methods.rows import looking, of_first_process, require_items
+from avssl.methods.rows import in_shares, looking, require_items
 from avssl.methods.views import MultiViewMethod, Recipes
 from avssl.nets import Encoder, fit_kmeans, named_projector
 from avssl.transforms.draws import index_of
@@ -127,9 +128,10 @@ class DeepClusterV2(MultiViewMethod):
         self.known.fill_(-1)
         for number, centres in enumerate(self.centres()):
             rows = self.bank[number % self.crops, places]
-            run = fit_kmeans(rows, len(centres), self.rounds, seed=seed + number, spherical=True)
-            centres.copy_(of_first_process(run.centres))
-            self.known[number, places] = of_first_process(run.labels)
+            settings = {"clusters": len(centres), "rounds": self.rounds, "seed": seed + number, "spherical": True}
+            run = in_shares(partial(fit_kmeans, **settings), rows)
+            centres.copy_(run.centres)
+            self.known[number, places] = run.labels
             signs.append(signs_of(self.known[number], last[number], len(centres)))
         self.signs.copy_(torch.stack(signs).mean(0))
 
@@ -176,6 +178,12 @@ class DeepClusterV2(MultiViewMethod):
         """Return the cluster that each item was given in a head, -1 for none, ``(N,)``."""
         beyond = index >= len(self.seen)
         return self.known[number, index.masked_fill(beyond, 0)].masked_fill(beyond, -1)
+
+    @torch.no_grad()
+    def clusters_of(self, batch: Batch) -> Clustered:
+        """Return embeddings of items and the nearest centres of the first head."""
+        rows, centres = F.normalize(self.plain_rows(batch, self.student()), dim=1), self.centres()[0]
+        return Clustered(rows, (rows @ centres.T).argmax(1), len(centres))
 
     def after_backward(self, step: int, steps: int) -> None:
         """Write the bank."""

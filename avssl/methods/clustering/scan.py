@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from avssl.config.build import weights_follow
 from avssl.distributed import all_gather
 from avssl.losses import cluster_entropy, neighbour_consistency
-from avssl.methods.base import Batch
+from avssl.methods.base import Batch, Clustered
 from avssl.methods.clustering.used import count_used, lost_clusters
+from avssl.methods.inputs import as_batch
 from avssl.methods.recordings import in_company
 from avssl.methods.views import Embedder, MultiViewMethod, Recipes
 from avssl.nets import Classifier, Encoder, SoundEncoder
@@ -125,6 +126,14 @@ class SCAN(MultiViewMethod):
         consistency, entropy = self.terms(*gathered)
         loss = consistency - self.entropy * entropy
         return {"loss": loss.mean(), "consistency": consistency.mean(), "entropy": entropy.mean()}
+
+    @torch.no_grad()
+    def clusters_of(self, batch: Batch) -> Clustered:
+        """Return features of items and the clusters that the chosen head finds likeliest; neighbours count nowhere."""
+        batch = as_batch(batch)
+        own = batch | {"frames": batch["frames"][:, :1]}
+        rows = self.plain_rows(own, self.student())
+        return Clustered(rows, self.heads[int(self.chosen)](rows).argmax(1), self.watched().out_features)
 
     def terms(self, anchors: Tensor, neighbours: Tensor) -> tuple[Tensor, Tensor]:
         """Return consistency and entropy of each head, ``(heads,)``, from logits ``(heads, N, clusters)``."""

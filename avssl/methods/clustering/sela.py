@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from avssl.distributed import all_gather, alone, own_share
 from avssl.losses import transport
 from avssl.losses.precision import product
-from avssl.methods.base import Batch, Features, Rows
+from avssl.methods.base import Batch, Clustered, Features, Rows
 from avssl.methods.clustering.sizes import size_scores, sizes_of
 from avssl.methods.inputs import as_batch
 from avssl.methods.rows import looking
@@ -157,6 +157,12 @@ class SeLa(MultiViewMethod):
         network = Embedder(self.encoder, *self.head[:-1])
         clips = views[: batch["frames"].shape[1]]
         return torch.stack([network(clip.frames).float() for clip in clips]).mean(0)
+
+    @torch.no_grad()
+    def clusters_of(self, batch: Batch) -> Clustered:
+        """Return features of items and the clusters that the first head finds likeliest."""
+        rows = self.embed_items(batch)
+        return Clustered(rows, self.watched()(rows)[:, : self.clusters].argmax(1), self.clusters)
 
     @torch.no_grad()
     def labels_of(self, rows: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from avssl.distributed import all_gather
 from avssl.losses import balanced_cross_entropy
-from avssl.methods.base import Batch
+from avssl.methods.base import Batch, Clustered
 from avssl.methods.clustering.used import count_used, lost_clusters
 from avssl.methods.recordings import in_company
 from avssl.methods.rows import looking
@@ -114,6 +114,12 @@ class SelfLabel(MultiViewMethod):
                 return Embedder(self.teacher)(view.frames).float()
             with looking(self, first=False):
                 return self.student()(view.frames).float()
+
+    @torch.no_grad()
+    def clusters_of(self, batch: Batch) -> Clustered:
+        """Return features of items and the clusters that the student finds likeliest."""
+        rows = self.plain_rows(batch, Embedder(self.encoder))
+        return Clustered(rows, self.head(rows).argmax(1), len(self.names))
 
     @torch.no_grad()
     def measure(self, batches: Iterable[Any]) -> dict[str, float]:

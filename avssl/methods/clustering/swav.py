@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from avssl.distributed import all_gather, alone, own_share
 from avssl.losses import sinkhorn
 from avssl.losses.precision import wide
-from avssl.methods.base import Batch
+from avssl.methods.base import Batch, Clustered
 from avssl.methods.clustering.sizes import size_scores, sizes_of
 from avssl.methods.views import Embedder, MultiViewMethod, Recipes, passes
 from avssl.nets import Encoder, Prototypes, Queue, named_projector
@@ -128,6 +128,12 @@ class SwAV(MultiViewMethod):
         labels = torch.cat([code.argmax(1) for code in codes])
         told = size_scores(sizes_of(labels[None], self.prototypes.count))
         return {"loss": all_gather(losses).mean(), "top_code": all_gather(tops).mean()} | told
+
+    @torch.no_grad()
+    def clusters_of(self, batch: Batch) -> Clustered:
+        """Return embeddings of items and the nearest prototypes."""
+        rows = F.normalize(self.plain_rows(batch, self.student()), dim=1)
+        return Clustered(rows, self.prototypes(rows).argmax(1), self.prototypes.count)
 
     @torch.no_grad()
     def codes_of(self, scores: Tensor, view: int) -> Tensor:

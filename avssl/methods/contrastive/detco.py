@@ -144,7 +144,9 @@ class DetCo(QueuedMethod):
                 for stage in range(count)
             ]
             losses = all_gather(torch.stack([each for each, _ in told], 1)).mean(0)
-            found[name] = (losses * losses.new_tensor(self.weights)).sum()
+            found[name] = torch.stack(
+                [weight * loss for weight, loss in zip(self.weights, losses.unbind(), strict=True)]
+            ).sum()
             found.setdefault("accuracy", all_gather(told[-1][1]).mean())
         return {"loss": found["global"] + found["local"] + found["across"]} | found
 

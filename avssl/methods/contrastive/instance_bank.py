@@ -118,7 +118,7 @@ class InstanceBank(nn.Module):
         Chosen on the device, which waits for nobody.
         """
         own = logits.detach().flatten().logsumexp(0)
-        totals = all_gather(torch.stack([own, own.new_tensor(float(logits.numel())).log()])[None]).logsumexp(0)
+        totals = all_gather(torch.stack([own, torch.full_like(own, math.log(logits.numel()))])[None]).logsumexp(0)
         found = totals[0] - totals[1] + math.log(len(self.bank))
         found = torch.where(self.log_constant.isinf(), found, self.log_constant)
         if self.training:

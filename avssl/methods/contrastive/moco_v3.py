@@ -4,7 +4,7 @@ Chen, Xie and He, "An Empirical Study of Training Self-Supervised Vision Transfo
 https://arxiv.org/abs/2104.02057. Numbers are those of the authors' code; sections with a star are from memory.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 from torch import Tensor
 
@@ -100,11 +100,3 @@ class MoCoV3(MultiViewMethod):
             ]
         )
         return found | {"loss": 4 * self.temperature * found["loss"]}
-
-    def exports(self) -> dict[str, Any]:
-        """Return the student's encoder and the teacher's."""
-        return super().exports() | {"teacher": self.teacher.network.encoder}
-
-    def after_step(self, step: int, steps: int) -> None:
-        """Move the teacher."""
-        self.teacher.update(self.student(), step, steps)

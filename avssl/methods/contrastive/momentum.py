@@ -105,19 +105,11 @@ class MomentumContrast(MultiViewMethod):
         """Return the student's parameters, all of which are decayed."""
         return [group | {"decay_all": True} for group in super().parameter_groups()]
 
-    def exports(self) -> dict[str, Any]:
-        """Return the student's encoder and the teacher's."""
-        return super().exports() | {"teacher": self.teacher.network.encoder}
-
     def after_backward(self, step: int, steps: int) -> None:
         """Let the keys of all processes come into the queue."""
         for keys, items in self.fresh:
             self.queue.enqueue(all_gather(keys), all_gather(items))
         self.fresh.clear()
-
-    def after_step(self, step: int, steps: int) -> None:
-        """Move the teacher."""
-        self.teacher.update(self.student(), step, steps)
 
     def facts(self) -> list[str]:
         """Return how many keys the queue has, and that the loss rises while they come in."""

@@ -133,10 +133,6 @@ class PixPro(MultiViewMethod):
         ways = [negative_cosine(rows[a], others[b]) + negative_cosine(rows[b], others[a]) for a, b in pairs]
         return 2 * torch.stack(ways).mean()
 
-    def after_step(self, step: int, steps: int) -> None:
-        """Move the teacher."""
-        self.teacher.update(self.student(), step, steps)
-
 
 def check_one_window(view: View) -> View:
     """Return a view whose frames all show one window.

@@ -4,12 +4,14 @@ Li, Zhou, Xiong and Hoi, "Prototypical Contrastive Learning of Unsupervised Repr
 https://arxiv.org/abs/2005.04966.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avssl.losses import concentrations, prototype_contrast
-from avssl.methods.rows import of_first_process
+from avssl.methods.rows import in_shares
 from avssl.nets import fit_kmeans
 
 
@@ -43,7 +45,7 @@ class Clustering(nn.Module):
 
     @torch.no_grad()
     def fit(self, rows: Tensor, index: Tensor, rounds: int, tries: int, seed: int) -> None:
-        """Cluster rows by k-means, the best of several tries; over several processes all take the first one's.
+        """Cluster rows by k-means, the best of several tries; over several processes each works on a share of the rows.
 
         Args:
             rows: of all items that could be read, of length 1, ``(N, dim)``.
@@ -56,9 +58,10 @@ class Clustering(nn.Module):
             ValueError: for fewer rows than clusters.
         """
         count = len(self.rows)
-        runs = (fit_kmeans(rows, count, rounds, seed=seed + one) for one in range(tries))
+        kmeans = partial(fit_kmeans, clusters=count, rounds=rounds)
+        runs = (in_shares(partial(kmeans, seed=seed + one), rows) for one in range(tries))
         best = min(runs, key=lambda run: run.objective[-1])
-        centres, labels = of_first_process(best.centres), of_first_process(best.labels)
+        centres, labels = best.centres, best.labels
         distances = (rows - centres[labels]).norm(dim=1)
         self.rows.copy_(F.normalize(centres, dim=1))  # after the distances, which are those to the centres themselves
         self.concentration.copy_(concentrations(distances, labels, count, self.temperature))

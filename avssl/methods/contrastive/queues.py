@@ -80,10 +80,6 @@ class QueuedMethod(MultiViewMethod):
         """Let the keys of all processes come into the queues."""
         self.queues.take_in()
 
-    def after_step(self, step: int, steps: int) -> None:
-        """Move the teacher."""
-        self.teacher.update(self.student(), step, steps)
-
 
 def items_of(given: Batch | Tensor, batch: Batch) -> Tensor:
     """Return a number for the recording of each item; what comes without key and path is new each time.

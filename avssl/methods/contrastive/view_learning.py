@@ -16,7 +16,7 @@ from avssl.losses import similarities, symmetric_contrast
 from avssl.methods.base import Batch
 from avssl.methods.recordings import recordings_of
 from avssl.methods.views import Embedder, MultiViewMethod, Recipes
-from avssl.nets import Encoder, SplitColors, named_projector
+from avssl.nets import ColorFlow, Encoder, SplitColors, named_projector
 from avssl.nets.discriminator import held_still
 
 
@@ -39,6 +39,24 @@ class Side(nn.Module):
         return self.head(features), self.classifier(features)
 
 
+class BothSides(nn.Module):
+    """A map of colours and what each half is seen by, as one network of views.
+
+    Args:
+        encoder: holds the map, and parts the halves.
+        sides: what they are seen by.
+    """
+
+    def __init__(self, encoder: SplitColors, sides: tuple[Side, Side]):
+        super().__init__()
+        self.encoder, self.sides = encoder, nn.ModuleList(sides)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Return the embeddings of both halves of views ``(N, frames, 3, H, W)`` side by side, ``(N, 2 * dim)``."""
+        halves = self.encoder.halves(self.encoder.mapped(frames))
+        return torch.cat([side(half)[0] for side, half in zip(self.sides, halves, strict=True)], 1)
+
+
 class ViewLearning(MultiViewMethod):
     """Each half of a picture's colours finds the other among those of the batch, and a map learns to make that hard.
 
@@ -47,7 +65,8 @@ class ViewLearning(MultiViewMethod):
     held still. Unsupervised, it may throw away what a task needs. With ``classes`` it is semi-supervised: of the items
     that have a label, both halves are to tell it, and encoders and map alike minimise that.
 
-    With ``flow=None`` in the encoder there is no adversary: the halves are red, and green with blue.
+    With ``flow=None`` in the encoder there is no adversary: the halves are red, and green with blue. With a
+    `ColorSpace` there is none either: they are its lightness and its colour.
 
     What is exported is one encoder of pictures, with the map and both encoders in it.
 
@@ -108,6 +127,10 @@ class ViewLearning(MultiViewMethod):
             Side(self.encoder.side("second"), self.second_head, two),
         )
 
+    def student(self) -> BothSides:
+        """Return the map, both encoders and their heads as one network."""
+        return BothSides(self.encoder, self.sides())
+
     def forward(self, batch: Batch | Tensor) -> dict[str, Tensor]:
         """Compare the halves of a batch's pictures.
 
@@ -119,20 +142,20 @@ class ViewLearning(MultiViewMethod):
             ``loss``, ``contrast`` and with classes ``weight * labels``; ``contrast``, in nats, the mean of both ways,
             ``log(N)`` where nothing is told apart, with N items over all processes; ``accuracy``, the share of halves
             whose nearest is their own, chance ``1 / N``; ``labels``, the cross-entropy of labels, the mean of both
-            halves, ``log(classes)`` for chance, 0 without any label; in training with a map ``adversary_loss``,
-            ``weight * labels`` less the contrast.
+            halves, ``log(classes)`` for chance, 0 without any label; in training with a map that learns
+            ``adversary_loss``, ``weight * labels`` less the contrast.
 
         Raises:
             ValueError: for a label beyond the classes, as far as this costs no wait for a device.
         """
         batch, views = self.views_of(batch)
-        label, flow = self.labels_of(batch), self.encoder.flow
-        colors = [view.frames if flow is None else flow(view.frames) for view in views]
+        label = self.labels_of(batch)
+        colors = [self.encoder.mapped(view.frames) for view in views]
         sides = self.sides()
         found = self.compared(
             [side(half) for side, half in zip(sides, self.parted(colors, True), strict=True)], batch, label
         )
-        if flow is not None and self.training:
+        if isinstance(self.encoder.flow, ColorFlow) and self.training:
             halves = zip(sides, self.parted(colors, False), strict=True)
             still = self.compared([held_still(side, half) for side, half in halves], batch, label)
             found["adversary_loss"] = still["loss"] - 2 * still["contrast"]

@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from avssl.nets.follower import Follower
-from avssl.nets.map_net import LUMA
 from avssl.transforms import Draws
 
 STEPS = 4  # places of windows along a window's side
@@ -36,11 +35,6 @@ class Tracks(NamedTuple):
     error: Tensor
     moved: Tensor
     inside: Tensor
-
-
-def grey(clips: Tensor) -> Tensor:
-    """Return the brightness of clips ``(clips, frames, 3, H, W)``, ``(clips, frames, 1, H, W)``."""
-    return (clips * clips.new_tensor(LUMA).view(3, 1, 1)).sum(2, keepdim=True)
 
 
 def moving_windows(clips: Tensor, draws: Draws, side: int, count: int, train: bool) -> Tensor:

@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from avssl.distributed import all_gather
 from avssl.losses import triplet_ranking
 from avssl.methods.base import Batch, Method
-from avssl.methods.correspondence.mining import Tracks, follow_windows, grey, moving_windows
+from avssl.methods.correspondence.mining import Tracks, follow_windows, moving_windows
 from avssl.methods.correspondence.moving import moving_clips
 from avssl.methods.inputs import as_batch
 from avssl.methods.recordings import recordings_of
 from avssl.nets import Encoder
 from avssl.nets.clips import channels_of_maps
 from avssl.nets.encoders import require_takes
+from avssl.nets.map_net import grey_pictures
 from avssl.transforms import Draws, Transform
 from avssl.transforms.base import apply_views
 from avssl.transforms.draws import numbered, stream_of
@@ -134,7 +135,7 @@ class TrackedPatches(Method):
 
     def tracks(self, clips: Tensor, keys: Tensor) -> Tracks:
         """Return where the windows of clips ``(clips, frames, 3, H, W)`` go."""
-        bright = grey(clips)
+        bright = grey_pictures(clips)[:, :, :1]
         first = moving_windows(bright, Draws(stream_of(keys, WINDOWS)), self.patch, self.windows, self.training)
         return follow_windows(bright, first, self.patch)
 

@@ -12,12 +12,13 @@ from torch.nn import functional as F
 
 from avssl.distributed import all_gather
 from avssl.methods.base import Batch, Method
-from avssl.methods.correspondence.mining import grey, moving_windows
+from avssl.methods.correspondence.mining import moving_windows
 from avssl.methods.correspondence.moving import moving_clips, view_frames
 from avssl.nets import Encoder
 from avssl.nets.clips import channels_of_maps
 from avssl.nets.correlation_filter import fit, gaussian_label, respond, shifted, shifts, windowed
 from avssl.nets.encoders import require_takes
+from avssl.nets.map_net import grey_pictures
 from avssl.transforms import Draws, Transform
 from avssl.transforms.draws import stream_of
 from avssl.transforms.windows import windows_at
@@ -102,7 +103,7 @@ class UDT(Method):
         clips, keys, whole = moving_clips(batch, 2, "UDT")
         frames, _ = view_frames(clips[:, [0, clips.shape[1] // 2, -1]], keys, self.views, self.training)
         draws = Draws(stream_of(keys, WINDOWS))
-        middles = moving_windows(grey(frames), draws, self.size, self.windows, self.training)
+        middles = moving_windows(grey_pictures(frames)[:, :, :1], draws, self.size, self.windows, self.training)
         template, near, far = (self.features(frame, middles) for frame in frames.unbind(1))
         with torch.no_grad():
             there = respond(fit(template, self.label), near)

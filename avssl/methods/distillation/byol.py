@@ -69,7 +69,3 @@ class BYOL(MultiViewMethod):
         targets = [all_gather(self.teacher(view.frames)) for view in views]
         ways = [byol(predicted[one], targets[other]) for one, other in permutations(range(len(views)), 2)]
         return {"loss": 2 * torch.stack(ways).mean()}
-
-    def after_step(self, step: int, steps: int) -> None:
-        """Move the teacher."""
-        self.teacher.update(self.student(), step, steps)

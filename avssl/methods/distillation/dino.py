@@ -124,5 +124,5 @@ class DINO(MultiViewMethod):
 
     def after_step(self, step: int, steps: int) -> None:
         """Move the teacher, and count."""
-        self.teacher.update(self.student(), step, steps)
+        super().after_step(step, steps)
         self.steps.fill_(step)

@@ -14,12 +14,10 @@ from torch.nn import functional as F
 
 from avssl.losses import distill, entropy
 from avssl.methods.base import Batch, Method
-from avssl.methods.inputs import as_batch, to_float
+from avssl.methods.inputs import as_batch, view_clips
 from avssl.nets import Classifier, Encoder, SoundEncoder, load_classifier
 from avssl.nets.clips import encode_clips
-from avssl.transforms import Draws, Transform
-from avssl.transforms.base import apply_views
-from avssl.transforms.draws import numbered
+from avssl.transforms import Transform
 
 
 class Distilled(Method):
@@ -125,8 +123,7 @@ class Distilled(Method):
         """
         batch = as_batch(batch)
         clips = batch["frames"].shape[1]
-        key = numbered(batch["key"], clips).flatten(0, 1)
-        frames = apply_views(self.views, to_float(batch["frames"].flatten(0, 1)), Draws(key), self.training)
+        frames = view_clips(batch, self.views, self.training)
         with torch.no_grad():
             teacher = encode_clips(self.teacher, frames)
         student = self.head(encode_clips(self.encoder, frames))

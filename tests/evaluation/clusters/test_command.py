@@ -95,7 +95,7 @@ def test_what_cannot_be_clustered_is_refused_in_one_line(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match="does not exist"):
         cluster_features(folder, centres=tmp_path / "none.safetensors", device="cpu")
     save_file({"centres": np.zeros((3, 6), np.float32)}, tmp_path / "bare.safetensors")
-    with pytest.raises(ConfigError, match="holds no clusters as tools"):
+    with pytest.raises(ConfigError, match="holds no clusters as `python tools"):
         cluster_features(folder, centres=tmp_path / "bare.safetensors", device="cpu")
     broken = features()
     broken[3, 1] = np.nan

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from avssl.config import ConfigError
-from avssl.evaluation.dense.fitting import GREY, Fitting, batches_of, changed, cut, learn, mirrored, scaled, stacked
+from avssl.data.scene_changes import GREY, cut, mirrored, scaled
+from avssl.evaluation.dense.fitting import Fitting, batches_of, changed, learn, stacked
 from avssl.training.optim import SGD
 from tests.evaluation.dense.scenery import SIDE, Squares
 

@@ -14,9 +14,10 @@ from sounding import Toy
 from avssl.evaluation.sound.clips import Heard
 from avssl.evaluation.sound.crossmodal import CrossModal
 from avssl.evaluation.sound.direction import DIRECTIONS, Direction, chance_of, score_direction
-from avssl.evaluation.sound.page import page_of, sound_data
+from avssl.evaluation.sound.page import page_of
 from avssl.methods import AVE, L3
 from avssl.nets import SmallSound, SmallVision, SpectrogramSpec
+from avssl.report.embedded import sound_data
 
 ACROSS = Direction("picture", "sound")
 SPEC = SpectrogramSpec(window=64, hop=32, fft=64, mels=16)

@@ -6,16 +6,15 @@ import pytest
 import torch
 
 from avssl.features.propagation.labels import (
-    CellGrid,
     cells_to_mask,
     cells_to_points,
     mask_to_cells,
     points_to_cells,
-    reading,
     stretched,
 )
 from avssl.features.propagation.settings import OWN, PRESETS
 from avssl.nets import ResNet
+from avssl.nets.cells import CellGrid, reading
 
 GRID = CellGrid(cells=(9, 12), stride=(8, 8), offset=(0, 0), pixels=(72, 96))
 HALF = replace(GRID, offset=(3.5, 3.5))

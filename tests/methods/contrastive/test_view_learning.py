@@ -7,7 +7,7 @@ import torch
 from every import Items, views
 
 from avssl.methods import ViewLearning
-from avssl.nets import ColorFlow, SmallClips, SmallNet, SplitColors
+from avssl.nets import ColorFlow, ColorSpace, SmallClips, SmallNet, SplitColors
 from avssl.training import SGD, AdamW, load_encoder, train
 
 FLOW = "encoder.trunk.flow."
@@ -181,3 +181,24 @@ def test_what_cannot_be_is_refused_in_one_line():
         method(weight=0.0)
     with pytest.raises(ValueError, match="label 2 is beyond the 2 classes"):
         method(classes=["cat", "dog"])(batch_of(label=torch.tensor([0, 1, 2, -1])))
+
+
+def test_embeddings_of_a_view_are_those_of_both_halves_side_by_side():
+    made, batch = method(count=1), batch_of()
+    torch.nn.init.normal_(made.encoder.flow.couplings[0].net[2].weight)
+    made.eval()
+    (view,) = made.views_of(batch)[1]
+    (found,) = made.embed([view])
+    halves = made.encoder.halves(made.encoder.flow(view.frames))
+    rows = [side(half)[0] for side, half in zip(made.sides(), halves, strict=True)]
+    assert found.shape == (4, 16) and found.equal(torch.cat(rows, 1))
+
+
+def test_a_colour_space_has_no_adversary_and_is_learned_behind():
+    encoder = SplitColors(SmallNet(dim=8, width=2), SmallNet(dim=8, width=2), ColorSpace("lab"))
+    made = method(encoder=encoder)
+    assert len(made.parameter_groups()) == 1
+    found = made(batch_of())
+    assert sorted(found) == ["accuracy", "contrast", "loss"]
+    found["loss"].backward()
+    assert {"encoder.trunk.first.trunk.conv1.0.weight", "encoder.trunk.second.trunk.conv1.0.weight"} <= learning(made)

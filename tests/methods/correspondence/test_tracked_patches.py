@@ -5,8 +5,9 @@ import torch
 from torch.nn import functional as F
 
 from avssl.methods import TrackedPatches
-from avssl.methods.correspondence.mining import follow_windows, grey, moving_windows
+from avssl.methods.correspondence.mining import follow_windows, moving_windows
 from avssl.nets import MapNet, SmallNet
+from avssl.nets.map_net import grey_pictures
 from avssl.transforms import Draws
 
 KEYS = torch.tensor([[0, 0, index] for index in range(4)])
@@ -26,6 +27,10 @@ def clips(items=4, frames=5, seed=0):
         found.append(frame)
         middles.append([17.5 + 2 * time, 19.5 + time])
     return torch.stack(found, 1), torch.tensor(middles)
+
+
+def grey(frames):
+    return grey_pictures(frames)[:, :, :1]
 
 
 def method(**settings):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from avssl.nets import Encoder
+from avssl.nets.encoders import Encoder
 
 
 @dataclass(frozen=True)

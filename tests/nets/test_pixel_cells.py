@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from avssl.evaluation.dense.geometry import Line, between, cells_of, even, upsample
 from avssl.nets import AlexNet, CaffeNet, Encoder, ResNet, SmallNet
+from avssl.nets.pixel_cells import Line, between, cells_of, even, upsample
 
 
 @pytest.mark.parametrize(

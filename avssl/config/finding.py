@@ -1,0 +1,34 @@
+"""Configs by name: ``shuffle_learn`` is ``configs/shuffle_learn.yaml``, of the folder one is in or of the project."""
+
+from pathlib import Path
+
+from avssl.config.errors import ConfigError, suggest
+from avssl.installed import HOME, configs, is_checkout
+
+
+def find(word: str) -> str:
+    """Return the path of the config that a word of the command line means.
+
+    Args:
+        word: a path, or the name of a config, with or without ``configs/`` and ``.yaml``. A path that is there is
+            itself; then the current folder's ``configs/`` is asked, then the project's own.
+
+    Raises:
+        ConfigError: if there is none.
+
+    Examples:
+        >>> Path(find("shuffle_learn")).name
+        'shuffle_learn.yaml'
+    """
+    try:
+        if Path(word).exists():
+            return word
+        names = [word] if word.endswith((".yaml", ".yml")) else [f"{word}.yaml"]
+        for folder in (Path("configs"), HOME / "configs", HOME):
+            for name in names:
+                if (folder / name).is_file():
+                    return str(folder / name)
+    except (OSError, ValueError):  # longer than a name may be, or with a NUL in it: reading says what is wrong
+        return word
+    asked = "python -m avssl list configs" if is_checkout() else "avssl list configs"
+    raise ConfigError(f"there is no such config{suggest(Path(word).stem, configs())}; `{asked}` lists them")

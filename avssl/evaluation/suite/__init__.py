@@ -1,0 +1,1 @@
+"""One table of many runs and many evaluations: what is each of them good for?"""
