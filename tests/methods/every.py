@@ -142,14 +142,12 @@ MOVING = {
 }  # clips and frames of an item; others take one picture
 OF_PAIRS = ("AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "SeLaVi", "bank")
 SOUNDING = (*OF_PAIRS, "CPCSound")
-OF_VIEWS = [name for name in MAKE if issubclass(getattr(methods, name, object), MultiViewMethod)]
-PREDICTING = ["CPC", "CPCSound", "DPC", "ColourPointer", "RandomWalk", "TrackedPatches", "UDT"]
 OF_LABELS = (
     "KnowledgeTransfer",
     "SelfTraining",
     "SelfTrainingPixels",
 )  # learn from labels alone, and refuse what has none
-PREDICTING = ["CPC", "CPCSound", "DPC"]
+PREDICTING = ["CPC", "CPCSound", "DPC", "ColourPointer", "RandomWalk", "TrackedPatches", "UDT"]
 
 
 def make(name, seed=0):

@@ -6,7 +6,6 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from avssl.evaluation.propagation.clips import Clip
 from avssl.evaluation.propagation.maps import LayerMaps, Maps
