@@ -5,6 +5,7 @@ from torch import nn
 
 from avssl import methods
 from avssl.data import Dataset
+from avssl.methods.views import MultiViewMethod
 from avssl.nets import (
     Classifier,
     ColorFlow,
@@ -142,6 +143,7 @@ MOVING = {
 }  # clips and frames of an item; others take one picture
 OF_PAIRS = ("AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "SeLaVi", "bank")
 SOUNDING = (*OF_PAIRS, "CPCSound")
+OF_VIEWS = [name for name in MAKE if issubclass(getattr(methods, name, object), MultiViewMethod)]
 OF_LABELS = (
     "KnowledgeTransfer",
     "SelfTraining",
