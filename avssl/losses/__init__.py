@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 from avssl.lazy import attach
 
 if TYPE_CHECKING:
+    from avssl.losses.affinities import cell_grid as cell_grid
+    from avssl.losses.affinities import concentration as concentration
+    from avssl.losses.affinities import orthogonality as orthogonality
     from avssl.losses.assignment import drawn_sizes as drawn_sizes
     from avssl.losses.assignment import sinkhorn as sinkhorn
     from avssl.losses.assignment import transport as transport
@@ -50,5 +53,8 @@ if TYPE_CHECKING:
     from avssl.losses.walk import Walk as Walk
     from avssl.losses.walk import palindrome_walk as palindrome_walk
     from avssl.losses.walk import transitions as transitions
+    from avssl.losses.windows import cut_windows as cut_windows
+    from avssl.losses.windows import window_distance as window_distance
+    from avssl.losses.windows import windows_at as windows_at
 
 __getattr__, __dir__ = attach(__name__)

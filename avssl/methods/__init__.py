@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from avssl.methods.contrastive.vicreg import VICReg as VICReg
     from avssl.methods.contrastive.view_learning import ViewLearning as ViewLearning
     from avssl.methods.correspondence.colour_pointer import ColourPointer as ColourPointer
+    from avssl.methods.correspondence.cycle_time import CycleTime as CycleTime
     from avssl.methods.correspondence.random_walk import RandomWalk as RandomWalk
     from avssl.methods.correspondence.tracked_patches import TrackedPatches as TrackedPatches
     from avssl.methods.correspondence.udt import UDT as UDT
+    from avssl.methods.correspondence.uvc import UVC as UVC
     from avssl.methods.correspondence.vfs import VFS as VFS
     from avssl.methods.distillation.byol import BYOL as BYOL
     from avssl.methods.distillation.dino import DINO as DINO

@@ -129,6 +129,8 @@ MAKE = {
     "RandomWalk": lambda: methods.RandomWalk(cells(), layer="conv3", patch=16, stride=8, dim=8),
     "TrackedPatches": lambda: methods.TrackedPatches(cells(), layer="conv3", patch=8, dim=8, error=99.0, moved=0.0),
     "UDT": lambda: methods.UDT(FilterNet(dim=4, width=4), layer="conv2", size=12, drop=0.2),
+    "CycleTime": lambda: methods.CycleTime(cells(), layer="conv3", size=SIDE, patch=16),
+    "UVC": lambda: methods.UVC(cells(grey=True), layer="conv3", neighbourhood=2),
     "VFS": lambda: methods.VFS(cells(), views()[0], hidden=16, bottleneck=4),
     "bank": heard(methods.CrossModalNCE, negatives="bank", recordings=ITEMS, noise=4),
 }
@@ -136,9 +138,11 @@ MOVING = {
     "AVTS": (2, 4),
     "DPC": (1, 8),
     "ColourPointer": (1, 4),
+    "CycleTime": (1, 3),
     "RandomWalk": (1, 4),
     "TrackedPatches": (1, 4),
     "UDT": (1, 3),
+    "UVC": (1, 2),
     "ShuffleAndLearn": (1, 5),
 }  # clips and frames of an item; others take one picture
 OF_PAIRS = ("AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "SeLaVi", "bank")
@@ -149,7 +153,9 @@ OF_LABELS = (
     "SelfTraining",
     "SelfTrainingPixels",
 )  # learn from labels alone, and refuse what has none
-PREDICTING = ["CPC", "CPCSound", "DPC", "ColourPointer", "RandomWalk", "TrackedPatches", "UDT"]
+OF_VIEWS = [name for name in MAKE if issubclass(getattr(methods, name, object), MultiViewMethod)]
+PREDICTING = ["CPC", "CPCSound", "DPC"]
+LINKING = ["ColourPointer", "CycleTime", "RandomWalk", "UVC", "TrackedPatches", "UDT"]
 
 
 def make(name, seed=0):

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from avssl.losses import copied_classes, copying_loss, pointers
 from avssl.methods.base import Batch, Features, Method, Rows
-from avssl.methods.correspondence.moving import moving_clips, weighted_mean
+from avssl.methods.correspondence.moving import grey_notes, moving_clips, weighted_mean
 from avssl.methods.inputs import as_batch, to_float
 from avssl.methods.rows import of_first_process
 from avssl.nets import Encoder, fit_kmeans
@@ -139,6 +139,10 @@ class ColourPointer(Method):
         """Return what the cells of frames ``(N, 3, H, W)`` point by, ``(N, dim, h, w)``; their colour is not seen."""
         return self.head(self.encoder.taps(grey_pictures(frames), [self.layer], whole=False)[self.layer])
 
+    def nodes(self, clips: Tensor, keys: Tensor) -> Tensor:
+        """Return the cells of clips ``(clips, frames, 3, H, W)``, ``(clips, frames, cells, dim)``."""
+        return self.maps(clips.flatten(0, 1)).flatten(2).mT.unflatten(0, clips.shape[:2])
+
     def colours(self, frames: Tensor, shape: Sequence[int]) -> Tensor:
         """Return the cluster of the mean colour of each cell, int64 ``(N, cells)``."""
         _, lab = grey_and_lab(frames)
@@ -154,8 +158,4 @@ class ColourPointer(Method):
 
     def facts(self) -> list[str]:
         """Return a line where the encoder would see colours in use that it never saw in training."""
-        if getattr(self.encoder, "grey", False):
-            return []
-        return [
-            "the encoder learns from grey pictures and does not make pictures grey itself: give it grey ones in use"
-        ]
+        return grey_notes(self.encoder)

@@ -8,6 +8,7 @@ from torch import Tensor
 from avssl.distributed import all_gather
 from avssl.methods.base import Batch
 from avssl.methods.inputs import as_batch, to_float
+from avssl.nets import Encoder
 from avssl.transforms import Draws, Transform
 from avssl.transforms.base import apply_views
 from avssl.transforms.draws import numbered
@@ -64,3 +65,10 @@ def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
         weights: ``(clips,)``.
     """
     return all_gather(values * weights).sum() / all_gather(weights).sum().clamp(min=1e-12)
+
+
+def grey_notes(encoder: Encoder) -> list[str]:
+    """Return a line where an encoder that learns from grey pictures does not make pictures grey itself in use."""
+    if getattr(encoder, "grey", False):
+        return []
+    return ["the encoder learns from grey pictures and does not make pictures grey itself: give it grey ones in use"]

@@ -49,6 +49,7 @@ class RandomWalk(Method):
         ValueError: if the layer gives vectors, or a number cannot be.
 
     Examples:
+        >>> import torch
         >>> from avssl.nets import MapNet
         >>> method = RandomWalk(MapNet(dim=8, width=4), layer="conv3", patch=16, stride=8, dim=8)
         >>> sorted(method(torch.rand(2, 4, 3, 32, 32)))

@@ -107,7 +107,7 @@ class TrackedPatches(Method):
             are the hardest); ``kept``, the share of windows whose tracks count.
 
         Raises:
-            ValueError: for clips of one frame, or frames smaller than a patch.
+            ValueError: for clips of one frame, frames smaller than a patch, or a batch of one recording.
         """
         batch = as_batch(batch)
         clips, keys, whole = moving_clips(batch, 2, "TrackedPatches")
@@ -119,9 +119,12 @@ class TrackedPatches(Method):
             for end, (frames, middles) in enumerate(((clips[:, 0], tracks.first), (clips[:, -1], tracks.last)))
         )
         recordings = recordings_of(batch).to(clips.device)
-        recordings = recordings.repeat_interleave(self.windows * (len(clips) // len(recordings)))
+        clips_each = len(clips) // len(recordings)
+        recordings = recordings.repeat_interleave(self.windows * clips_each)
         place = Draws(stream_of(parts.flatten(0, 1), RIVALS)).uniform(1)[:, 0]
         first, last, counts, recordings, place = map(all_gather, (first, last, kept.flatten(), recordings, place))
+        if len(first) == self.windows * clips_each:
+            raise ValueError("negatives are patches of other recordings: use a batch of at least 2 recordings")
         allowed = counts[:, None] & counts & (recordings[:, None] != recordings)
         ring = (place[:, None] + place) % 1  # a random order of all for each, whichever process holds them
         hard = self.progress >= self.hard_after
