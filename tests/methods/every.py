@@ -147,7 +147,6 @@ MOVING = {
 }  # clips and frames of an item; others take one picture
 OF_PAIRS = ("AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "SeLaVi", "bank")
 SOUNDING = (*OF_PAIRS, "CPCSound")
-OF_VIEWS = [name for name in MAKE if issubclass(getattr(methods, name, object), MultiViewMethod)]
 OF_LABELS = (
     "KnowledgeTransfer",
     "SelfTraining",
@@ -155,7 +154,7 @@ OF_LABELS = (
 )  # learn from labels alone, and refuse what has none
 OF_VIEWS = [name for name in MAKE if issubclass(getattr(methods, name, object), MultiViewMethod)]
 PREDICTING = ["CPC", "CPCSound", "DPC"]
-LINKING = ["ColourPointer", "CycleTime", "RandomWalk", "UVC", "TrackedPatches", "UDT"]
+LINKING = ["ColourPointer", "CycleTime", "RandomWalk", "TrackedPatches", "UDT", "UVC"]
 
 
 def make(name, seed=0):
