@@ -311,7 +311,7 @@ BENCHMARKS |= {"bench_propagation": "propagation"}
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("configs/*.yaml")), ids=lambda path: path.stem)
 def test_every_config_we_ship_fits_the_tool_it_is_for(path):
-    tools = [tool for tool in ROOT.glob("tools/*.py") if path.stem.startswith(tool.stem)]
+    tools = [tool for tool in ROOT.glob("tools/*.py") if f"{path.stem}_".startswith(f"{tool.stem}_")]
     tools = sorted(tools, key=lambda tool: len(tool.stem), reverse=True)  # compare_features is not of compare
     if path.stem.startswith("suite_"):
         tools = [ROOT / "tools/compare.py"]
