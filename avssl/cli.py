@@ -182,7 +182,7 @@ def candidates(line: str) -> list[str]:
     """Return what the last word of a command line may become.
 
     Examples:
-        >>> candidates("avssl tra"), candidates("avssl train shuffle_learn_u"), candidates("avssl list meth")
+        >>> candidates("avssl trai"), candidates("avssl train shuffle_learn_u"), candidates("avssl list meth")
         (['train'], ['shuffle_learn_ucf101'], ['methods'])
     """
     *before, last = line.split(" ")

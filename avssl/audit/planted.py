@@ -60,13 +60,14 @@ class Remembered(Dataset):
 
     Args:
         frames: uint8 ``(items, clips, frames, 3, H, W)``.
+        index: the number of each frame within its recording, int64 ``(items, clips, frames)``; None for pictures.
 
     Attributes:
         each: pictures of an item.
     """
 
-    def __init__(self, frames: Tensor):
-        self.frames, self.each = frames, frames.shape[1] * frames.shape[2]
+    def __init__(self, frames: Tensor, index: Tensor | None = None):
+        self.frames, self.index, self.each = frames, index, frames.shape[1] * frames.shape[2]
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -74,7 +75,8 @@ class Remembered(Dataset):
     def __getitem__(self, key: Key) -> dict[str, Any]:
         """Return one item, the same in every epoch under another key."""
         epoch, index = split_key(key, len(self))
-        return {"frames": self.frames[index], "path": f"item {index}", "key": torch.tensor([0, epoch, index])}
+        item = {"frames": self.frames[index], "path": f"item {index}", "key": torch.tensor([0, epoch, index])}
+        return item if self.index is None else item | {"index": self.index[index]}
 
 
 def load_pictures(fabric: Fabric, data: Dataset, items: int, batch_size: int, workers: int, where: str) -> Remembered:
@@ -83,18 +85,19 @@ def load_pictures(fabric: Fabric, data: Dataset, items: int, batch_size: int, wo
     Raises:
         ConfigError: if fewer items can be read than make a batch.
     """
-    found = []
+    found, numbers = [], []
     for batch in batches_of(fabric, data, 0, items, batch_size, workers):
         if not is_empty(batch):
             whole = batch["valid"].flatten(1).all(1) if "valid" in batch else slice(None)
             found.append(batch["frames"][whole].cpu())
+            numbers += [batch["index"][whole].cpu()] if "index" in batch else []
     frames = torch.cat(found) if found else torch.empty(0)
     if len(frames) < batch_size:
         raise ConfigError(
             f"{where}: of {items} items asked for, {len(frames)} can be read; an audit needs a batch of {batch_size}: "
             "set a smaller batch_size"
         )
-    return Remembered(frames)
+    return Remembered(frames, torch.cat(numbers) if len(numbers) == len(found) else None)
 
 
 def noise_like(content: Remembered, cue: Cue, count: int, seed: int) -> Remembered | Noise:

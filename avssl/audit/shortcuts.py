@@ -5,7 +5,7 @@ https://arxiv.org/abs/1505.05192
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from pydantic import Field
 from rich.console import Console
 from rich.progress import Progress
 
+from avssl.audit.order import learn_in_time
 from avssl.audit.planted import CUES, Remembered, load_pictures, noise_like, planted
 from avssl.audit.sound import show
 from avssl.audit.trials import Told, Trial, with_settings
@@ -25,11 +26,13 @@ from avssl.data import Dataset, collate
 from avssl.evaluation.runner import write_csv
 from avssl.methods import Method
 from avssl.methods.guards import Guard, Guarded
+from avssl.methods.order.tasks import OrderTask
 from avssl.methods.views import MultiViewMethod
 from avssl.report.figures import picture_table
 from avssl.training.feed import single_process
 from avssl.training.optim import Optim
 from avssl.training.schedule import Schedule
+from avssl.transforms.time_cues import TIME_CUES
 
 AS_IT_IS = "as configured"
 WIDE = 132  # characters that the table needs
@@ -88,6 +91,9 @@ def audit_shortcuts(
     is asked as the method is configured. Rows of a cue learn side by side from the same batches, from the same initial
     weights.
 
+    For methods of order (`avssl.methods.order`) the cues are those of `avssl.transforms.time_cues`, and the noise is
+    still: of each item one picture, in all its frames.
+
     Methods of views have no such guards: of them each of noise, pictures, and both with a border that names the item is
     asked with the views' windows and with whole pictures, see `avssl.audit.views.audit_views`.
 
@@ -141,39 +147,45 @@ def audit_shortcuts(
         return {}
     if not method.guards:
         console.print(f"{type(method).__name__} has no guards against shortcuts: each cue is asked as it is configured")
-    rows = list(ways(method, method.guards))
+    of_time = isinstance(method, OrderTask)
+    cues = TIME_CUES if of_time else CUES
+    rows = list(ways(method, method.guards, cues))
     content = (
         load_pictures(fabric, data, items, where="data", **loading),
         load_pictures(fabric, held_out, items, where="held_out", **loading),
     )
     found: dict[tuple[str, str], list[float]] = defaultdict(list)
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("trainings", total=rounds * seeds * (2 * len(CUES) + 1))
+        task = progress.add_task("trainings", total=rounds * seeds * (2 * len(cues) + 1))
         for number in range(seed, seed + seeds):
             trial = Trial(fabric=fabric, optim=optim, schedule=schedule, rounds=rounds, seed=number)
-            for name, seen, groups in learn(
-                trial, method, rows, content, batch_size, blank, lambda: progress.advance(task)
-            ):
+            settings = (trial, method, rows, content, batch_size)
+            if of_time:
+                told = learn_order(*settings, lambda: progress.advance(task))
+            else:
+                told = learn(*settings, blank, lambda: progress.advance(task))
+            for name, seen, groups in told:
                 found[name, seen] += groups
     table, scores = tell(rows, found, chance)
     title = f"{type(method).__name__}: accuracy after {rounds} steps, on held-out pictures; chance {chance:.4g}"
     show(console, title, table)
     told = f"± is two standard errors, over groups of {batch_size * content[0].each} held-out pictures"
     console.print(told + (f" and {seeds} seeds" if seeds > 1 else ""))
-    spread = 2 * (chance * (1 - chance) / (blank * seeds)) ** 0.5
-    console.print(f"guessing once for each of {blank * seeds} pictures of noise gives {chance:.3f} ± {spread:.3f}")
     folder.mkdir(parents=True, exist_ok=True)
     write_csv(folder / "shortcuts.csv", table)
-    sheet(content[1], seed).save(folder / "cues.png")
+    if not of_time:
+        spread = 2 * (chance * (1 - chance) / (blank * seeds)) ** 0.5
+        console.print(f"guessing once for each of {blank * seeds} pictures of noise gives {chance:.3f} ± {spread:.3f}")
+        sheet(content[1], seed).save(folder / "cues.png")
     console.print(f"Written: {folder}")
     return scores
 
 
-def ways(method: Method, stated: tuple[Guard, ...]) -> Iterator[Way]:
+def ways(method: Method, stated: tuple[Guard, ...], cues: Iterable[str] = CUES) -> Iterator[Way]:
     """Yield the rows: for each cue its guards off, as configured and on, each setting once."""
     has = describe(method)
     yield Way(cue=None, guard="", state=AS_IT_IS, changed={})
-    for cue in CUES:
+    for cue in cues:
         guards = [guard for guard in stated if guard.cue == cue]
         for guard in guards:
             own = {name: has[name] for name in guard.off}
@@ -215,6 +227,22 @@ def learn(
             }
             for name, groups in trial(learners, sets, size, watch).items():
                 yield name, seen, groups
+
+
+def learn_order(
+    trial: Trial,
+    method: Method,
+    rows: list[Way],
+    content: tuple[Remembered, Remembered],
+    batch_size: int,
+    watch: Callable[[], None],
+) -> Iterator[tuple[str, str, list[float]]]:
+    """Yield what `learn` does, for cues of time, which are planted by the numbers of frames."""
+    settings = {
+        cue or "": {row.name: dict(row.changed) for row in rows if row.cue == cue} for cue in (None, *TIME_CUES)
+    }
+    for name, alone, groups in learn_in_time(trial, method, settings, content, batch_size, watch):
+        yield name, CUE_ONLY if alone else CONTENT, groups
 
 
 def tell(

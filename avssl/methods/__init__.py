@@ -39,6 +39,13 @@ if TYPE_CHECKING:
     from avssl.methods.distillation.dino import DINO as DINO
     from avssl.methods.distillation.distilled import Distilled as Distilled
     from avssl.methods.distillation.simsiam import SimSiam as SimSiam
+    from avssl.methods.order.arrow import ArrowOfTime as ArrowOfTime
+    from avssl.methods.order.clip_order import ClipOrder as ClipOrder
+    from avssl.methods.order.clip_rotation import ClipRotation as ClipRotation
+    from avssl.methods.order.cubic_puzzle import CubicPuzzle as CubicPuzzle
+    from avssl.methods.order.odd_one_out import O3N as O3N
+    from avssl.methods.order.opn import OPN as OPN
+    from avssl.methods.order.pace import Pace as Pace
     from avssl.methods.order.shuffle_and_learn import ShuffleAndLearn as ShuffleAndLearn
     from avssl.methods.pretext.colorization import Colorization as Colorization
     from avssl.methods.pretext.context_encoder import ContextEncoder as ContextEncoder

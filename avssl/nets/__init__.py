@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from avssl.nets.headed import load_classifier as load_classifier
     from avssl.nets.heads import LinearHead as LinearHead
     from avssl.nets.heads import MLPHead as MLPHead
+    from avssl.nets.heads import PairHead as PairHead
     from avssl.nets.heads import Prototypes as Prototypes
     from avssl.nets.heads import RelationHead as RelationHead
     from avssl.nets.kmeans import KMeans as KMeans

@@ -77,6 +77,52 @@ class RelationHead(nn.Module):
         return self.layers(torch.cat([features, differences], 1).flatten(1))
 
 
+class PairHead(nn.Module):
+    """A layer for each pair of the features, then one on all pairs, like a sort by comparisons.
+
+    Lee et al., "Unsupervised Representation Learning by Sorting Sequences", ICCV 2017, section 3.2*,
+    https://arxiv.org/abs/1708.01246 (*: the section from memory).
+
+    Args:
+        dim: length of a feature.
+        members: features judged together.
+        classes: scores given.
+        hidden: width of each pair's layer.
+        differences: whether a pair's layer also sees the absolute differences of the two; the paper's does not.
+        shared: whether one layer serves all pairs; in the paper each pair has its own.
+        dropout: chance of dropping a hidden value.
+
+    Examples:
+        >>> PairHead(dim=8, members=4, classes=12)(torch.rand(5, 4, 8)).shape
+        torch.Size([5, 12])
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        members: int,
+        classes: int,
+        hidden: int = 64,
+        differences: bool = True,
+        shared: bool = False,
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        self.pairs, self.differences = list(combinations(range(members), 2)), differences
+        inputs = (3 if differences else 2) * dim
+        self.layers = nn.ModuleList(nn.Linear(inputs, hidden) for _ in (self.pairs[:1] if shared else self.pairs))
+        self.last = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden * len(self.pairs), classes))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map ``(N, members, dim)`` to scores, ``(N, classes)``."""
+        found = []
+        for number, (i, j) in enumerate(self.pairs):
+            one, other = features[:, i], features[:, j]
+            seen = [one, other, (one - other).abs()] if self.differences else [one, other]
+            found.append(F.relu(self.layers[min(number, len(self.layers) - 1)](torch.cat(seen, 1))))
+        return self.last(torch.cat(found, 1))
+
+
 def two_layers(inputs: int, hidden: int, outputs: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(
         nn.Linear(inputs, hidden, bias=False),

@@ -1,4 +1,4 @@
-"""Five frames in order of time, a < b < c < d < e, for methods that learn from order.
+"""Frames in order of time, for methods that learn from order: five, a < b < c < d < e, or any number by their gaps.
 
 Misra, Zitnick and Hebert, "Shuffle and Learn: Unsupervised Learning using Temporal Order Verification", ECCV 2016,
 https://arxiv.org/abs/1603.08561. The letters are the paper's: (b, c, d) is in order, (b, a, d) and (b, e, d) are not.
@@ -18,27 +18,29 @@ TAU_MAX, TAU_MIN = frames(60), frames(15)  # the paper's, at 25 frames a second
 
 @dataclass(frozen=True, kw_only=True)
 class OrderedFrames(Sampler):
-    """Tuples of five frames a < b < c < d < e, each tuple a clip of five frames.
+    """Tuples of frames in order of time, each tuple a clip: five of them, a < b < c < d < e, or any number by ``gaps``.
 
-    A tuple is legal if ``d - b <= tau_max``, ``b - a >= tau_min``, ``e - d >= tau_min``, ``c`` lies strictly between
-    ``b`` and ``d``, and ``e - a <= window``. First a window is drawn, every one within the recording being as likely;
-    then a tuple, every legal one within the window being as likely. The paper draws from a window of high motion too,
-    but gives neither its length nor how the five are drawn in it; wrap in ``MotionWeighted`` for the motion.
+    A tuple of five is legal if ``d - b <= tau_max``, ``b - a >= tau_min``, ``e - d >= tau_min``, ``c`` lies strictly
+    between ``b`` and ``d``, and ``e - a <= window``. First a window is drawn, every one within the recording being as
+    likely; then a tuple, every legal one within the window being as likely. The paper draws from a window of high
+    motion too, but gives neither its length nor how the five are drawn in it; wrap in ``MotionWeighted`` for the
+    motion.
 
     Args:
         tau_max: longest span of the ordered triplet, from b to d; the paper's is 60 frames of 25 a second.
         tau_min: shortest distance of the outsiders, from a to b and from d to e; the paper's is 15 frames.
         window: longest span of the five; None means ``tau_max + 4 * tau_min``, so that the outsiders have as much room
             as they need twice. All three must share a unit, frames or seconds.
-        gaps: ``(least, most)`` replaces all of the above: the four gaps between neighbours are drawn uniformly from
+        gaps: ``(least, most)`` replaces all of the above: the gaps between neighbours are drawn uniformly from
             ``least .. most`` frames, both included (among those that fit into the recording), then the place.
+        frames: frames a tuple; other numbers than five need ``gaps``.
         count: tuples from one recording.
         short: what to do with a recording that holds no legal tuple. ``"scale"`` shrinks the distances (the taus to
             the same shares of the recording as they have of the window) and marks the clip in ``Clips.shrunk``;
             ``"error"`` refuses.
 
     Raises:
-        ValueError: if the distances contradict each other; when called, if the recording has fewer than five frames,
+        ValueError: if the distances contradict each other; when called, if the recording has fewer frames than a tuple,
             or holds no legal tuple and ``short="error"``.
 
     Examples:
@@ -46,21 +48,27 @@ class OrderedFrames(Sampler):
         >>> clips = OrderedFrames(count=2)(Timeline.constant(frames=250, rate=25), rng_for(0, epoch=0, sample=3))
         >>> clips.index.shape, bool((np.diff(clips.index) > 0).all())
         ((2, 5), True)
+        >>> OrderedFrames(frames=4, gaps=(2, 2))(Timeline.constant(frames=7, rate=25), rng_for(0, 0, 0)).index.tolist()
+        [[0, 2, 4, 6]]
     """
 
     tau_max: Stride = TAU_MAX
     tau_min: Stride = TAU_MIN
     window: Stride | None = None
     gaps: tuple[int, int] | None = None
+    frames: int = 5
     count: int = 1
     short: Literal["scale", "error"] = "scale"
 
     def __post_init__(self):
         check_count(self, "count")
+        check_count(self, "frames", least=2)
         check_choice(self, "short", ("scale", "error"))
         if self.gaps is not None:
             self._check_gaps()
             return
+        if self.frames != 5:
+            raise ValueError(f"OrderedFrames: tau_max and tau_min are of 5 frames; set gaps for {self.frames}")
         check_length(self, "tau_max", self.tau_max, least=2)
         check_length(self, "tau_min", self.tau_min, least=1)
         if self.window is not None:
@@ -87,8 +95,8 @@ class OrderedFrames(Sampler):
 
     def __call__(self, timeline: Timeline, rng: np.random.Generator | None = None) -> Clips:
         rng = needs_rng(rng, self)
-        if len(timeline) < 5:
-            raise ValueError(f"OrderedFrames needs a recording of at least 5 frames; got {len(timeline)}")
+        if len(timeline) < self.frames:
+            raise ValueError(f"OrderedFrames needs a recording of at least {self.frames} frames; got {len(timeline)}")
         draw = self._draw_taus if self.gaps is None else self._draw_gaps
         tuples, shrunk = zip(*(draw(timeline, rng) for _ in range(self.count)), strict=True)
         index = np.stack(tuples).astype(np.int64)
@@ -124,12 +132,12 @@ class OrderedFrames(Sampler):
 
     def _draw_gaps(self, timeline: Timeline, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
         assert self.gaps is not None
-        (least, most), room = self.gaps, len(timeline) - 1
-        shrunk = 4 * least > room
+        (least, most), room, count = self.gaps, len(timeline) - 1, self.frames - 1
+        shrunk = count * least > room
         if shrunk:
             self._refuse_short(timeline)
-            least, most = max(1, least * room // (4 * most)), max(1, room // 4)
-        gaps = draw_gaps(4, least, most, room, rng)
+            least, most = max(1, least * room // (count * most)), max(1, room // count)
+        gaps = draw_gaps(count, least, most, room, rng)
         start = rng.integers(room - gaps.sum() + 1)
         return start + np.concatenate([[0], np.cumsum(gaps)]), shrunk
 

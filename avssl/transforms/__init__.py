@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from avssl.transforms.geometry import Crop as Crop
     from avssl.transforms.geometry import Flip as Flip
     from avssl.transforms.geometry import Resize as Resize
+    from avssl.transforms.geometry import Trim as Trim
     from avssl.transforms.jitter import ColorJitter as ColorJitter
     from avssl.transforms.multiview import MultiView as MultiView
     from avssl.transforms.multiview import View as View

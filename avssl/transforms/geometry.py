@@ -37,6 +37,28 @@ class Crop(Transform):
         return frames.gather(4, columns[:, :, None, None, :].expand(-1, -1, 3, frames.shape[-2], -1))
 
 
+class Trim(Transform):
+    """Take the rim off all frames, in training and evaluation: black bars of films, whose noise may tell the time.
+
+    Args:
+        rim: pixels off each side.
+
+    Raises:
+        ValueError: for a rim below 0; when called, if nothing is left.
+    """
+
+    def __init__(self, rim: int = 4):
+        if rim < 0:
+            raise ValueError(f"rim must be at least 0 pixels; got {rim}")
+        self.rim = rim
+
+    def __call__(self, frames: Tensor, draws: Draws, train: bool = True) -> Tensor:
+        height, width = frames.shape[-2:]
+        if min(height, width) <= 2 * self.rim:
+            raise ValueError(f"cannot trim {self.rim} pixels off each side of frames of {height}x{width}")
+        return frames[..., self.rim : height - self.rim, self.rim : width - self.rim]
+
+
 class Flip(Transform):
     """Mirror left and right, in training only.
 

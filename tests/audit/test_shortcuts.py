@@ -5,15 +5,17 @@ from functools import partial
 import pytest
 import torch
 
+from avssl.audit.order import learn_in_time
 from avssl.audit.planted import CUES, Remembered, load_pictures, planted
 from avssl.audit.shortcuts import audit_shortcuts, ways
 from avssl.audit.trials import Told, Trial, with_settings
-from avssl.data import Noise
-from avssl.methods import BarlowTwins, RelativePosition, Rotation, ShuffleAndLearn, SimCLR
+from avssl.data import Dataset, Noise
+from avssl.methods import OPN, BarlowTwins, RelativePosition, Rotation, ShuffleAndLearn, SimCLR
 from avssl.nets import SmallNet
 from avssl.training import AdamW
 from avssl.training.feed import single_process
-from avssl.transforms import RandomResizedCrop
+from avssl.transforms import GainOffset, RandomResizedCrop
+from avssl.transforms.time_cues import TIME_CUES
 
 
 def small(gap=2, jitter=1):
@@ -129,3 +131,57 @@ def test_a_border_tells_items_to_a_method_of_whole_views_and_not_where_windows_m
     method = BarlowTwins(SmallNet(dim=16, width=4), [cut, cut], hidden=16)
     assert audit_shortcuts(method=method, **given) == {}
     assert capsys.readouterr().out == "BarlowTwins measures no accuracy: there is nothing to audit\n"
+
+
+class Films(Dataset):
+    """Still films whose frames are numbered as a sampler would."""
+
+    def __init__(self, count, seed):
+        self.count, self.seed = count, seed
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, key):
+        epoch, index = key
+        chance = torch.Generator().manual_seed(1000 * self.seed + index)
+        frames = torch.randint(0, 256, (1, 1, 3, 16, 16), dtype=torch.uint8, generator=chance)
+        gaps = torch.randint(2, 7, (1, 4), generator=chance)
+        return {
+            "frames": frames.expand(1, 4, -1, -1, -1),
+            "index": gaps.cumsum(1),
+            "valid": torch.ones(1, 4, dtype=torch.bool),
+            "path": f"{index}.mp4",
+            "key": torch.tensor([0, epoch, index]),
+        }
+
+
+def rows_of_time(method):
+    return [(row.cue, row.state, row.changed) for row in ways(method, method.guards, TIME_CUES)]
+
+
+def test_flicker_sorts_still_films_where_light_is_not_new_in_each_frame():
+    method = OPN(SmallNet(dim=16, width=4))
+    settings = {"Flicker": {state: changed for cue, state, changed in rows_of_time(method) if cue == "Flicker"}}
+    trial = Trial(fabric=single_process("cpu"), optim=AdamW(lr=2e-2), schedule=None, rounds=30, seed=0)
+    content = tuple(load_pictures(single_process("cpu"), Films(32, seed), 32, 16, 0, "data") for seed in (0, 1))
+    found = learn_in_time(trial, method, settings, content, 16, lambda: None)
+    told = {name: Told.of(groups).mean for name, alone, groups in found if alone}
+    assert told["off"] > 0.4 > 0.3 > told["on"]
+
+
+def test_the_audit_of_a_task_of_order_has_rows_for_cues_of_time(tmp_path):
+    method = OPN(SmallNet(dim=8, width=2), views=[GainOffset()])
+    assert [(cue, state) for cue, state, _ in rows_of_time(method) if cue != "Pulse"] == [
+        (None, "as configured"),
+        ("Flicker", "off"),
+        ("Flicker", "as configured"),
+        ("Flicker", "on"),
+        ("Bars", "off"),
+        ("Bars", "as configured"),
+        ("Bars", "on"),
+    ]
+    settings = {"data": Films(8, 0), "held_out": Films(8, 1), "method": method, "optim": AdamW(lr=1e-2)}
+    scores = audit_shortcuts(**settings, out=tmp_path, batch_size=8, workers=0, rounds=1, accelerator="cpu")
+    assert scores["chance"] == pytest.approx(1 / 12) and "Pulse/blur in each frame on/cue only" in scores
+    assert (tmp_path / "shortcuts" / "shortcuts.csv").exists()

@@ -104,6 +104,27 @@ def test_motion_has_neither_drift_nor_arrow():
     assert np.abs(lopsided.mean(0) / (lopsided.std(0) / np.sqrt(600))).max() < 4.5
 
 
+def test_an_arrow_lets_angles_change_faster_one_way_and_a_dial_says_how_much():
+    told, skew, times = [], [], np.arange(100) / 25
+    for arrow in (0.0, 0.35, 0.7):
+        rngs = [np.random.default_rng(seed) for seed in range(100)]
+        steps = np.stack([np.diff(motion.turn(rng, "free", times, arrow), axis=0) for rng in rngs])
+        told.append(((steps**3).mean((1, 2)) > 0).mean())
+        skew.append((steps**3).mean())
+    assert told[0] == pytest.approx(0.5, abs=0.16) and told[1] > 0.9
+    assert skew[2] > 1.3 * skew[1] > 10 * abs(skew[0])
+
+
+def test_a_world_with_an_arrow_shares_bodies_and_colours_and_none_is_the_plain_one():
+    plain, arrow = draw_figure(3, frames=2), draw_figure(3, frames=2, arrow=0.7)
+    assert np.array_equal(draw_figure(3, frames=2, arrow=0.0).frames, plain.frames)
+    assert not np.array_equal(arrow.keypoints, plain.keypoints)
+    background = (plain.parts == 0) & (arrow.parts == 0)
+    assert (np.abs(arrow.frames.astype(int) - plain.frames)[background] > 100).mean() < 0.01
+    with pytest.raises(ValueError, match=r"arrow must be in \[0, 1\]; got 2"):
+        draw_figure(0, arrow=2)
+
+
 def test_brightness_does_not_tell_the_time():
     first, last = zip(*[draw_figure(seed, frames=64, size=16).frames[[0, -1]] for seed in range(40)], strict=True)
     change = np.mean(last, (1, 2, 3)) - np.mean(first, (1, 2, 3))

@@ -132,3 +132,23 @@ def test_the_script_draws_a_contact_sheet(tmp_path):
 def test_wrong_arguments_are_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
         prepare(**wrong)
+
+
+def test_worlds_with_an_arrow_have_folders_of_their_own(monkeypatch, tmp_path):
+    monkeypatch.setenv("AVSSL_CACHE", str(tmp_path))
+    folders = [
+        prepare(name, train=1, heldout=0, progress=False)
+        for name in ("figures", "figures-arrow", "figures-arrow-0.35", "figures-arrow-0.7", "figures-arrow-0")
+    ]
+    assert [folder.name for folder in folders] == [
+        "figures-v1-1-0",
+        "figures-v1-arrow-0.7-1-0",
+        "figures-v1-arrow-0.35-1-0",
+        "figures-v1-arrow-0.7-1-0",
+        "figures-v1-1-0",
+    ]
+    points = [np.load(folder / "train/00000.npz")["keypoints"] for folder in folders[:3]]
+    assert not np.array_equal(points[0], points[1]) and not np.array_equal(points[1], points[2])
+    for wrong in ("figures-arrow-2", "figures-arrow-much", "figures-arrows"):
+        with pytest.raises(ValueError, match=f"world='{wrong}' is unknown"):
+            prepare(wrong)

@@ -103,7 +103,7 @@ def test_fingerprints_change_with_an_item_and_with_its_neighbours():
         (TABLE + 1, {}, "neighbours are items from 0 to 3, -1 for none; got 1 to 4"),
         (TABLE - 2, {}, "got -2 to 1"),
         (TABLE, {"count": 3}, "count is from 1 to the 2 neighbours that are known; got 3"),
-        ("/nowhere/near.safetensors", {}, "does not exist; find neighbours first, with tools/neighbours.py"),
+        ("/nowhere/near.safetensors", {}, "does not exist; find neighbours first, with: python tools/neighbours.py"),
     ],
 )
 def test_neighbours_that_cannot_be_are_refused_in_one_line(table, settings, said):

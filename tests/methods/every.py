@@ -5,6 +5,7 @@ from torch import nn
 
 from avssl import methods
 from avssl.data import Dataset
+from avssl.methods.order.tasks import OrderTask
 from avssl.methods.views import MultiViewMethod
 from avssl.nets import (
     Classifier,
@@ -74,6 +75,10 @@ def predicting_sound():
     return method
 
 
+def moving():
+    return SmallClips(widths=(4, 4, 8, 8))
+
+
 PUZZLE = {"permutations": 8, "tile": 8, "gap": 2, "hidden": 16}
 MAKE = {
     "AVE": heard(methods.AVE),
@@ -124,6 +129,13 @@ MAKE = {
     "DetCo": lambda: methods.DetCo(net(), [*views(), *views(33)], **STAGES),
     "SelfTraining": lambda: methods.SelfTraining(net(), ["cat", "dog"], [Flip()], dropout=0.1),
     "SelfTrainingPixels": lambda: methods.SelfTrainingPixels(net(), ["back", "dog"], ["conv1", "conv3"], (SIDE, SIDE)),
+    "ArrowOfTime": lambda: methods.ArrowOfTime(moving()),
+    "ClipOrder": lambda: methods.ClipOrder(net(), hidden=8),
+    "ClipRotation": lambda: methods.ClipRotation(moving()),
+    "CubicPuzzle": lambda: methods.CubicPuzzle(moving(), hidden=16),
+    "O3N": lambda: methods.O3N(net(), hidden=16),
+    "OPN": lambda: methods.OPN(net(), hidden=8),
+    "Pace": lambda: methods.Pace(moving(), paces=(1, 2), frames=4),
     "ShuffleAndLearn": lambda: methods.ShuffleAndLearn(net(), hidden=16),
     "ColourPointer": lambda: methods.ColourPointer(cells(grey=True), layer="conv3", dim=8),
     "RandomWalk": lambda: methods.RandomWalk(cells(), layer="conv3", patch=16, stride=8, dim=8),
@@ -143,6 +155,13 @@ MOVING = {
     "TrackedPatches": (1, 4),
     "UDT": (1, 3),
     "UVC": (1, 2),
+    "ArrowOfTime": (1, 8),
+    "ClipOrder": (3, 4),
+    "ClipRotation": (1, 4),
+    "CubicPuzzle": (1, 8),
+    "O3N": (4, 5),
+    "OPN": (2, 4),
+    "Pace": (2, 8),
     "ShuffleAndLearn": (1, 5),
 }  # clips and frames of an item; others take one picture
 OF_PAIRS = ("AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "SeLaVi", "bank")
@@ -153,6 +172,7 @@ OF_LABELS = (
     "SelfTrainingPixels",
 )  # learn from labels alone, and refuse what has none
 OF_VIEWS = [name for name in MAKE if issubclass(getattr(methods, name, object), MultiViewMethod)]
+OF_ORDER = [name for name in MAKE if issubclass(getattr(methods, name, object), OrderTask)]
 PREDICTING = ["CPC", "CPCSound", "DPC"]
 LINKING = ["ColourPointer", "CycleTime", "RandomWalk", "TrackedPatches", "UDT", "UVC"]
 

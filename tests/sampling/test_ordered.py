@@ -171,9 +171,23 @@ def test_gaps_too_wide_for_the_recording_are_shrunk_and_marked_or_refused():
         (lambda: OrderedFrames(gaps=(0, 3)), "gaps must be"),
         (lambda: OrderedFrames(gaps=(4, 3)), "gaps must be"),
         (lambda: OrderedFrames(gaps=(3, 7), window=frames(100)), "give either, not both"),
+        (lambda: OrderedFrames(frames=4), "tau_max and tau_min are of 5 frames; set gaps for 4"),
+        (lambda: OrderedFrames(frames=1, gaps=(1, 2)), "frames must be a whole number of at least 2"),
         (lambda: OrderedFrames(short="drop"), "short must be one of scale, error"),
     ],
 )
 def test_distances_that_contradict_each_other_are_refused_at_construction(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("count", [2, 4, 7])
+def test_any_number_of_frames_keeps_its_gaps_within_the_recording(count):
+    clips = OrderedFrames(frames=count, gaps=(2, 6), count=400)(Timeline.constant(40, 25), rng_for(0, 0, 0))
+    gaps = np.diff(clips.index)
+    assert clips.index.shape == (400, count) and set(gaps.flatten().tolist()) == {2, 3, 4, 5, 6}
+    assert clips.index.min() == 0 and clips.index.max() == 39 and not clips.shrunk.any()
+    short = OrderedFrames(frames=count, gaps=(5, 6), count=50)(Timeline.constant(count + 1, 25), rng_for(0, 0, 0))
+    assert (np.diff(short.index) >= 1).all() and short.shrunk.all()
+    with pytest.raises(ValueError, match=f"at least {count} frames; got {count - 1}"):
+        OrderedFrames(frames=count, gaps=(1, 2))(Timeline.constant(count - 1, 25), rng_for(0, 0, 0))

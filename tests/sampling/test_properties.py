@@ -83,6 +83,7 @@ def random_samplers():
         DenseClips(frames=4),
         OrderedFrames(),
         OrderedFrames(gaps=(1, 2)),
+        OrderedFrames(frames=3, gaps=(1, 2)),
         OrderedClips(clips=2, frames=2),
         PairOfClips(frames=4),
         Segments(count=3, pick="random"),

@@ -54,7 +54,13 @@ class Drawing:
 
 
 def draw_figure(
-    seed: int | tuple[int, ...], *, style: str = "free", frames: int = 64, size: int = 72, rate: float = 25
+    seed: int | tuple[int, ...],
+    *,
+    style: str = "free",
+    frames: int = 64,
+    size: int = 72,
+    rate: float = 25,
+    arrow: float = 0.0,
 ) -> Drawing:
     """Draw one recording of a figure; equal arguments give equal bytes.
 
@@ -64,9 +70,10 @@ def draw_figure(
         frames: how many.
         size: height and width of the picture in pixels; the scene is the same at every size.
         rate: frames per second.
+        arrow: how unlike the motion is to itself played backwards, in [0, 1]; 0 not at all.
 
     Raises:
-        ValueError: if the style is unknown, or a number is too small.
+        ValueError: if the style is unknown, a number is too small, or the arrow is outside [0, 1].
 
     Examples:
         >>> drawing = draw_figure(0, frames=2, size=32)
@@ -77,8 +84,10 @@ def draw_figure(
         raise ValueError(f"style={style!r} is unknown; choose one of {', '.join(STYLES)}")
     if frames < 1 or size < 8 or rate <= 0:
         raise ValueError(f"needs frames >= 1, size >= 8 and rate > 0; got frames={frames}, size={size}, rate={rate}")
+    if not 0 <= arrow <= 1:
+        raise ValueError(f"arrow must be in [0, 1]; got {arrow}")
     rng = np.random.default_rng(seed)
-    joints, height = move(rng, style, np.arange(frames) / rate)
+    joints, height = move(rng, style, np.arange(frames) / rate, arrow)
     points = (np.round((joints * size - 0.5) * GRID) / GRID).astype(np.float32)
     picture = np.broadcast_to(background(rng, size), (frames, size, size, 3)).copy()
     parts = np.zeros((frames, size, size), np.uint8)

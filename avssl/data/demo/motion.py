@@ -1,7 +1,8 @@
 """How a demo figure is built and how it moves: 14 joints, ten angles, each a sum of two sinusoids.
 
 The motion is stationary and time-reversible: every phase is uniform and nothing drifts, so neither the place in the
-recording nor the arrow of time can be told from it. What is left to learn is the body itself.
+recording nor the arrow of time can be told from it. What is left to learn is the body itself. An arrow can be put in:
+angles then change fast one way and slowly the other, and everything else stays as it is.
 """
 
 import numpy as np
@@ -20,13 +21,14 @@ BONES = {"torso": 0.30, "upper arm": 0.17, "forearm": 0.16, "thigh": 0.23, "shan
 RIGHT, LEFT = slice(2, 6), slice(6, 10)
 
 
-def move(rng: np.random.Generator, style: str, times: np.ndarray) -> tuple[np.ndarray, float]:
+def move(rng: np.random.Generator, style: str, times: np.ndarray, arrow: float = 0.0) -> tuple[np.ndarray, float]:
     """Build a body and let it move.
 
     Args:
         rng: gives the body, its place and its motion.
         style: one of `STYLES`.
         times: when to look, seconds ``(frames,)``.
+        arrow: how unlike the motion is to itself played backwards, in [0, 1]; 0 not at all.
 
     Returns:
         The joints ``(frames, 14, 2)`` as (x, y) and the body's height; in picture widths, from the top left corner.
@@ -37,7 +39,7 @@ def move(rng: np.random.Generator, style: str, times: np.ndarray) -> tuple[np.nd
     middle = np.stack(
         [0.5 + rng.uniform(-0.05, 0.05) + sway(rng, times), 0.5 + rng.uniform(-0.02, 0.02) + sway(rng, times)]
     )
-    angles = turn(rng, style, times)
+    angles = turn(rng, style, times, arrow)
     return pose(angles, middle.T, height, shoulder, hip, bones), height
 
 
@@ -46,7 +48,7 @@ def sway(rng: np.random.Generator, times: np.ndarray) -> np.ndarray:
     return 0.02 * np.sin(2 * np.pi * (times / rng.uniform(*PERIODS) + rng.random()))
 
 
-def turn(rng: np.random.Generator, style: str, times: np.ndarray) -> np.ndarray:
+def turn(rng: np.random.Generator, style: str, times: np.ndarray, arrow: float = 0.0) -> np.ndarray:
     """Return the ten angles over time, radians ``(frames, 10)``."""
     means = POSTURES + SPREADS * rng.uniform(-0.5, 0.5, 10)
     periods = rng.uniform(*PERIODS, (2, 10))
@@ -55,7 +57,10 @@ def turn(rng: np.random.Generator, style: str, times: np.ndarray) -> np.ndarray:
     if style != "free":  # the left side takes the right side's rhythm; its own posture stays
         periods[:, LEFT], sizes[:, LEFT] = periods[:, RIGHT], sizes[:, RIGHT]
         phases[:, LEFT] = phases[:, RIGHT] + (0.5 if style == "alternating" else 0.0)
-    waves = np.sin(2 * np.pi * (times[:, None, None] / periods + phases))
+    cycles = 2 * np.pi * (times[:, None, None] / periods + phases)
+    waves = np.sin(
+        cycles + arrow * np.sin(cycles) if arrow else cycles
+    )  # a saw: up in less time than down, or the reverse
     return means + (sizes * waves).sum(1)
 
 

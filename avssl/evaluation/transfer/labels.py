@@ -153,7 +153,7 @@ def permuted(labels: np.ndarray, seed: int) -> np.ndarray:
 
     Examples:
         >>> permuted(np.array([3, -1, 0, 3, 2]), seed=0).tolist()
-        [2, -1, 3, 3, 0]
+        [3, -1, 3, 0, 2]
     """
     found, known = labels.copy(), labels >= 0
     found[known] = rng_for(seed, epoch=0, sample=0).permutation(labels[known])
