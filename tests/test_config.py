@@ -307,11 +307,12 @@ def function_of(tool):
 BENCHMARKS = {"bench_training": "training", "bench_pretext": "transforms", "bench_views": "views"}
 BENCHMARKS |= {"bench_clustering": "clustering", "bench_contrast": "contrast"}
 BENCHMARKS |= {"bench_propagation": "propagation"}
+TRAINED = ("tracked_patches",)  # methods that begin like another tool's name
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("configs/*.yaml")), ids=lambda path: path.stem)
 def test_every_config_we_ship_fits_the_tool_it_is_for(path):
-    tools = [tool for tool in ROOT.glob("tools/*.py") if path.stem.startswith(tool.stem)]
+    tools = [tool for tool in ROOT.glob("tools/*.py") if path.stem.startswith(tool.stem) and path.stem not in TRAINED]
     tools = sorted(tools, key=lambda tool: len(tool.stem), reverse=True)  # compare_features is not of compare
     if path.stem.startswith("suite_"):
         tools = [ROOT / "tools/compare.py"]

@@ -42,7 +42,7 @@ class Dataset(Recorded, TorchDataset, ABC):
         if recordings is None:
             return None
         one = recordings[index]
-        beside = (one.keypoints, one.annotations, one.sound, one.masks)
+        beside = (one.keypoints, one.annotations, one.sound, one.masks, one.track, one.cover)
         return " ".join([*map(file_state, (one.path, *filter(None, beside))), repr(one)])
 
 

@@ -34,6 +34,9 @@ class Recording:
         boxes: of what sounds: left, top, right, bottom as shares of the picture's width and height; for measuring.
         votes: boxes that must cover a place so that it counts in full; 1 for their union.
         masks: a folder of PNGs, one a frame, or an ``.npz``, see `avssl.data.masks`; for measuring alone.
+        track: a text file with the box of what is followed, a line a frame, see `avssl.data.tracks`; likewise.
+        origin: what the upper left pixel is called there.
+        cover: a text file with a number for each frame, 0 where nothing of it can be seen.
     """
 
     path: Path
@@ -48,6 +51,9 @@ class Recording:
     boxes: tuple[tuple[float, ...], ...] = ()
     votes: float = 1.0
     masks: Path | None = None
+    track: Path | None = None
+    origin: float = 0.0
+    cover: Path | None = None
 
 
 def find_recordings(
@@ -59,9 +65,10 @@ def find_recordings(
         source: a folder of class folders, a folder of files, a manifest (``.csv`` or ``.parquet`` with a column
             ``path``, relative to the manifest, and optionally ``split``, ``label``, ``labels`` (several, parted by
             ``" | "``, a leading ``?`` for those to be ignored), ``start``, ``end``, ``group``, ``keypoints``,
-            ``annotations``, ``masks``, ``sound``, ``sounding``, ``votes``), a folder that holds ``manifest.csv`` or
-            ``manifest.parquet``, ``"demo:figures"``, or ``"cache:samples"`` for what ``datasets/samples/prepare.py``
-            gathered. `avssl.files` tells which files of folders count, `avssl.data.tables` what a CSV may be.
+            ``annotations``, ``masks``, ``track``, ``origin``, ``cover``, ``sound``, ``sounding``, ``votes``), a folder
+            that holds ``manifest.csv`` or ``manifest.parquet``, ``"demo:figures"``, or ``"cache:samples"`` for what
+            ``datasets/samples/prepare.py`` gathered. `avssl.files` tells which files of folders count,
+            `avssl.data.tables` what a CSV may be.
         split: keep only rows of a manifest with this value, or this word of several, in the column ``split``.
         endings: of the files that count in folders, such as `ENDINGS` (video), `PICTURES` or `SOUNDS`.
 
@@ -161,4 +168,7 @@ def recording_of(row: Row, manifest: Path, where: str, numbers: dict[str, int]) 
         annotations=file("annotations"),
         sound=file("sound"),
         masks=file("masks"),
+        track=file("track"),
+        origin=number_in(row, "origin", "a number of pixels", where) or 0.0,
+        cover=file("cover"),
     )

@@ -10,6 +10,7 @@ from avssl.data.arrays import read_keypoints
 from avssl.data.base import DataError, Dataset, Key, split_key
 from avssl.data.masks import nearest, read_masks
 from avssl.data.recordings import Recording, find_recordings
+from avssl.data.tracks import read_track
 from avssl.media import motion_profile, open_video
 from avssl.media.base import Size
 from avssl.media.errors import MediaError
@@ -33,6 +34,7 @@ class Videos(Dataset):
         sound_rate: with samplers that choose windows of sound: samples a second to return.
         on_bad: a recording that cannot be read raises (``"error"``) or is left out and told (``"skip"``).
         masks: return the masks of the frames, too, see `avssl.data.masks.read_masks`.
+        tracks: return the box of what is followed, too, see `avssl.data.tracks.read_track`.
 
     Raises:
         ValueError: if the source holds no recording, or the sampler weighs by motion and ``motion`` is None.
@@ -50,13 +52,14 @@ class Videos(Dataset):
         sound_rate: int | None = None,
         on_bad: Literal["error", "skip"] = "error",
         masks: bool = False,
+        tracks: bool = False,
     ):
         if sampler.needs_motion and motion is None:
             raise ValueError(f"{type(sampler).__name__} weighs by motion: set motion to 'difference' or 'farneback'")
         self.recordings, self.classes = find_recordings(source, split)
         self.sampler, self.size, self.seed, self.backend = sampler, size, seed, backend
         self.motion: Literal["difference", "farneback"] | None = motion
-        self.sound_rate, self.on_bad, self.masks = sound_rate, on_bad, masks
+        self.sound_rate, self.on_bad, self.masks, self.tracks = sound_rate, on_bad, masks, tracks
 
     def __len__(self) -> int:
         return len(self.recordings)
@@ -69,9 +72,11 @@ class Videos(Dataset):
             ``index`` int64 and ``valid`` bool of the same shape; ``label``; ``path``; ``key`` int64 (seed, epoch,
             index); ``group``, and ``labels`` float32 ``(classes,)`` where the manifest has several. With key points:
             ``keypoints`` float32 ``(clips, frames, joints, 2)`` in pixels of the returned frames and ``visible``. With
-            ``masks=True``: ``masks`` uint8 ``(clips, frames, H, W)`` of the returned size, 255 for void. With sound:
-            ``sound`` float32 ``(clips, 1, samples)``, ``sound_valid`` ``(clips, samples)``, ``silent`` ``(clips,)``: no
-            louder than -60 dB of full scale, ``sound_rate`` in samples a second.
+            ``masks=True``: ``masks`` uint8 ``(clips, frames, H, W)`` of the returned size, 255 for void. With
+            ``tracks=True``: ``boxes`` float32 ``(clips, frames, 4)``, left, top, right and bottom edges in pixels of
+            the returned frames, NaN where unknown. With sound: ``sound`` float32 ``(clips, 1, samples)``,
+            ``sound_valid`` ``(clips, samples)``, ``silent`` ``(clips,)``: no louder than -60 dB of full scale,
+            ``sound_rate`` in samples a second.
             With ``on_bad="skip"``, a bad recording gives only ``failure``.
 
         Raises:
@@ -119,6 +124,10 @@ class Videos(Dataset):
         if self.masks:
             found = read_masks(recording, clips.index, len(whole.times), filmed)
             item["masks"] = nearest(torch.from_numpy(found), frames.data.shape[-2:])
+        if self.tracks:
+            scale = np.tile(np.divide(frames.data.shape[-2:], filmed)[::-1], 2)
+            boxes = read_track(recording, len(part.times))[clips.index - first] * scale
+            item["boxes"] = torch.from_numpy(boxes.astype(np.float32))
         return item
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from avssl.evaluation.sound.localisation import Localisation as Localisation
     from avssl.evaluation.sound.offsets import Offsets as Offsets
     from avssl.evaluation.sound.probe import SoundProbe as SoundProbe
+    from avssl.evaluation.tracking.evaluator import BoxTracking as BoxTracking
     from avssl.evaluation.transfer.labels import ClusterSettings as ClusterSettings
     from avssl.evaluation.transfer.student import Student as Student
     from avssl.evaluation.transfer.teachers import Teacher as Teacher

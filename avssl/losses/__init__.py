@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from avssl.losses.prediction import predictive_contrast as predictive_contrast
     from avssl.losses.prototypes import concentrations as concentrations
     from avssl.losses.prototypes import prototype_contrast as prototype_contrast
+    from avssl.losses.ranking import triplet_ranking as triplet_ranking
     from avssl.losses.redundancy import barlow_twins as barlow_twins
     from avssl.losses.redundancy import covariance as covariance
     from avssl.losses.redundancy import cross_correlation as cross_correlation

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from avssl.methods.correspondence.colour_pointer import ColourPointer as ColourPointer
     from avssl.methods.correspondence.cycle_time import CycleTime as CycleTime
     from avssl.methods.correspondence.random_walk import RandomWalk as RandomWalk
+    from avssl.methods.correspondence.tracked_patches import TrackedPatches as TrackedPatches
+    from avssl.methods.correspondence.udt import UDT as UDT
     from avssl.methods.correspondence.uvc import UVC as UVC
     from avssl.methods.correspondence.vfs import VFS as VFS
     from avssl.methods.distillation.byol import BYOL as BYOL

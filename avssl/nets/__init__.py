@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from avssl.nets.color_flow import SplitColors as SplitColors
     from avssl.nets.encoders import Encoder as Encoder
     from avssl.nets.feature_maps import FeatureMap as FeatureMap
+    from avssl.nets.filter_net import FilterNet as FilterNet
     from avssl.nets.headed import Classifier as Classifier
     from avssl.nets.headed import ProjectedEncoder as ProjectedEncoder
     from avssl.nets.headed import load_classifier as load_classifier

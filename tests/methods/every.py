@@ -10,6 +10,7 @@ from avssl.methods.views import MultiViewMethod
 from avssl.nets import (
     Classifier,
     ColorFlow,
+    FilterNet,
     MapNet,
     Queue,
     SmallClips,
@@ -138,6 +139,8 @@ MAKE = {
     "ShuffleAndLearn": lambda: methods.ShuffleAndLearn(net(), hidden=16),
     "ColourPointer": lambda: methods.ColourPointer(cells(grey=True), layer="conv3", dim=8),
     "RandomWalk": lambda: methods.RandomWalk(cells(), layer="conv3", patch=16, stride=8, dim=8),
+    "TrackedPatches": lambda: methods.TrackedPatches(cells(), layer="conv3", patch=8, dim=8, error=99.0, moved=0.0),
+    "UDT": lambda: methods.UDT(FilterNet(dim=4, width=4), layer="conv2", size=12, drop=0.2),
     "CycleTime": lambda: methods.CycleTime(cells(), layer="conv3", size=SIDE, patch=16),
     "UVC": lambda: methods.UVC(cells(grey=True), layer="conv3", neighbourhood=2),
     "VFS": lambda: methods.VFS(cells(), views()[0], hidden=16, bottleneck=4),
@@ -146,6 +149,12 @@ MAKE = {
 MOVING = {
     "AVTS": (2, 4),
     "DPC": (1, 8),
+    "ColourPointer": (1, 4),
+    "CycleTime": (1, 3),
+    "RandomWalk": (1, 4),
+    "TrackedPatches": (1, 4),
+    "UDT": (1, 3),
+    "UVC": (1, 2),
     "ArrowOfTime": (1, 8),
     "ClipOrder": (3, 4),
     "ClipRotation": (1, 4),
@@ -161,7 +170,6 @@ MOVING = {
 }  # clips and frames of an item; others take one picture
 OF_PAIRS = ("AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "SeLaVi", "bank")
 SOUNDING = (*OF_PAIRS, "CPCSound")
-OF_VIEWS = [name for name in MAKE if issubclass(getattr(methods, name, object), MultiViewMethod)]
 OF_LABELS = (
     "KnowledgeTransfer",
     "SelfTraining",
@@ -169,7 +177,7 @@ OF_LABELS = (
 )  # learn from labels alone, and refuse what has none
 OF_ORDER = [name for name in MAKE if issubclass(getattr(methods, name, object), OrderTask)]
 PREDICTING = ["CPC", "CPCSound", "DPC"]
-LINKING = ["ColourPointer", "CycleTime", "RandomWalk", "UVC"]
+LINKING = ["ColourPointer", "CycleTime", "RandomWalk", "TrackedPatches", "UDT", "UVC"]
 
 
 def make(name, seed=0):

@@ -11,7 +11,7 @@ from avssl.data.sets.base import Problem, SetError
 from avssl.data.tables import write_table
 from avssl.text import printable
 
-FILES = ("path", "sound", "keypoints", "mask", "masks", "normals", "depth")  # columns that name files
+FILES = ("path", "sound", "keypoints", "mask", "masks", "track", "cover", "normals", "depth")  # columns that name files
 NAMES = ("manifest.csv", "manifest.parquet")
 
 

@@ -95,11 +95,21 @@ def features_of(
     parts = (seen_by(part, settings, multiple) for part in frames.split(batch))
     first, size = next(parts)
     found = maps(first)
+    grid = grid_of(found, size)
+    later = (maps(pictures).values for pictures, _ in parts)
+    return grid.on((frames.shape[-2], frames.shape[-1])), grid.stride, chain(found.values, chain.from_iterable(later))
+
+
+def grid_of(found: FeatureMap, size: tuple[int, int]) -> CellGrid:
+    """Return where the cells of maps look in pictures of ``size`` pixels.
+
+    Raises:
+        ConfigError: if the maps have a single cell.
+    """
     grid = grid_over(found, size)
     if max(grid.cells) < 2:
         raise ConfigError(f"layer: its map has one cell for pictures of {size[0]}x{size[1]}; name one that has more")
-    later = (maps(pictures).values for pictures, _ in parts)
-    return grid.on((frames.shape[-2], frames.shape[-1])), grid.stride, chain(found.values, chain.from_iterable(later))
+    return grid
 
 
 def receptive_field(maps: LayerMaps, side: int) -> int | None:

@@ -1,0 +1,1 @@
+"""Boxes of first frames, followed through videos."""
