@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from avssl.methods.distillation.dino import DINO as DINO
     from avssl.methods.distillation.distilled import Distilled as Distilled
     from avssl.methods.distillation.simsiam import SimSiam as SimSiam
+    from avssl.methods.masked.salt import SALT as SALT
+    from avssl.methods.masked.videomae import VideoMAE as VideoMAE
+    from avssl.methods.masked.vjepa import VJEPA as VJEPA
     from avssl.methods.order.shuffle_and_learn import ShuffleAndLearn as ShuffleAndLearn
     from avssl.methods.pretext.colorization import Colorization as Colorization
     from avssl.methods.pretext.context_encoder import ContextEncoder as ContextEncoder

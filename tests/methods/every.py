@@ -16,6 +16,7 @@ from avssl.nets import (
     SmallVision,
     SpectrogramSpec,
     SplitColors,
+    TubeletViT,
     WaveEncoder,
 )
 from avssl.transforms import ColorJitter, Flip, RandomResizedCrop
@@ -55,6 +56,7 @@ def several():
     return methods.SeveralTasks([methods.Rotation(one), methods.JigsawPlusPlus(other, **PUZZLE)])
 
 
+SMALL = {"width": 12, "depth": 1, "heads": 2}
 DENSE = {"hidden": 16, "dim": 8}
 CLUSTERED = {"prototypes": 12, "hidden": 16, "dim": 8}
 STAGES = {"layers": ["conv1", "conv2", "conv3", "fc"], "tile": 8, "gap": 3, "queue": 16} | DENSE
@@ -66,6 +68,10 @@ def predicting_sound():
     for weight in method.predict.parameters():
         nn.init.normal_(weight)
     return method
+
+
+def tokens(width=12, **settings):
+    return TubeletViT(patch=8, tubelet=2, width=width, depth=1, heads=2, size=SIDE, frames=4, **settings)
 
 
 PUZZLE = {"permutations": 8, "tile": 8, "gap": 2, "hidden": 16}
@@ -99,6 +105,9 @@ MAKE = {
     "CPC": lambda: methods.CPC(SmallNet(16, 4, norm="group"), grid=4, patch=10, stride=6, steps=2, hidden=8, blocks=2),
     "CPCSound": predicting_sound,
     "DPC": lambda: methods.DPC(SmallClips(widths=(4, 4, 8, 8)), blocks=4, steps=2, dim=8),
+    "SALT": lambda: methods.SALT(tokens(), tokens(18), **SMALL),
+    "VJEPA": lambda: methods.VJEPA(tokens(), momentum=0.9, dense=0.5, **SMALL),
+    "VideoMAE": lambda: methods.VideoMAE(tokens(positions="rotary"), ratio=0.75, decoded=0.5, **SMALL),
     "SCAN": lambda: methods.SCAN(net(), views(), clusters=3, heads=2),
     "SelfLabel": lambda: methods.SelfLabel(Classifier(net(), ["0", "1", "2"]), views(), threshold=0.35),
     "SimCLR": lambda: methods.SimCLR(net(), views(), hidden=16, dim=8),
@@ -121,12 +130,15 @@ MAKE = {
 MOVING = {
     "AVTS": (2, 4),
     "DPC": (1, 8),
+    "SALT": (2, 4),
+    "VJEPA": (2, 4),
+    "VideoMAE": (2, 4),
     "ShuffleAndLearn": (1, 5),
 }  # clips and frames of an item; others take one picture
 OF_PAIRS = ("AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "SeLaVi", "bank")
 SOUNDING = (*OF_PAIRS, "CPCSound")
 OF_VIEWS = [name for name in MAKE if issubclass(getattr(methods, name, object), MultiViewMethod)]
-PREDICTING = ["CPC", "CPCSound", "DPC"]
+PREDICTING = ["CPC", "CPCSound", "DPC", "SALT", "VJEPA", "VideoMAE"]
 
 
 def make(name, seed=0):
