@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from avssl.methods.distillation.byol import BYOL as BYOL
     from avssl.methods.distillation.dino import DINO as DINO
     from avssl.methods.distillation.distilled import Distilled as Distilled
+    from avssl.methods.distillation.lejepa import LeJEPA as LeJEPA
     from avssl.methods.distillation.simsiam import SimSiam as SimSiam
     from avssl.methods.masked.salt import SALT as SALT
     from avssl.methods.masked.videomae import VideoMAE as VideoMAE

@@ -7,11 +7,13 @@ Tong et al., "VideoMAE", NeurIPS 2022; Bardes et al., "V-JEPA", section 3, https
 import torch
 from torch import Tensor, nn
 
-from avssl.nets.transformer import EPSILON, Block, draw_weights, sincos
+from avssl.nets.transformer import EPSILON, Block, draw_weights, rotary, sincos
 
 
 class TokenPredictor(nn.Module):
     """Visible tokens and, for each asked one, a token that only says where it is; all attend to all.
+
+    Positions are added to the tokens, and turn queries and keys in each block: what is near is found sooner.
 
     Args:
         inputs: numbers of the encoder's tokens.
@@ -32,7 +34,7 @@ class TokenPredictor(nn.Module):
                 "needs depth, heads and kinds of masks of at least 1 and an even width, a multiple of heads, of at "
                 f"least 6; got {width=}, {depth=}, {heads=}, {kinds=}"
             )
-        self.width = width
+        self.width, self.heads = width, heads
         self.inward = nn.Linear(inputs, width)
         self.asked = nn.Parameter(torch.zeros(kinds, width))
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
@@ -53,6 +55,7 @@ class TokenPredictor(nn.Module):
         positions = sincos(places, self.width).to(seen.dtype)
         asked = self.asked[kind] + positions[asked_at]
         tokens = torch.cat([self.inward(seen) + positions[seen_at], asked.to(seen.dtype)], 1)
+        turn = rotary(places[torch.cat([seen_at, asked_at], 1)], self.width // self.heads)
         for block in self.blocks:
-            tokens = block(tokens)
+            tokens = block(tokens, turn)
         return self.outward(self.norm(tokens))

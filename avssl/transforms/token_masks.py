@@ -24,7 +24,7 @@ CELL = 4  # places of a running cell, two by two
 
 
 class Hidden(NamedTuple):
-    """Numbers of the visible and of the hidden tokens of each clip, in order, int64 ``(N, visible)``, ``(N, hidden)``."""
+    """Numbers of the visible and the hidden tokens of each clip, in order, int64 ``(N, visible)``, ``(N, hidden)``."""
 
     visible: Tensor
     hidden: Tensor

@@ -97,6 +97,7 @@ MAKE = {
     "BYOL": lambda: methods.BYOL(net(), views(), hidden=16, dim=8, momentum=0.9),
     "BarlowTwins": lambda: methods.BarlowTwins(net(), views(), hidden=16),
     "DINO": lambda: methods.DINO(net(), [*views(), *views(16)], prototypes=12, hidden=16, bottleneck=8, frozen=1),
+    "LeJEPA": lambda: methods.LeJEPA(net(), views(), hidden=16, dim=8, directions=16),
     "SimSiam": lambda: methods.SimSiam(net(), views(), hidden=16, bottleneck=4),
     "VICReg": lambda: methods.VICReg(net(), views(), hidden=16),
     "InstDisc": lambda: methods.InstDisc(net(), views(), items=ITEMS, noise=8, dim=8, proximal=0.5),

@@ -1,4 +1,4 @@
-"""The transformer of tokens: any grid, tokens left out as if they were not there, timm's weights, maps in their place."""
+"""The transformer of tokens: any grid, tokens left out as if not there, weights of timm, maps in their place."""
 
 import pytest
 import torch

@@ -29,9 +29,9 @@ class SALT(MaskedMethod):
 
     Args:
         encoder: the student, a transformer that can leave tokens out.
-        teacher: the export of a run of reconstruction (``runs/videomae/encoder.safetensors``), or an encoder; its tokens
-            must be those of the student. Its weights are kept in checkpoints too; to build the method again the file
-            must still be there.
+        teacher: the export of a run of reconstruction (``runs/videomae/encoder.safetensors``), or an encoder; its
+            tokens must be those of the student. Its weights are kept in checkpoints too; to build the method again
+            the file must still be there.
         masks: kinds of blocks; None for V-JEPA's, 8 of 0.15 and 2 of 0.7 of the places.
         width: of the predictor.
         depth: its blocks.

@@ -58,8 +58,8 @@ class VideoMAE(MaskedMethod):
         depth: its blocks (section 4.2: 4).
         heads: its heads.
         normalized: False takes pixels in [0, 1] as they are for targets.
-        decoded: share of the tokens that the decoder makes: 1 for all hidden ones; 0.5 is version 2's, in running cells,
-            of which visible ones do not count (its section 3.2).
+        decoded: share of the tokens that the decoder makes: 1 for all hidden ones; 0.5 is version 2's, in running
+            cells, of which visible ones do not count (its section 3.2).
         views: transforms of the clips, in order; all frames of a clip alike.
 
     Raises:

@@ -24,10 +24,10 @@ class VJEPA(MaskedMethod):
     weights). Every mask gives a loss; they are averaged. The loss is no measure of progress: targets move. `rank` and a
     monitor (`avssl.training.monitors`) tell more, and a line is shown where features collapse.
 
-    Departures: every clip's blocks are drawn by its key, where the released code draws their size from a counter; equally
-    many tokens are visible in each clip (`avssl.transforms.BlockMask`, which has the released way too); the teacher's
-    momentum is constant, as in version 2, where version 1 raises it; the loss on visible tokens is on the last layer
-    alone.
+    Departures: every clip's blocks are drawn by its key, where the released code draws their size from a counter;
+    equally many tokens are visible in each clip (`avssl.transforms.BlockMask`, which has the released way too); the
+    teacher's momentum is constant, as in version 2, where version 1 raises it; the loss on visible tokens is on the
+    last layer alone.
 
     Args:
         encoder: a transformer that can leave tokens out; the student.

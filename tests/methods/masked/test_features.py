@@ -5,10 +5,10 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
+from avssl.config import describe
 from avssl.methods import SALT, VJEPA
 from avssl.methods.masked.hidden_features import nearest_hidden
 from avssl.nets import SmallNet, TubeletViT
-from avssl.config import describe
 from avssl.training.export import write_export
 from avssl.transforms import BlockMask
 from avssl.transforms.token_masks import Hidden
