@@ -1,7 +1,7 @@
 """LeJEPA: views of an item have one embedding, and all embeddings together are an isotropic Gaussian.
 
 Balestriero and LeCun, "LeJEPA: Provable and Scalable Self-Supervised Learning Without the Heuristics", 2025,
-https://arxiv.org/abs/2511.08544; of clips: LeVJEPA, 2026, https://arxiv.org/abs/2608.27395 (its abstract alone was read).
+https://arxiv.org/abs/2511.08544; of clips: LeVJEPA, 2026, https://arxiv.org/abs/2608.27395 (read: its abstract).
 """
 
 import torch
@@ -21,7 +21,7 @@ DIRECTIONS = -4  # the stream of chance of directions, beside that of views
 class LeJEPA(MultiViewMethod):
     """Embeddings of views are drawn to their item's mean over the first views; `sigreg` keeps them spread.
 
-    No teacher, no negatives, no stopped gradient, and one weight. On clips it is LeVJEPA without its dropping of tokens.
+    No teacher, no negatives, no stopped gradient, one weight. On clips it is LeVJEPA without its dropping of tokens.
 
     Args:
         encoder: of pictures or of clips.
