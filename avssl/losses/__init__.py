@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from avssl.losses.dense import pixel_consistency as pixel_consistency
     from avssl.losses.distillation import distill as distill
     from avssl.losses.distillation import entropy as entropy
+    from avssl.losses.gaussianity import sigreg as sigreg
     from avssl.losses.neighbours import balanced_cross_entropy as balanced_cross_entropy
     from avssl.losses.neighbours import cluster_entropy as cluster_entropy
     from avssl.losses.neighbours import neighbour_consistency as neighbour_consistency

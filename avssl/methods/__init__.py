@@ -38,7 +38,11 @@ if TYPE_CHECKING:
     from avssl.methods.distillation.byol import BYOL as BYOL
     from avssl.methods.distillation.dino import DINO as DINO
     from avssl.methods.distillation.distilled import Distilled as Distilled
+    from avssl.methods.distillation.lejepa import LeJEPA as LeJEPA
     from avssl.methods.distillation.simsiam import SimSiam as SimSiam
+    from avssl.methods.masked.salt import SALT as SALT
+    from avssl.methods.masked.videomae import VideoMAE as VideoMAE
+    from avssl.methods.masked.vjepa import VJEPA as VJEPA
     from avssl.methods.order.arrow import ArrowOfTime as ArrowOfTime
     from avssl.methods.order.clip_order import ClipOrder as ClipOrder
     from avssl.methods.order.clip_rotation import ClipRotation as ClipRotation

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from avssl.nets.spectrogram import SpectrogramSpec as SpectrogramSpec
     from avssl.nets.teacher import Teacher as Teacher
     from avssl.nets.timm import TimmEncoder as TimmEncoder
+    from avssl.nets.token_predictor import TokenPredictor as TokenPredictor
     from avssl.nets.torchvision import VGG16 as VGG16
     from avssl.nets.torchvision import AlexNet as AlexNet
     from avssl.nets.torchvision import ResNet as ResNet
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from avssl.nets.towers import SmallVision as SmallVision
     from avssl.nets.towers import SoundTower as SoundTower
     from avssl.nets.towers import VisionTower as VisionTower
+    from avssl.nets.tubelet_vit import TubeletViT as TubeletViT
     from avssl.nets.vit import ViT as ViT
     from avssl.nets.waveform import WaveEncoder as WaveEncoder
     from avssl.nets.whitening import Whitening as Whitening

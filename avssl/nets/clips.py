@@ -1,9 +1,10 @@
 """The contract of encoders that look at several frames at once, and one way to look that fits every encoder."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from avssl.nets.encoders import Encoder, Takes
 
@@ -107,3 +108,47 @@ def channels_of_maps(encoder: Encoder, layers: Sequence[str], who: str, size: in
                 f"choose one that gives a map, out of {', '.join(encoder.layers)}"
             )
     return [shown[layer].shape[1] for layer in layers]
+
+
+class StillClips(Encoder):
+    """An encoder of clips that looks at pictures: each as a clip of so many equal frames.
+
+    Maps are averaged over the frames.
+
+    Args:
+        encoder: of clips; it is not copied.
+        frames: of a clip.
+
+    Raises:
+        ValueError: for an encoder of pictures, or no frames.
+
+    Examples:
+        >>> from avssl.nets import SmallClips
+        >>> encoder = StillClips(SmallClips(), frames=4)
+        >>> encoder(torch.rand(2, 3, 32, 32)).shape, encoder.taps(torch.rand(2, 3, 32, 32), ["conv2"])["conv2"].shape
+        (torch.Size([2, 64]), torch.Size([2, 24, 8, 8]))
+    """
+
+    def __init__(self, encoder: Encoder, frames: int = 8):
+        if encoder.takes != "clips" or frames < 1:
+            raise ValueError(f"needs an encoder of clips and frames of at least 1; got {encoder.takes}, {frames}")
+        places = {layer: f"clips.trunk.{encoder.place(layer)}" for layer in encoder.layers}
+        trunk = nn.Sequential(OrderedDict(still=Repeated(frames), clips=encoder))
+        super().__init__(trunk, encoder.dim, places, (0.0,) * 3, (1.0,) * 3)  # the encoder within normalises
+        self.inner, self.frames = encoder, frames
+
+    def tapped(self, layer: str, output: Tensor, images: Tensor) -> Tensor:
+        """Return what a layer gave as a vector, or a map, its mean over the frames."""
+        shown = self.inner.tapped(layer, output, images[:, None].expand(-1, self.frames, -1, -1, -1))
+        return shown.mean(2) if shown.ndim == 5 else shown
+
+
+class Repeated(nn.Module):
+    """Pictures ``(N, 3, H, W)`` as clips ``(N, frames, 3, H, W)``."""
+
+    def __init__(self, frames: int):
+        super().__init__()
+        self.frames = frames
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return pictures[:, None].expand(-1, self.frames, -1, -1, -1)

@@ -135,13 +135,28 @@ def load_classifier(path: str | Path) -> Classifier:
     Raises:
         ValueError: if it cannot be read, is no classifier, or its tensors are not those of the classifier it names.
     """
+    made = load_exported(path, "fine-tune a classifier first, with evaluator.save=true")
+    if not isinstance(made, Classifier):
+        raise ValueError(f"{path} holds a {type(made).__name__}, no classifier; fine-tune it with evaluator.save=true")
+    return made
+
+
+def load_exported(path: str | Path, advice: str) -> Encoder:
+    """Rebuild the encoder in an exported file, strictly, in evaluation mode on the CPU.
+
+    Args:
+        path: the file.
+        advice: what to do where there is none.
+
+    Raises:
+        ValueError: if it cannot be read, or its tensors are not those of the encoder it names.
+    """
     path = Path(path).expanduser()
     if not path.is_file():
-        raise ValueError(f"there is no file {path}; fine-tune a classifier first, with evaluator.save=true")
+        raise ValueError(f"there is no file {path}; {advice}")
     settings, weights = read_export(path)
     with torch.random.fork_rng(devices=[]):  # the caller's chance is the caller's
         made = config.rebuild(settings, "avssl.nets.Encoder", f"{path}: encoder")
-    if not isinstance(made, Classifier):
-        raise ValueError(f"{path} holds a {type(made).__name__}, no classifier; fine-tune it with evaluator.save=true")
+    assert isinstance(made, Encoder)
     fill(made, weights, path)
     return made.eval()

@@ -27,5 +27,6 @@ if TYPE_CHECKING:
     from avssl.transforms.multiview import MultiView as MultiView
     from avssl.transforms.multiview import View as View
     from avssl.transforms.rand_augment import RandAugment as RandAugment
+    from avssl.transforms.token_masks import BlockMask as BlockMask
 
 __getattr__, __dir__ = attach(__name__)

@@ -19,6 +19,7 @@ from avssl.nets import (
     SmallVision,
     SpectrogramSpec,
     SplitColors,
+    TubeletViT,
     WaveEncoder,
 )
 from avssl.transforms import ColorJitter, Flip, RandomResizedCrop
@@ -62,6 +63,7 @@ def several():
     return methods.SeveralTasks([methods.Rotation(one), methods.JigsawPlusPlus(other, **PUZZLE)])
 
 
+SMALL = {"width": 12, "depth": 1, "heads": 2}
 DENSE = {"hidden": 16, "dim": 8}
 CLUSTERED = {"prototypes": 12, "hidden": 16, "dim": 8}
 STAGES = {"layers": ["conv1", "conv2", "conv3", "fc"], "tile": 8, "gap": 3, "queue": 16} | DENSE
@@ -77,6 +79,10 @@ def predicting_sound():
 
 def moving():
     return SmallClips(widths=(4, 4, 8, 8))
+
+
+def tokens(width=12, **settings):
+    return TubeletViT(patch=8, tubelet=2, width=width, depth=1, heads=2, size=SIDE, frames=4, **settings)
 
 
 PUZZLE = {"permutations": 8, "tile": 8, "gap": 2, "hidden": 16}
@@ -103,6 +109,7 @@ MAKE = {
     "BYOL": lambda: methods.BYOL(net(), views(), hidden=16, dim=8, momentum=0.9),
     "BarlowTwins": lambda: methods.BarlowTwins(net(), views(), hidden=16),
     "DINO": lambda: methods.DINO(net(), [*views(), *views(16)], prototypes=12, hidden=16, bottleneck=8, frozen=1),
+    "LeJEPA": lambda: methods.LeJEPA(net(), views(), hidden=16, dim=8, directions=16),
     "SimSiam": lambda: methods.SimSiam(net(), views(), hidden=16, bottleneck=4),
     "VICReg": lambda: methods.VICReg(net(), views(), hidden=16),
     "InstDisc": lambda: methods.InstDisc(net(), views(), items=ITEMS, noise=8, dim=8, proximal=0.5),
@@ -111,6 +118,9 @@ MAKE = {
     "CPC": lambda: methods.CPC(SmallNet(16, 4, norm="group"), grid=4, patch=10, stride=6, steps=2, hidden=8, blocks=2),
     "CPCSound": predicting_sound,
     "DPC": lambda: methods.DPC(SmallClips(widths=(4, 4, 8, 8)), blocks=4, steps=2, dim=8),
+    "SALT": lambda: methods.SALT(tokens(), tokens(18), **SMALL),
+    "VJEPA": lambda: methods.VJEPA(tokens(), momentum=0.9, dense=0.5, **SMALL),
+    "VideoMAE": lambda: methods.VideoMAE(tokens(positions="rotary"), ratio=0.75, decoded=0.5, **SMALL),
     "SCAN": lambda: methods.SCAN(net(), views(), clusters=3, heads=2),
     "SelfLabel": lambda: methods.SelfLabel(Classifier(net(), ["0", "1", "2"]), views(), threshold=0.35),
     "SimCLR": lambda: methods.SimCLR(net(), views(), hidden=16, dim=8),
@@ -166,6 +176,9 @@ MOVING = {
     "CycleTime": (1, 3),
     "RandomWalk": (1, 4),
     "UVC": (1, 2),
+    "SALT": (2, 4),
+    "VJEPA": (2, 4),
+    "VideoMAE": (2, 4),
     "ShuffleAndLearn": (1, 5),
 }  # clips and frames of an item; others take one picture
 OF_PAIRS = ("AVE", "AVOL", "AVTS", "CMA", "L3", "XDC", "CrossModalNCE", "SeLaVi", "bank")
@@ -178,6 +191,8 @@ OF_LABELS = (
 OF_ORDER = [name for name in MAKE if issubclass(getattr(methods, name, object), OrderTask)]
 PREDICTING = ["CPC", "CPCSound", "DPC"]
 LINKING = ["ColourPointer", "CycleTime", "RandomWalk", "TrackedPatches", "UDT", "UVC"]
+OF_VIEWS = [name for name in MAKE if issubclass(getattr(methods, name, object), MultiViewMethod)]
+PREDICTING = ["CPC", "CPCSound", "DPC", "SALT", "VJEPA", "VideoMAE"]
 
 
 def make(name, seed=0):

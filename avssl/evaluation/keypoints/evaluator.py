@@ -28,7 +28,7 @@ from avssl.features.cache import FeatureCache, digest
 from avssl.features.layers import Extractor, check_layer
 from avssl.features.runs import Fresh
 from avssl.nets import Encoder
-from avssl.nets.encoders import require_takes
+from avssl.nets.clips import StillClips
 from avssl.report.scores import HOG, PIXELS, RANDOM, Scores
 from avssl.sampling import rng_for
 
@@ -73,9 +73,10 @@ class KeyPoints(Evaluator):
             memory.
         seed: fixes draws, initialisations and fits.
         num_shown: how many test pictures are drawn.
+        still: frames of the clips that an encoder of clips is shown.
         quiet: show no progress.
 
-    Encoders of clips have no key points of their own frames, and are refused.
+    An encoder of clips looks at each picture as a clip of ``still`` equal frames: what it knows of motion has no say.
 
     Raises:
         ValueError: for settings that cannot be used.
@@ -101,13 +102,14 @@ class KeyPoints(Evaluator):
         read: int = 4096,
         seed: int = 0,
         num_shown: int = 6,
+        still: int = 8,
         quiet: bool = False,
     ):
         wrong = [count for count in labels if count != ALL and (not isinstance(count, int) or count < LEAST)]
-        if not labels or wrong or draws < 1 or read < LEAST or num_shown < 1:
+        if not labels or wrong or draws < 1 or read < LEAST or min(num_shown, still) < 1:
             raise ValueError(
-                f"needs at least {LEAST} labels (numbers, or all), {LEAST} items to read, 1 draw, 1 picture to show; "
-                f"got labels={list(labels)}, read={read}, draws={draws}, num_shown={num_shown}"
+                f"needs at least {LEAST} labels (numbers, or all), {LEAST} items to read, 1 draw, 1 picture to show, "
+                f"1 frame; got labels={list(labels)}, read={read}, draws={draws}, num_shown={num_shown}, still={still}"
             )
         self.train, self.test, self.labels, self.draws, self.read = train, test, list(labels), draws, read
         self.heads = list(heads) if heads is not None else [Ridge(), Regression()]
@@ -117,11 +119,11 @@ class KeyPoints(Evaluator):
         self.margin, self.skeleton = margin, skeleton_of(skeleton or getattr(test, "skeleton", None) or FIGURE.name)
         self.joints: Joints = joints
         self.extra, self.seed, self.num_shown, self.quiet = dict(extra or {}), seed, num_shown, quiet
+        self.still = still
 
     def __call__(
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
     ) -> Scores:
-        require_takes(encoder, "pictures", type(self).__name__)
         for head in self.heads:
             if isinstance(head, Ridge | HeatMaps) and head.layer is not None:
                 check_layer(encoder, head.layer)
@@ -187,7 +189,13 @@ class KeyPoints(Evaluator):
         """Return each row's encoders, one a draw of labels."""
         pool = train.cropped(self.margin).images
         pool = pool[torch.from_numpy(rng_for(self.seed, epoch=0, sample=0).permutation(len(pool))[:POOL])]
-        rows = compared_encoders(encoder, pool, fresh, device, self.draws, self.seed, self.extra)
+        clips = encoder.takes == "clips"
+        seen = pool[:, None].expand(-1, self.still, -1, -1, -1) if clips else pool
+        rows = compared_encoders(encoder, seen, fresh, device, self.draws, self.seed, self.extra)
+        rows = {
+            name: [StillClips(one, self.still) if one.takes == "clips" else one for one in several]
+            for name, several in rows.items()
+        }
         if self._for_pixels():
             rows |= baselines(pool)
         return {name: several if len(several) > 1 else several * self.draws for name, several in rows.items()}
@@ -250,6 +258,7 @@ class KeyPoints(Evaluator):
             "label draws": self.draws,
             "labelled": "one picture of each of that many training items, spread over files and groups, nested, the "
             "same for every row",
+            **({"clips": f"each picture as {self.still} equal frames"} if encoder.takes == "clips" else {}),
             "picture": "{}x{}, cut by {} px on each side".format(*train.images.shape[-2:], self.margin),
             "protocol": protocol.name,
             "normaliser": self._normaliser(scorer.unit),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from avssl.lazy import attach
 
 if TYPE_CHECKING:
+    from avssl.evaluation.probes.attentive import Attentive as Attentive
     from avssl.evaluation.probes.base import Labels as Labels
     from avssl.evaluation.probes.base import Probe as Probe
     from avssl.evaluation.probes.linear import Linear as Linear

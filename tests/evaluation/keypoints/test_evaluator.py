@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 
 from avssl.config import ConfigError
 from avssl.evaluation import KeyPoints
 from avssl.evaluation.keypoints.heads import Regression, Ridge
 from avssl.evaluation.keypoints.people import collect
-from avssl.nets import SmallNet
+from avssl.nets import SmallNet, TubeletViT
+from avssl.nets.clips import StillClips
 from tests.evaluation.worlds import Blind, Dots, Planted
 
 MAIN = "pck@0.2/torso"
@@ -180,3 +182,22 @@ def test_settings_that_cannot_work_are_refused_at_once(settings, complaint):
 def test_one_draw_tells_a_difference_without_an_error():
     notes = evaluator(labels=(6,), draws=1)(Planted()).notes
     assert "±" not in notes[0] and "points of" in notes[0]
+
+
+def test_an_encoder_of_clips_looks_at_each_picture_as_a_clip_of_equal_frames():
+    encoder = TubeletViT(patch=4, width=12, depth=1, heads=2, size=16, frames=4)
+    scores = evaluator(heads=[Ridge(layer="norm")], still=4)(encoder)
+    assert {row["row"] for row in scores.table} >= {"trained", "random", "pixels", "mean pose"}
+    assert scores.protocol["clips"] == "each picture as 4 equal frames"
+    with pytest.raises(ValueError, match="multiple of 2 frames"):
+        evaluator(still=3)(encoder)
+
+
+def test_still_clips_show_what_the_encoder_within_makes_of_equal_frames():
+    encoder, pictures = TubeletViT(patch=4, width=12, depth=1, heads=2, size=16, frames=4), torch.rand(2, 3, 16, 16)
+    clips, still = pictures[:, None].expand(-1, 4, -1, -1, -1), StillClips(encoder, frames=4)
+    assert torch.equal(still(pictures), encoder(clips)) and still.layers == encoder.layers
+    shown = still.taps(pictures, ["block1"])["block1"]
+    assert torch.equal(shown, encoder.taps(clips, ["block1"])["block1"].mean(2))
+    with pytest.raises(ValueError, match="needs an encoder of clips"):
+        StillClips(SmallNet(width=2, dim=8))
