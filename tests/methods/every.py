@@ -172,10 +172,6 @@ MOVING = {
     "O3N": (4, 5),
     "OPN": (2, 4),
     "Pace": (2, 8),
-    "ColourPointer": (1, 4),
-    "CycleTime": (1, 3),
-    "RandomWalk": (1, 4),
-    "UVC": (1, 2),
     "SALT": (2, 4),
     "VJEPA": (2, 4),
     "VideoMAE": (2, 4),
@@ -189,7 +185,6 @@ OF_LABELS = (
     "SelfTrainingPixels",
 )  # learn from labels alone, and refuse what has none
 OF_ORDER = [name for name in MAKE if issubclass(getattr(methods, name, object), OrderTask)]
-PREDICTING = ["CPC", "CPCSound", "DPC"]
 LINKING = ["ColourPointer", "CycleTime", "RandomWalk", "TrackedPatches", "UDT", "UVC"]
 OF_VIEWS = [name for name in MAKE if issubclass(getattr(methods, name, object), MultiViewMethod)]
 PREDICTING = ["CPC", "CPCSound", "DPC", "SALT", "VJEPA", "VideoMAE"]
