@@ -15,7 +15,7 @@ from avssl.audit.blind import Learner
 from avssl.audit.matching import SCENE, ask, controls, nodes_of
 from avssl.audit.sound import show
 from avssl.audit.trials import with_settings
-from avssl.config import ConfigError, Count
+from avssl.config import ConfigError, Count, Trust
 from avssl.data import Dataset
 from avssl.evaluation.baselines import calibrated
 from avssl.evaluation.runner import write_csv
@@ -41,6 +41,7 @@ def audit_correspondence(
     schedule: Schedule | None = None,
     out: Path,
     run: Path | None = None,
+    trust: Trust = (),
     batch_size: Count = 8,
     seed: Annotated[int, Field(ge=0)] = 0,
     workers: Annotated[int, Field(ge=0)] = 2,
@@ -63,6 +64,7 @@ def audit_correspondence(
         schedule: of the learning rate, over ``rounds`` steps.
         out: folder that gets ``correspondence.csv``.
         run: folder of a finished run, whose weights are audited; None learns for ``rounds`` steps first.
+        trust: packages whose classes the run may name and so run.
         batch_size: items a step.
         seed: of weights, chance and noise.
         workers: processes that load clips.
@@ -81,7 +83,7 @@ def audit_correspondence(
     require_takes(method.encoder, "pictures", "the audit")
     trained, random = (with_settings(method, {}, number).to(fabric.device) for number in (seed, seed + 1))
     if run is not None:
-        trained = load_method(run).to(fabric.device)
+        trained = load_method(run, trust=trust).to(fabric.device)
     else:
         batches = batches_of(fabric, data, seed, rounds * batch_size, batch_size, workers)
         learn(trained, [one for one in batches if not is_empty(one)], optim, schedule, rounds, seed)

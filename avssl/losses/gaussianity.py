@@ -42,7 +42,8 @@ def sigreg(rows: Tensor, directions: Tensor, knots: int = 17, reach: float = 3.0
     rows, axes = wide(rows), wide(directions) / wide(directions).norm(dim=1, keepdim=True)
     points = torch.linspace(0, reach, knots, device=rows.device, dtype=rows.dtype)
     weights = torch.full_like(points, 2 * reach / (knots - 1))
-    weights[[0, -1]] /= 2
+    weights[0] /= 2
+    weights[-1] /= 2
     normal = (-points.square() / 2).exp()
     angles = product(rows, axes.T)[..., None] * points  # (N, directions, knots)
     error = (angles.cos().mean(0) - normal).square() + angles.sin().mean(0).square()

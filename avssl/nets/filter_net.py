@@ -41,4 +41,4 @@ class Normalised(nn.LocalResponseNorm):
         super().__init__(5, alpha=1e-4, beta=0.75, k=1.0)
 
     def forward(self, input: Tensor) -> Tensor:
-        return super().forward(input)
+        return super().forward(input.float()).to(input.dtype)  # CPUs average in single precision alone

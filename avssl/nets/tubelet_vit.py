@@ -43,6 +43,7 @@ class TubeletViT(Encoder):
         ValueError: if sizes cannot be.
 
     Examples:
+        >>> import torch
         >>> encoder = TubeletViT(patch=8, width=24, depth=2, heads=2, size=32)
         >>> encoder(torch.rand(2, 8, 3, 32, 32)).shape, encoder(torch.rand(2, 4, 3, 16, 24)).shape
         (torch.Size([2, 24]), torch.Size([2, 24]))
@@ -166,6 +167,7 @@ class Trunk(nn.Module):
         if visible is not None:
             blocks, places = at(blocks, visible), places[0][visible]
         proj = self.patch_embed["proj"]
+        blocks = blocks.to(proj.weight.dtype)
         tokens = F.linear(blocks, proj.weight.flatten(1), proj.bias)  # a convolution of whole blocks, of chosen ones
         if self.positions == "sincos":
             tokens = tokens + sincos(places, self.width).to(tokens.dtype)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from avssl.config import ConfigError
-from avssl.evaluation import FineTune, KeyPoints, Normals, Probes, Retrieval, Segmentation
+from avssl.evaluation import FineTune, Normals, Probes, Retrieval, Segmentation
 from avssl.evaluation.probes import Linear
 from avssl.evaluation.probes.samples import apply_views
 from avssl.nets import SmallClips, SmallNet
@@ -91,7 +91,6 @@ def test_views_of_a_clip_are_the_same_for_all_its_frames():
 @pytest.mark.parametrize(
     ("evaluator", "who"),
     [
-        (KeyPoints(Dots(8), Dots(4, seed=1), labels=[4], quiet=True), "KeyPoints"),
         (Segmentation(Dots(2), Dots(2, seed=1), quiet=True), "detection, segmentation or normals"),
         (Normals(Dots(2), Dots(2, seed=1), quiet=True), "detection, segmentation or normals"),
     ],

@@ -187,7 +187,8 @@ OF_LABELS = (
 OF_ORDER = [name for name in MAKE if issubclass(getattr(methods, name, object), OrderTask)]
 LINKING = ["ColourPointer", "CycleTime", "RandomWalk", "TrackedPatches", "UDT", "UVC"]
 OF_VIEWS = [name for name in MAKE if issubclass(getattr(methods, name, object), MultiViewMethod)]
-PREDICTING = ["CPC", "CPCSound", "DPC", "SALT", "VJEPA", "VideoMAE"]
+PREDICTING = ["CPC", "CPCSound", "DPC"]
+MASKED = ["SALT", "VJEPA", "VideoMAE"]
 
 
 def make(name, seed=0):

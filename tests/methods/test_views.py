@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from every import ITEMS, LINKING, OF_VIEWS, PREDICTING, SIDE, Items, make, rivals, views
+from every import ITEMS, LINKING, MASKED, OF_VIEWS, PREDICTING, SIDE, Items, make, rivals, views
 from torch import distributed, nn
 from two_processes import in_two_processes
 
@@ -18,7 +18,7 @@ from avssl.transforms import ColorJitter
 
 AVERAGING = [name for name in OF_VIEWS if make(name).averaged() is not None]
 REMEMBERING = [name for name in OF_VIEWS if getattr(methods, name).remembers]
-GATHERING = [*OF_VIEWS, *PREDICTING, *LINKING]
+GATHERING = [*OF_VIEWS, *PREDICTING, *LINKING, *MASKED]
 SHARES = (slice(0, 2), slice(2, ITEMS))  # different numbers of items in two processes
 
 

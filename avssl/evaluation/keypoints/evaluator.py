@@ -247,6 +247,7 @@ class KeyPoints(Evaluator):
 
     def _protocol(self, encoder: Encoder, train: People, scorer: Scorer, counts: list[int]) -> dict[str, Any]:
         protocol, test, pictures = self.protocol, scorer.test, scorer.test.images[:1]
+        seen = StillClips(encoder, self.still) if encoder.takes == "clips" else encoder
         return {
             "encoder": type(encoder).__name__,
             "weights": digest(encoder),
@@ -272,7 +273,7 @@ class KeyPoints(Evaluator):
             "first frames": "left out" if protocol.skip_first else "scored",
             "test pictures without a length": scorer.unmeasured,
             "random": f"{self.draws} initialisations, batch statistics of the training pictures",
-            "heads": {head.name: head.settings() | head.chosen(encoder, pictures) for head in self.heads},
+            "heads": {head.name: head.settings() | head.chosen(seen, pictures) for head in self.heads},
             "seed": self.seed,
             "unreadable items": [failure["path"] for failure in (*train.failures, *test.failures)],
             "torch": torch.__version__,

@@ -78,5 +78,5 @@ def box_of(mask: np.ndarray, side: float | None = None) -> list[float]:
         return [float("nan")] * 4
     if side is None:
         return [float(columns.min()), float(rows.min()), float(columns.max() + 1), float(rows.max() + 1)]
-    x, y = columns.mean() + 0.5, rows.mean() + 0.5
+    x, y = float(columns.mean()) + 0.5, float(rows.mean()) + 0.5
     return [x - side / 2, y - side / 2, x + side / 2, y + side / 2]

