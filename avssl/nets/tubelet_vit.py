@@ -167,6 +167,7 @@ class Trunk(nn.Module):
         if visible is not None:
             blocks, places = at(blocks, visible), places[0][visible]
         proj = self.patch_embed["proj"]
+        assert isinstance(proj, nn.Conv2d | nn.Conv3d)
         blocks = blocks.to(proj.weight.dtype)
         tokens = F.linear(blocks, proj.weight.flatten(1), proj.bias)  # a convolution of whole blocks, of chosen ones
         if self.positions == "sincos":

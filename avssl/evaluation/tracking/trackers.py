@@ -20,7 +20,10 @@ from avssl.nets.map_net import grey_pictures
 class Tracker(Protocol):
     """Follows boxes."""
 
-    about: str
+    @property
+    def about(self) -> str:
+        """All that its results depend on, as text."""
+        ...
 
     def __call__(self, targets: Targets) -> np.ndarray:
         """Return boxes like ``targets.boxes``, of which it looks at the first frame's alone."""

@@ -42,7 +42,8 @@ class MaskedMethod(Method, ABC):
             raise ValueError(
                 f"{type(self).__name__} hides tokens, and {type(encoder).__name__} cannot leave any out; use TubeletViT"
             )
-        self.encoder, self.views = encoder, tuple(views)
+        self.encoder = encoder  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.views = tuple(views)
 
     def clips_of(self, batch: Batch | Tensor) -> tuple[Tensor, Draws, Tensor]:
         """Return the clips of a batch as views show them, one stream of chance each, and which tokens count.

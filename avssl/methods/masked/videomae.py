@@ -159,7 +159,11 @@ class VideoMAE(MaskedMethod):
         for source in (near, hidden):
             fills.append(told * at(deviation, source) + at(mean, source) if self.normalized else told)
         index = hidden[:, :, None, None].expand_as(told)
-        sides = (clips.shape[1], *clips.shape[-2:], self.encoder.patch)
-        made = [from_tubelets(blocks.scatter(1, index, fill).clamp(0, 1), *sides) for fill in fills[1:]]
-        where = from_tubelets(torch.zeros_like(blocks).scatter(1, index, fills[0]), *sides)[:, :, :1] > 0
-        return Reconstruction(clips, *made, where)
+        frames, height, width = clips.shape[1], *clips.shape[-2:]
+
+        def laid(blocks: Tensor) -> Tensor:
+            return from_tubelets(blocks, frames, height, width, self.encoder.patch)
+
+        made = [laid(blocks.scatter(1, index, fill).clamp(0, 1)) for fill in fills[1:]]
+        where = laid(torch.zeros_like(blocks).scatter(1, index, fills[0]))[:, :, :1] > 0
+        return Reconstruction(clips, *made, where)  # pyright: ignore[reportCallIssue]
