@@ -13,9 +13,9 @@ def sigreg(rows: Tensor, directions: Tensor, knots: int = 17, reach: float = 3.0
     """Return the Epps-Pulley statistic of rows against a standard normal, the mean over directions.
 
     Balestriero and LeCun, "LeJEPA", 2025 (sketched isotropic Gaussian regularisation), https://arxiv.org/abs/2511.08544;
-    numbers of defaults are those of the authors' minimal code. For each direction the characteristic function of the
-    projected rows is compared with that of the normal, ``exp(-t^2 / 2)``, weighted by it, and integrated by trapezoids
-    over ``[-reach, reach]``.
+    numbers of defaults are from memory of the authors' minimal code, not checked. For each direction the characteristic
+    function of the projected rows is compared with that of the normal, ``exp(-t^2 / 2)``, weighted by it, and
+    integrated by trapezoids over ``[-reach, reach]``.
 
     Args:
         rows: a row an item, ``(N, dim)``; they are not normalised.

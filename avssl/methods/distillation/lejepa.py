@@ -28,8 +28,8 @@ class LeJEPA(MultiViewMethod):
         views: the transforms of each view; the first ``anchors`` give the mean (the large crops), the others (the small
             ones) are drawn to it too.
         hidden: numbers between the layers of the projector.
-        dim: length of the embeddings (authors' minimal code: 16 to 512 do).
-        weight: of the regulariser, in [0, 1]; agreement has the rest (authors' minimal code: 0.02).
+        dim: length of the embeddings (from memory of the authors' minimal code: 16 to 512 do).
+        weight: of the regulariser, in [0, 1]; agreement has the rest (from memory of it: 0.02).
         directions: of the regulariser, drawn anew in each step, the same in all processes (256 there).
         anchors: how many of the views give the mean.
 
