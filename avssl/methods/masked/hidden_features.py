@@ -1,12 +1,14 @@
 """Features of hidden blocks of a clip told from its visible tokens: what V-JEPA and SALT share."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avssl.methods.masked.base import mean_of_counted
+from avssl.methods.base import Batch
+from avssl.methods.masked.base import MaskedMethod, mean_of_counted
 from avssl.nets import TokenPredictor, TubeletViT
 from avssl.nets.transformer import at
 from avssl.transforms import BlockMask, Draws
@@ -88,3 +90,35 @@ def nearest_hidden(parts: Hidden, grid: Grid) -> Tensor:
     axes = [torch.arange(count, dtype=torch.float32, device=device) for count in grid]
     cells = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).flatten(0, 2)
     return torch.cdist(cells[parts.visible], cells[parts.hidden]).amin(2)
+
+
+class FeaturePrediction(MaskedMethod, ABC):
+    """A method that tells what a teacher makes of tokens that the encoder does not see.
+
+    A subclass sets ``prediction``.
+    """
+
+    prediction: HiddenFeatures
+
+    @abstractmethod
+    def target_encoder(self) -> TubeletViT:
+        """Return the network that looks at whole clips, without gradient."""
+
+    def forward(self, batch: Batch | Tensor) -> dict[str, Tensor]:
+        """Tell the teacher's features of hidden tokens of all clips.
+
+        Args:
+            batch: clips, or pictures for an encoder of these, as `avssl.methods.inputs.as_batch` takes them.
+
+        Returns:
+            ``loss``; in evaluation beside it ``mean_loss``, that of telling each token's mean over the batch's clips,
+            whatever is seen.
+
+        Raises:
+            ValueError: if tokens do not divide the clips.
+        """
+        clips, draws, counted = self.clips_of(batch)
+        images = self.shown(clips)
+        with torch.no_grad():
+            targets = self.target_encoder().tokens(images)
+        return self.prediction(self.encoder, images, targets, draws, counted)

@@ -8,18 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-import torch
-from torch import Tensor
-
-from avssl.methods.base import Batch
-from avssl.methods.masked.base import MaskedMethod
-from avssl.methods.masked.hidden_features import HiddenFeatures
+from avssl.methods.masked.hidden_features import FeaturePrediction, HiddenFeatures
 from avssl.nets import Encoder, SoundEncoder, TubeletViT
 from avssl.nets.headed import load_exported
 from avssl.transforms import BlockMask, Transform
 
 
-class SALT(MaskedMethod):
+class SALT(FeaturePrediction):
     """Two runs: the first reconstructs pixels (`VideoMAE`), the second tells the features that the first has learned.
 
     The teacher stays as it is, so the loss is a number that means the same at every step, and nothing can collapse to
@@ -43,6 +38,7 @@ class SALT(MaskedMethod):
         ValueError: for other encoders, tokens that differ, or numbers that cannot be.
 
     Examples:
+        >>> import torch
         >>> kind = {"patch": 8, "depth": 1, "heads": 2, "size": 32, "frames": 4}
         >>> method = SALT(TubeletViT(width=24, **kind), TubeletViT(width=12, **kind), width=12, depth=1, heads=2)
         >>> sorted(method(torch.rand(2, 4, 3, 32, 32)))
@@ -77,24 +73,9 @@ class SALT(MaskedMethod):
         self.teacher.eval()
         return self
 
-    def forward(self, batch: Batch | Tensor) -> dict[str, Tensor]:
-        """Tell the teacher's features of hidden tokens of all clips.
-
-        Args:
-            batch: clips, or pictures for an encoder of these, as `avssl.methods.inputs.as_batch` takes them.
-
-        Returns:
-            ``loss``; in evaluation beside it ``mean_loss``, that of telling each token's mean over the batch's clips,
-            whatever is seen.
-
-        Raises:
-            ValueError: if tokens do not divide the clips.
-        """
-        clips, draws, counted = self.clips_of(batch)
-        images = self.shown(clips)
-        with torch.no_grad():
-            targets = self.teacher.tokens(images)
-        return self.prediction(self.encoder, images, targets, draws, counted)
+    def target_encoder(self) -> TubeletViT:
+        """Return the teacher."""
+        return self.teacher
 
     def facts(self) -> list[str]:
         """Return a line on the teacher."""

@@ -7,17 +7,12 @@ tokens: version 2.1, https://arxiv.org/abs/2603.14482.
 
 from collections.abc import Sequence
 
-import torch
-from torch import Tensor
-
-from avssl.methods.base import Batch
-from avssl.methods.masked.base import MaskedMethod
-from avssl.methods.masked.hidden_features import HiddenFeatures
+from avssl.methods.masked.hidden_features import FeaturePrediction, HiddenFeatures
 from avssl.nets import Encoder, SoundEncoder, Teacher, TubeletViT
 from avssl.transforms import BlockMask, Transform
 
 
-class VJEPA(MaskedMethod):
+class VJEPA(FeaturePrediction):
     """The mean absolute error of told features; the teacher sees whole clips and gets no gradient.
 
     The teacher is a moving average of the encoder; its tokens are normalised over their numbers (layer norm without
@@ -44,6 +39,7 @@ class VJEPA(MaskedMethod):
         ValueError: for another encoder, or numbers that cannot be.
 
     Examples:
+        >>> import torch
         >>> encoder = TubeletViT(patch=8, width=24, depth=1, heads=2, size=32, frames=4)
         >>> method = VJEPA(encoder, width=12, depth=1, heads=2)
         >>> sorted(method(torch.rand(2, 4, 3, 32, 32)))
@@ -65,29 +61,11 @@ class VJEPA(MaskedMethod):
         self.prediction = HiddenFeatures(encoder.dim, encoder.dim, masks, width, depth, heads, dense)
         self.teacher = Teacher(encoder, momentum)
 
-    def forward(self, batch: Batch | Tensor) -> dict[str, Tensor]:
-        """Tell the teacher's features of hidden tokens of all clips.
-
-        Args:
-            batch: clips, or pictures for an encoder of these, as `avssl.methods.inputs.as_batch` takes them.
-
-        Returns:
-            ``loss``; in evaluation beside it ``mean_loss``, that of telling each token's mean over the batch's clips,
-            whatever is seen.
-
-        Raises:
-            ValueError: if tokens do not divide the clips.
-        """
-        clips, draws, counted = self.clips_of(batch)
-        images = self.shown(clips)
-        return self.prediction(self.encoder, images, self.targets(images), draws, counted)
-
-    @torch.no_grad()
-    def targets(self, images: Tensor) -> Tensor:
-        """Return the teacher's tokens of whole clips, ``(N, tokens, width)``."""
+    def target_encoder(self) -> TubeletViT:
+        """Return the slow copy."""
         network = self.teacher.network
         assert isinstance(network, TubeletViT)
-        return network.tokens(images)
+        return network
 
     def after_step(self, step: int, steps: int) -> None:
         """Move the teacher."""
@@ -95,6 +73,4 @@ class VJEPA(MaskedMethod):
 
     def exports(self) -> dict[str, Encoder | SoundEncoder]:
         """Return the student's encoder and, as ``teacher``, its slow copy, which the paper evaluates."""
-        network = self.teacher.network
-        assert isinstance(network, TubeletViT)
-        return {"encoder": self.encoder, "teacher": network}
+        return {"encoder": self.encoder, "teacher": self.target_encoder()}
