@@ -17,6 +17,9 @@ from avssl.methods.base import Batch
 from avssl.methods.recordings import recordings_of
 from avssl.methods.sound.pairs import pairs_of
 from avssl.nets import SoundEncoder
+from avssl.training.optim import set_rates
+from avssl.training.schedule import Schedule
+from avssl.training.seeding import seed_torch
 from avssl.transforms import Draws
 
 Alter = Callable[[Iterable[Batch]], Iterator[Batch]]
@@ -102,6 +105,12 @@ class Learner:
             self.method.after_backward(step, steps)
             self.optimizer.step()
             self.method.after_step(step, steps)
+
+    def step(self, batch: Batch, step: int, steps: int, schedule: Schedule | None, seed: int) -> None:
+        """Take a step at the schedule's rate, with chance that is the seed's and the step's alone."""
+        seed_torch(seed, step)
+        set_rates(self.optimizer, schedule, step - 1, steps)
+        self.learn(batch, step, steps)
 
     def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
         """Return what the method measures on batches altered in the same way; nothing where none is left."""

@@ -27,9 +27,8 @@ from avssl.methods.rows import features_of
 from avssl.nets.encoders import require_takes
 from avssl.training.export import load_method
 from avssl.training.feed import batches_of, is_empty, single_process
-from avssl.training.optim import Optim, set_rates
+from avssl.training.optim import Optim
 from avssl.training.schedule import Schedule
-from avssl.training.seeding import seed_torch
 
 
 def audit_correspondence(
@@ -129,6 +128,4 @@ def learn(
     method.before_epoch(features_of(batches))
     learner = Learner(method, optim(method.parameter_groups()), iter)
     for step in range(1, rounds + 1):
-        seed_torch(seed, step)
-        set_rates(learner.optimizer, schedule, step - 1, rounds)
-        learner.learn(batches[(step - 1) % len(batches)], step, rounds)
+        learner.step(batches[(step - 1) % len(batches)], step, rounds, schedule, seed)

@@ -24,9 +24,8 @@ from avssl.methods import Method
 from avssl.methods.sound.base import PairScorer
 from avssl.sampling import WithSound
 from avssl.training.feed import Fabric, Feed, batches_of, is_empty, single_process
-from avssl.training.optim import Optim, set_rates
+from avssl.training.optim import Optim
 from avssl.training.schedule import Schedule
-from avssl.training.seeding import seed_torch
 
 GRID = 0.04  # s: how far apart pictures are at 25 a second, the grid of "Objects that Sound" (section 3.3)
 
@@ -144,9 +143,7 @@ def learn(
             if is_empty(batch):
                 continue
             for learner in learners.values():
-                seed_torch(seed, step)
-                set_rates(learner.optimizer, schedule, step - 1, rounds)
-                learner.learn(batch, step, rounds)
+                learner.step(batch, step, rounds, schedule, seed)
     batches = [batch for batch in batches_of(fabric, sets[1], 0, items, **loading) if not is_empty(batch)]
     with torch.no_grad():
         return {row: learner.measure(batches) for row, learner in learners.items()}

@@ -13,9 +13,8 @@ from avssl.config import describe, make
 from avssl.data import Dataset
 from avssl.methods import Method
 from avssl.training.feed import Fabric, Feed, batches_of
-from avssl.training.optim import Optim, set_rates
+from avssl.training.optim import Optim
 from avssl.training.schedule import Schedule
-from avssl.training.seeding import seed_torch
 
 
 @dataclass(frozen=True)
@@ -91,9 +90,7 @@ class Trial:
             for step in range(1, self.rounds + 1):
                 (batch,) = feed.take(1)
                 for learner in made.values():
-                    seed_torch(self.seed, step)
-                    set_rates(learner.optimizer, self.schedule, step - 1, self.rounds)
-                    learner.learn(batch, step, self.rounds)
+                    learner.step(batch, step, self.rounds, self.schedule, self.seed)
                 watch()
         whole = [one for one in batches_of(self.fabric, sets[1], 0, None, **loading) if len(one["key"]) == batch_size]
         with torch.no_grad():
