@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from avssl.cache import whole
 from avssl.config import ConfigError, make, read
 from avssl.config.errors import suggest
 from avssl.config.finding import find
@@ -41,16 +42,24 @@ class Question:
     less: bool = False
     floors: Mapping[str, str] = field(default_factory=dict)
 
-    def evaluator(self) -> tuple[Evaluator, dict[str, Any]]:
-        """Return the evaluator, and its settings.
+    def asked(self) -> dict[str, Any]:
+        """Return the settings of the evaluator.
 
         Raises:
-            ConfigError: if the config does not name one that scores encoders.
+            ConfigError: if the config names none.
         """
         settings = read(find(self.config), self.settings)
         if "evaluator" not in settings:
             raise ConfigError(f"{self.config} names no evaluator; give the config of an evaluation, such as eval_probe")
-        return make(settings["evaluator"], "avssl.evaluation.Evaluator", "evaluator"), settings["evaluator"]
+        return settings["evaluator"]
+
+    def evaluator(self) -> Evaluator:
+        """Return the evaluator, with its data opened.
+
+        Raises:
+            ConfigError: if the config names none that scores encoders.
+        """
+        return make(self.asked(), "avssl.evaluation.Evaluator", "evaluator")
 
     def found(self, numbers: Mapping[str, float]) -> Iterator[tuple[str, str, float]]:
         """Yield row, heading and value of what an evaluation of one run found.
@@ -83,14 +92,13 @@ class Question:
             folder: where answers, features and fits are kept, those of all runs together: floors are asked once.
             device: where networks run.
         """
-        evaluator, settings = self.evaluator()
-        key = name_of({"settings": settings, "encoder": digest(encoder), "version": __version__})
+        key = name_of({"settings": self.asked(), "encoder": digest(encoder), "version": __version__})
         path = folder / "answers" / f"{key}.json"
         if path.exists():
             return json.loads(path.read_text(encoding="utf-8"))
+        evaluator = self.evaluator()
         numbers = dict(evaluator(encoder, fresh=fresh, folder=folder / evaluator.name, device=device).numbers)
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps(numbers), encoding="utf-8")
-        part.replace(path)
+        with whole(path) as part:
+            part.write_text(json.dumps(numbers), encoding="utf-8")
         return numbers

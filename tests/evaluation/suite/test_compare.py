@@ -51,7 +51,8 @@ def asked(tmp_path, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(command, "find_subject", subject)
-    monkeypatch.setattr(Question, "evaluator", lambda self: (evaluator, {"name": "FirstWeight", "of": self.config}))
+    monkeypatch.setattr(Question, "asked", lambda self: {"name": "FirstWeight", "of": self.config})
+    monkeypatch.setattr(Question, "evaluator", lambda self: evaluator)
     return evaluator.asked
 
 
