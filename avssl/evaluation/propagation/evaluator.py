@@ -1,7 +1,7 @@
 """Labels of first frames, propagated through videos by features alone: masks, points and classes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from avssl.evaluation.propagation.clips import Clip, read_clip
 from avssl.evaluation.propagation.maps import LayerMaps
 from avssl.evaluation.propagation.pictures import shown_frames, strip
 from avssl.evaluation.propagation.results import write_masks
-from avssl.evaluation.propagation.rows import Carried, Member, carry, rows_of, score
+from avssl.evaluation.propagation.rows import Carried, Member, carry, rows_of, score, trained_of
 from avssl.evaluation.propagation.scoring import VideoScore
 from avssl.evaluation.propagation.tables import Found, notes_of, numbers_of, pictures_of, table_of, tables_of, told
 from avssl.features.cache import FeatureCache, digest
@@ -102,10 +102,7 @@ class LabelPropagation(Evaluator):
             raise ConfigError("initialisations, batch and multiple are at least 1, thresholds above 0")
         if list(horizons) != sorted(set(horizons)) or not horizons or horizons[0] < 1:
             raise ConfigError(f"horizons: frames from 1 on, each later than the one before; got {list(horizons)}")
-        given = {"context": context, "k": k, "temperature": temperature, "radius": radius, "short": short}
-        changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        changed |= {"unit": "pixels"} if radius is not None else {}
-        self.settings = replace(preset_of(preset), **changed)
+        self.settings = preset_of(preset, context=context, k=k, temperature=temperature, radius=radius, short=short)
         self.data, self.pool, self.preset, self.objects, self.classes = data, pool, preset, objects, classes
         self.thresholds, self.layer, self.windows = tuple(thresholds), layer, windows
         self.initialisations, self.extra, self.others, self.layers = initialisations, extra, others or {}, layers or {}
@@ -124,12 +121,10 @@ class LabelPropagation(Evaluator):
             self.layer, self.layers, self.windows, self.multiple,
         )  # fmt: skip
         found = self._propagated(rows, FeatureCache(folder), device)
-        trained = rows["trained"][0].maps
-        assert isinstance(trained, LayerMaps)
         return Scores(
             title="Labels of first frames, propagated",
             numbers=numbers_of(found, self.thresholds, self.horizons),
-            protocol=self._protocol(trained, found),
+            protocol=self._protocol(trained_of(rows), found),
             table=table_of(found, self.thresholds, self.horizons),
             notes=tuple(notes_of(found, self.thresholds, self.settings)),
             tables=tables_of(found, self.thresholds, self.horizons),

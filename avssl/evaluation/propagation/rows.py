@@ -73,10 +73,35 @@ def rows_of(
     Raises:
         ConfigError: if an encoder takes clips, has no such layer, or no map, or a name is given twice.
     """
-    for one in (encoder, *others.values()):
-        require_takes(one, "pictures", "LabelPropagation")
     pictures, _ = seen_by(pool, settings, multiple)
     pool = (pictures * 255).round().to(torch.uint8)
+    found = members_of(
+        "LabelPropagation", encoder, pool, fresh, device, initialisations, seed, extra, others, layer, layers
+    )
+    floors = {COPY: [Member(maps=None, about=COPY)]}
+    return floors | windows_beside(trained_of(found), pictures[:1], windows) | found
+
+
+def members_of(
+    who: str,
+    encoder: Encoder,
+    pool: Tensor,
+    fresh: Fresh | None,
+    device: str,
+    initialisations: int,
+    seed: int,
+    extra: Mapping[str, str] | None,
+    others: Mapping[str, Encoder],
+    layer: str | None,
+    layers: Mapping[str, str],
+) -> dict[str, list[Member]]:
+    """Return the maps of all encoders by row: random, trained, further runs, and other encoders.
+
+    Raises:
+        ConfigError: if an encoder takes clips, has no such layer, or no map, or a name is given twice.
+    """
+    for one in (encoder, *others.values()):
+        require_takes(one, "pictures", who)
     networks = compared_encoders(encoder, pool, fresh, device, initialisations, seed, extra)
     for name, other in others.items():
         if name in networks:
@@ -84,14 +109,17 @@ def rows_of(
         networks[name] = [other]
     if unknown := sorted(set(layers) - set(networks)):
         raise ConfigError(f"evaluator.layers: there is no row {unknown[0]!r}; there is {', '.join(networks)}")
-    found: dict[str, list[Member]] = {}
-    for name, several in networks.items():
-        wanted = layers.get(name, None if name in others else layer)
-        found[name] = [member(one, wanted, pool, device) for one in several]
-    trained = found[TRAINED][0].maps
-    assert isinstance(trained, LayerMaps)
-    floors = {COPY: [Member(maps=None, about=COPY)]}
-    return floors | windows_beside(trained, pictures[:1], windows) | found
+    return {
+        name: [member(one, layers.get(name, None if name in others else layer), pool, device) for one in several]
+        for name, several in networks.items()
+    }
+
+
+def trained_of(rows: Mapping[str, list[Member]]) -> LayerMaps:
+    """Return the maps of the trained encoder."""
+    maps = rows[TRAINED][0].maps
+    assert isinstance(maps, LayerMaps)
+    return maps
 
 
 def member(encoder: Encoder, layer: str | None, pool: Tensor, device: str) -> Member:

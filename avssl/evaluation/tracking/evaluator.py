@@ -1,7 +1,7 @@
 """Boxes of first frames, followed by what an encoder's maps look like: success and precision, AO and SR."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,9 @@ from rich.progress import track
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.evaluation.base import Evaluator
-from avssl.evaluation.baselines import compared_encoders, pool_of
+from avssl.evaluation.baselines import pool_of
 from avssl.evaluation.propagation.maps import LayerMaps
-from avssl.evaluation.propagation.rows import member
+from avssl.evaluation.propagation.rows import members_of, trained_of
 from avssl.evaluation.tracking.tables import Followed, notes_of, numbers_of, strip_of, table_of, tables_of
 from avssl.evaluation.tracking.targets import read_targets
 from avssl.evaluation.tracking.trackers import Tracker, trackers_of
@@ -22,9 +22,8 @@ from avssl.features.cache import FeatureCache, digest
 from avssl.features.propagation.settings import preset_of
 from avssl.features.runs import Fresh
 from avssl.nets import Encoder
-from avssl.nets.encoders import require_takes
 from avssl.nets.follower import Follower
-from avssl.report.scores import TRAINED, Scores
+from avssl.report.scores import Scores
 
 
 class BoxTracking(Evaluator):
@@ -100,10 +99,7 @@ class BoxTracking(Evaluator):
                 f"padding is at least 1, sigma and scales are above 0, rate is in [0, 1]; got {padding}, {sigma}, "
                 f"{list(scales)} and {rate}"
             )
-        given = {"context": context, "radius": radius, "short": short}
-        changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        changed |= {"unit": "pixels"} if radius is not None else {}
-        self.settings = replace(preset_of(preset), **changed)
+        self.settings = preset_of(preset, context=context, radius=radius, short=short)
         self.data, self.pool, self.objects, self.side, self.layer = data, pool, objects, side, layer
         self.pixels, self.padding = pixels, padding
         self.follower = Follower(
@@ -129,22 +125,13 @@ class BoxTracking(Evaluator):
         )
 
     def _rows(self, encoder: Encoder, fresh: Fresh | None, device: str) -> tuple[dict[str, list[Tracker]], LayerMaps]:
-        for one in (encoder, *self.others.values()):
-            require_takes(one, "pictures", "BoxTracking")
         pool = pool_of(self.pool or self.data, 96, crop="common")
-        networks = compared_encoders(encoder, pool, fresh, device, self.initialisations, self.seed, self.extra)
-        for name, other in self.others.items():
-            if name in networks:
-                raise ConfigError(f"evaluator.others.{name}: there is a row of that name already; choose another")
-            networks[name] = [other]
-        members = {
-            name: [member(one, None if name in self.others else self.layer, pool, device) for one in several]
-            for name, several in networks.items()
-        }
-        maps = members[TRAINED][0].maps
-        assert isinstance(maps, LayerMaps)
+        members = members_of(
+            "BoxTracking", encoder, pool, fresh, device, self.initialisations, self.seed, self.extra, self.others,
+            self.layer, {},
+        )  # fmt: skip
         rows = trackers_of(members, self.follower, self.padding, self.settings, device, self.batch, self.multiple)
-        return rows, maps
+        return rows, trained_of(members)
 
     def _followed(self, rows: Mapping[str, list[Tracker]], cache: FeatureCache, device: str) -> Followed:
         """Return the boxes of all videos; one video is in memory at a time."""

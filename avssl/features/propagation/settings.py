@@ -1,8 +1,8 @@
 """How labels are propagated: the switches in which authors' evaluators differ, and presets that name them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from avssl.config import ConfigError
 from avssl.config.errors import suggest
@@ -154,12 +154,17 @@ PRESETS: Mapping[str, Propagation] = {
 }  # fmt: skip
 
 
-def preset_of(name: str) -> Propagation:
-    """Return the settings called ``name``.
+def preset_of(name: str, **given: Any) -> Propagation:
+    """Return the settings called ``name``, with what is given in place of its own.
+
+    Args:
+        name: of the preset.
+        given: further settings by name; None leaves the preset's. A ``radius`` is in pixels.
 
     Raises:
         ConfigError: if there are none.
     """
     if name not in PRESETS:
         raise ConfigError(f"preset: there is no {name!r}{suggest(name, PRESETS)}; there is {', '.join(PRESETS)}")
-    return PRESETS[name]
+    changed: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    return replace(PRESETS[name], **changed, **({"unit": "pixels"} if "radius" in changed else {}))

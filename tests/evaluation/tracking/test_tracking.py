@@ -59,18 +59,20 @@ class Moving(Dataset):
         return item | ({"masks": masks[None]} if self.masks else {})
 
 
+USUAL = {
+    "size": 36,
+    "rate": 0.05,
+    "scales": [1.0],
+    "pixels": 3,
+    "initialisations": 1,
+    "num_shown": 1,
+    "quiet": True,
+}
+
+
 def scored(data, **settings):
     torch.manual_seed(0)
-    usual = {
-        "size": 36,
-        "rate": 0.05,
-        "scales": [1.0],
-        "pixels": 3,
-        "initialisations": 1,
-        "num_shown": 1,
-        "quiet": True,
-    }
-    return BoxTracking(data, **(usual | {"context": 3, "radius": 16} | settings))(MapNet(dim=8, width=4))
+    return BoxTracking(data, **(USUAL | {"context": 3, "radius": 16} | settings))(MapNet(dim=8, width=4))
 
 
 @pytest.fixture(scope="module")
@@ -133,16 +135,7 @@ def test_a_box_around_a_mask_is_that_of_a_rectangle_and_stays_when_it_is_lost():
 
 def test_an_interrupted_evaluation_goes_on_and_finds_the_same(tmp_path, monkeypatch, scores):
     torch.manual_seed(0)
-    usual = {
-        "size": 36,
-        "rate": 0.05,
-        "scales": [1.0],
-        "pixels": 3,
-        "initialisations": 1,
-        "num_shown": 1,
-        "quiet": True,
-    }
-    evaluator = BoxTracking(Moving(), context=3, radius=16, **usual)
+    evaluator = BoxTracking(Moving(), context=3, radius=16, **USUAL)
     net = MapNet(dim=8, width=4)
     first = evaluator(net, folder=tmp_path)
     monkeypatch.setattr("avssl.evaluation.tracking.trackers.ByFilter.__call__", lambda *_: pytest.fail("computed anew"))
