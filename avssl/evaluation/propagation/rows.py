@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from avssl.nets.encoders import require_takes
 from avssl.report.scores import TRAINED
 
 COPY, COLOUR = "copy", "colour"
+Row = TypeVar("Row")
 LARGEST = 4  # strides: windows of whole receptive fields beyond that would be slower than any network
 
 
@@ -79,7 +81,7 @@ def rows_of(
         "LabelPropagation", encoder, pool, fresh, device, initialisations, seed, extra, others, layer, layers
     )
     floors = {COPY: [Member(maps=None, about=COPY)]}
-    return floors | windows_beside(trained_of(found), pictures[:1], windows) | found
+    return all_rows(floors, windows_beside(trained_of(found), pictures[:1], windows), found)
 
 
 def members_of(
@@ -113,6 +115,27 @@ def members_of(
         name: [member(one, layers.get(name, None if name in others else layer), pool, device) for one in several]
         for name, several in networks.items()
     }
+
+
+def all_rows(*parts: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
+    """Return the rows of a table, part after part.
+
+    Raises:
+        ConfigError: if two parts have a row of the same name, which would stand in the other's place.
+
+    Examples:
+        >>> all_rows({"copy": [0]}, {"trained": [1]})
+        {'copy': [0], 'trained': [1]}
+    """
+    rows: dict[str, list[Row]] = {}
+    for part in parts:
+        for name, row in part.items():
+            if name in rows:
+                raise ConfigError(
+                    f"evaluator.extra or others, {name}: there is a row of that name already; choose another"
+                )
+            rows[name] = row
+    return rows
 
 
 def trained_of(rows: Mapping[str, list[Member]]) -> LayerMaps:

@@ -9,7 +9,7 @@ import torch
 
 from avssl.evaluation.propagation.clips import Clip
 from avssl.evaluation.propagation.maps import LayerMaps, Maps
-from avssl.evaluation.propagation.rows import Member, carry
+from avssl.evaluation.propagation.rows import Member, all_rows, carry
 from avssl.evaluation.tracking.targets import Targets
 from avssl.features.layers import unit
 from avssl.features.propagation.settings import Propagation
@@ -138,6 +138,9 @@ def trackers_of(
         device: where encoders run.
         batch: frames a pass.
         multiple: of the sides of pictures, for encoders that need it.
+
+    Raises:
+        ConfigError: if an encoder's row has the name of another row.
     """
     how = f"{follower.size} {follower.sigma} {follower.rate} {follower.scales} {follower.penalty} {padding}"
 
@@ -149,17 +152,18 @@ def trackers_of(
     def values_of(maps: Maps):
         return lambda windows: maps(windows).values
 
-    rows: dict[str, list[Tracker]] = {
+    floors: dict[str, list[Tracker]] = {
         "still": [Still()],
         "grey filter": [filtered(lambda windows: grey_pictures(windows)[:, :1], "grey")],
         "RGB filter": [filtered(lambda windows: windows, "rgb")],
     }
+    by_filter: dict[str, list[Tracker]] = {}
     by_masks: dict[str, list[Tracker]] = {}
     for name, several in members.items():
         maps = [(one.maps, one.about) for one in several if isinstance(one.maps, LayerMaps)]
-        rows[name] = [filtered(values_of(one), about) for one, about in maps]
+        by_filter[name] = [filtered(values_of(one), about) for one, about in maps]
         by_masks[f"{name} masks"] = [
             ByMasks(maps=one, settings=settings, about=f"{about} {settings} {multiple}", batch=batch, multiple=multiple)
             for one, about in maps
         ]
-    return rows | by_masks
+    return all_rows(floors, by_filter, by_masks)

@@ -208,6 +208,12 @@ def test_further_rows_have_layers_of_their_own():
         evaluator(others={"trained": small()})(small())
 
 
+@pytest.mark.parametrize("name", ["copy", "colour", "pixels 4x4"])
+def test_a_further_row_never_takes_the_place_of_a_floor(name):
+    with pytest.raises(ConfigError, match=rf"{name}: there is a row of that name already"):
+        evaluator(others={name: small()})(small())
+
+
 def test_pictures_are_seen_at_another_size_and_labels_stay_where_they_were():
     one = clip()
     grid, stride, features = features_of(Windows(4, 4), one.frames, replace(OWN, short=64), 3)

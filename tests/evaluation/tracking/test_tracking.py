@@ -159,5 +159,8 @@ def test_bad_settings_are_answered_in_one_line():
     ):
         with pytest.raises(ConfigError, match=said):
             scored(Moving(1), **wrong)
+    for name in ("still", "trained masks"):
+        with pytest.raises(ConfigError, match=rf"{name}: there is a row of that name already"):
+            scored(Moving(1), others={name: MapNet(dim=8, width=4)})
     with pytest.raises(ConfigError, match="needs an encoder of pictures"):
         BoxTracking(Moving(1), quiet=True)(SmallClips(widths=(4, 4, 8, 8)))
