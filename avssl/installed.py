@@ -36,7 +36,7 @@ def spoken(name: str) -> str:
         ('eval sound_probe', 'train')
     """
     first, _, rest = name.partition("_")
-    return f"{first} {rest}" if first in {"eval", "audit", "score", "compare", "draw"} and rest else name
+    return f"{first} {rest}" if first in {"eval", "audit", "score", "compare", "data", "draw"} and rest else name
 
 
 def tools() -> dict[str, Path]:

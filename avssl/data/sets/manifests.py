@@ -11,7 +11,9 @@ from avssl.data.sets.base import Problem, SetError
 from avssl.data.tables import write_table
 from avssl.text import printable
 
-FILES = ("path", "sound", "keypoints", "mask", "masks", "track", "cover", "normals", "depth")  # columns that name files
+FILES = (  # columns that name files
+    *("path", "sound", "keypoints", "annotations", "mask", "masks", "track", "cover", "normals", "depth"),
+)
 NAMES = ("manifest.csv", "manifest.parquet")
 
 

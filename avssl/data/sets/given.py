@@ -1,0 +1,119 @@
+"""The command ``avssl data check``: open every file of a source, say what is bad, write a manifest of the good."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+
+from avssl.config import NotNegative
+from avssl.data.recordings import ENDINGS, PICTURES, SOUNDS, read_folder
+from avssl.data.sets.base import Listing, Media, Problem
+from avssl.data.sets.manifests import write_manifest, write_problems
+from avssl.data.sets.prepare import check, sort_out, writable
+from avssl.data.sets.summary import show_manifest, show_problems
+from avssl.data.sources import find_manifest
+from avssl.data.tables import read_manifest_rows, read_parquet
+from avssl.files import FileError, names_in
+
+# A GIF or a WebP is a picture, unless a person says otherwise: pictures come first
+MEDIA: dict[Media, frozenset[str]] = {"picture": PICTURES, "sound": SOUNDS, "video": ENDINGS}
+
+
+def check_data(
+    *,
+    source: str,
+    out: Path = Path("checked"),
+    media: Literal["video", "picture", "sound"] | None = None,
+    depth: Literal["open", "decode"] = "decode",
+    min_frames: int = 0,
+    min_seconds: NotNegative = 0.0,
+    workers: int = 2,
+) -> int:
+    """Check every file of a source; a stopped run goes on when it is called again.
+
+    Args:
+        source: a folder, a manifest, or what else ``data.source`` takes that lies in files.
+        out: the folder for ``manifest.csv`` (the good) and ``problems.csv`` (the others).
+        media: what the files are; None tells by the ending of the first.
+        depth: decode all of each file, or only open it.
+        min_frames: videos with fewer are short.
+        min_seconds: videos and sounds that last less are short.
+        workers: processes that look.
+
+    Returns:
+        The exit status: 0 where all is good, 1 where a file is bad, short or doubled.
+
+    Raises:
+        FileError: if the source cannot be listed, or ``out`` is where its own manifest lies.
+    """
+    console = Console(highlight=False, markup=False, emoji=False)
+    listing = listed(source, media)
+    if out.resolve() == listing.root.resolve():
+        raise FileError(f"{out} holds the source itself, whose manifest would be lost; give another folder with out=")
+    verdicts = check(listing, depth, writable(out), workers, console)
+    rows, problems = sort_out(listing, verdicts, min_frames, min_seconds)
+    twice = doubled(listing.root, list(dict.fromkeys(str(row["path"]) for row in rows)))
+    rows = [row for row in rows if row["path"] not in twice]
+    problems += [Problem(kind="odd", path=path, about=f"doubled: the same as {first}") for path, first in twice.items()]
+    manifest = write_manifest(rows, listing.root, out) if rows else None
+    write_problems(problems, out / "problems.csv")
+    show_problems(problems, out / "problems.csv", console)
+    show_manifest(rows, manifest, console)
+    return int(bool(problems) or not rows)
+
+
+def listed(source: str, media: Media | None) -> Listing:
+    """Return the rows of a manifest, or of a folder of class folders or files."""
+    folder = Path(source).expanduser()
+    try:
+        manifest = find_manifest(source)
+    except FileError:
+        if not folder.is_dir():
+            raise FileError(f"{source} is no folder or manifest that is there; check the path") from None
+    else:
+        rows = rows_of(manifest)
+        return Listing(name=source, root=manifest.parent, media=media or media_of([rows[0]["path"]]), rows=rows)
+    media = media or media_of(names_in(folder, ENDINGS | PICTURES | SOUNDS))
+    found, classes = read_folder(folder, MEDIA[media])
+    rows = [
+        {"path": str(one.path.relative_to(folder)), "label": classes[one.label] if classes else ""} for one in found
+    ]
+    return Listing(name=source, root=folder, media=media, rows=rows)
+
+
+def rows_of(manifest: Path) -> list[dict[str, Any]]:
+    """Return the rows of a manifest as text, or as they are where Parquet holds lists, such as joints."""
+    rows = list(read_manifest_rows(manifest).values())
+    if manifest.suffix.lower() == ".parquet":
+        typed = read_parquet(manifest)
+        if any(isinstance(value, list) for row in typed for value in row.values()):
+            return typed
+    return [dict(row) for row in rows]
+
+
+def media_of(names: Iterable[str]) -> Media:
+    """Return what the first file is by its ending; a GIF and a WebP count as pictures."""
+    ending = Path(next(iter(names), "")).suffix.lower()
+    for kind, endings in MEDIA.items():
+        if ending in endings:
+            return kind
+    return "video"
+
+
+def doubled(root: Path, paths: list[str]) -> dict[str, str]:
+    """Return files with the same bytes as an earlier one, and which that is; only files of one size are read."""
+    sizes: dict[int, list[str]] = {}
+    for path in paths:
+        if (root / path).is_file():
+            sizes.setdefault((root / path).stat().st_size, []).append(path)
+    found: dict[str, str] = {}
+    for same in sizes.values():
+        firsts: dict[str, str] = {}
+        for path in same if len(same) > 1 else ():
+            with open(root / path, "rb") as file:
+                first = firsts.setdefault(hashlib.file_digest(file, "sha256").hexdigest(), path)
+            if first != path:
+                found[path] = first
+    return found
