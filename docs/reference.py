@@ -52,7 +52,7 @@ def entries(kind, package):
 def known(module, name):
     """Tell whether a name that a package exports is a class or function that people use."""
     target = resolve(module, name)
-    ours = canonical(module, name).startswith("avssl.") and name != "attach"
+    ours = canonical(module, name).startswith("avssl.")
     return ours and (isinstance(target, Function) or is_class(target))
 
 
