@@ -28,11 +28,13 @@ def attach(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]
         if name not in where:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module, original = where[name]
+        if module == package:  # a package within
+            return import_module(f"{package}.{original}")
         return getattr(import_module(module), original)
 
     own = vars(sys.modules[package])
     own["__all__"] = sorted({*own.get("__all__", ()), *where})
-    return load, lambda: sorted({*own, *where})
+    return load, lambda: sorted({*own, *where} - {"TYPE_CHECKING", "attach"})
 
 
 def table(package: str) -> dict[str, tuple[str, str]]:

@@ -39,7 +39,7 @@ ROOTS = {
     "text",
     "version",
 }
-LAZY = {"__init__": {"training"}, "config": {"sampling", "media"}}  # what they reach when asked for it
+LAZY = {"__init__": set(FLOORS), "config": {"sampling", "media"}}  # what they reach when asked for it
 MODULES = sorted((ROOT / "avssl").rglob("*.py"))
 
 

@@ -118,7 +118,10 @@ def statements(tree: ast.AST) -> Iterator[ast.AST]:
 @cache
 def exports(package: str) -> dict[str, tuple[str, str]]:
     """Return a package's public names and where each is: what it imports, at once or when used (`avssl.lazy`)."""
-    return {name: place for name, place in names(package).items() if isinstance(place, tuple) and place[1]}
+    found = {name: place for name, place in names(package).items() if isinstance(place, tuple) and place[1]}
+    return {
+        name: place for name, place in found.items() if place[0] not in {"typing", "avssl.lazy"}
+    }  # what it is made by
 
 
 @cache

@@ -25,7 +25,8 @@ class Recording:
     Args:
         path: the file.
         label: its class, or -1 without one.
-        start, end: the part to use, in seconds; None for the whole.
+        start: where the part to use begins, in seconds; None for the start of the whole.
+        end: where it ends, in seconds; None for the end of the whole.
         keypoints: an ``.npz`` with ``keypoints`` ``(frames, joints, 2)`` and ``visible`` ``(frames, joints)``.
         labels: where a row may have several classes: 1 for each that it has, 0 for others, NaN to be ignored.
         annotations: an ``.npz`` of what else is known, such as ``boxes`` of what sounds; for measuring alone.

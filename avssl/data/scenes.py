@@ -87,7 +87,8 @@ class Scenes(Dataset):
             0 where unknown. With ``on_bad="skip"``, a bad picture gives only ``failure``.
 
         Raises:
-            MediaError, DataError: with ``on_bad="error"``, for a picture or an annotation that cannot be read.
+            MediaError: with ``on_bad="error"``, for a picture that cannot be read.
+            DataError: with ``on_bad="error"``, for an annotation that cannot be read.
         """
         epoch, index = split_key(key, len(self))
         scene = self.scenes[index]

@@ -16,7 +16,7 @@ from avssl.losses.precision import check_rows, product, wide
 class Ranking(NamedTuple):
     """What a batch of triplets gives.
 
-    Args:
+    Attributes:
         loss: mean over triplets of what is lacking to the margin; 0, with zero gradient, where there is none.
         active: share of triplets that lack something.
         right: share of triplets whose positive is nearer than the negative.

@@ -17,7 +17,7 @@ SEEKABLE = frozenset(
 class Marks(NamedTuple):
     """What one packet says.
 
-    Args:
+    Attributes:
         droppable: no other frame refers to it (within its layer).
         fresh: if it is a key packet, frames shown after it are exact when decoding starts here.
         closed: if it is a key packet, it refers to nothing before it in any way.

@@ -65,7 +65,7 @@ class _Damage(NamedTuple):
 class Head(NamedTuple):
     """What the head of a stream says: where its row of samples starts in the container's time, and its frames.
 
-    Args:
+    Attributes:
         anchor: when the first sample sounds, in seconds of the container's time.
         rate: recorded samples a second.
         channels: as recorded.

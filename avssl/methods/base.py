@@ -30,7 +30,7 @@ class Features(Protocol):
 class Clustered(NamedTuple):
     """Items and the clusters that a method puts them in.
 
-    Args:
+    Attributes:
         rows: what tells the clusters, ``(N, dim)``.
         label: cluster of each item, int64 ``(N,)``.
         clusters: how many there are, with those that have no item.

@@ -18,7 +18,7 @@ TINY = 1e-12  # an empty template has no energy to take a share of
 class Filter(NamedTuple):
     """A filter, by frequency.
 
-    Args:
+    Attributes:
         alpha: the label over the template's energy, complex ``(..., H, W // 2 + 1)``.
         template: complex ``(..., channels, H, W // 2 + 1)``.
     """

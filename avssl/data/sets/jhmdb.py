@@ -111,7 +111,7 @@ def write_keypoints(root: Path, folder: Path) -> list[Problem]:
     is bool ``(frames, 15)``: the joint lies in the picture.
 
     Returns:
-        Problems: clips with more or fewer frames than joints, and joints that cannot be read.
+        What is wrong: clips with more or fewer frames than joints, and joints that cannot be read.
     """
     problems = []
     for clip in clips_in(root / FRAMES):

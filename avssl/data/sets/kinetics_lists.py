@@ -21,7 +21,8 @@ class Entry:
 
     Args:
         youtube: the video's id, 11 signs, of which the first may be ``-``.
-        start, end: of the clip in that video, in seconds.
+        start: where the clip begins in that video, in seconds.
+        end: where it ends, in seconds.
         label: its class; ``""`` where the table has none, as those of test sets.
         split: ``"train"``, ``"val"`` or ``"test"``.
     """

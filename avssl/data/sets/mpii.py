@@ -34,9 +34,8 @@ def read(root: Path) -> Listing:
 
     Returns:
         One row per person. Splits: ``trainval`` (everybody with joints), ``train``, ``val``, ``test``. Columns of its
-        own:
-        ``person`` (place among the people of the picture, from 0), ``head`` (two opposite corners of the head's box),
-        ``activity``, ``category``. The group is the video.
+        own: ``person`` (place among the people of the picture, from 0), ``head`` (two opposite corners of the head's
+        box), ``activity``, ``category``. The group is the video.
 
     Raises:
         SetError: if this is no MPII.

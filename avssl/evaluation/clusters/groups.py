@@ -44,7 +44,7 @@ class Groups:
 class Cluster(NamedTuple):
     """What a cluster is like.
 
-    Args:
+    Attributes:
         number: of the cluster.
         size: rows.
         far: mean distance of its rows to the centre.

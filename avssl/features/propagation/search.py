@@ -15,7 +15,7 @@ from avssl.features.propagation.tiles import TILE, Reach, Tile, cells_of, tiles,
 class Neighbours(NamedTuple):
     """The most similar cells of each query.
 
-    Args:
+    Attributes:
         values: similarities, the largest first, ``(cells, k)``; -inf where fewer than k are within reach.
         places: which they are, ``entry * cells + cell``, int64 ``(cells, k)``.
         total: the logarithm of the sum of all exponentials within reach, ``(cells,)``; None if nobody asked.

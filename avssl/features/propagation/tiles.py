@@ -37,7 +37,7 @@ class Reach:
 class Tile(NamedTuple):
     """Queries, the keys within their reach, and which of these are too far.
 
-    Args:
+    Attributes:
         queries: rows and columns.
         keys: rows and columns.
         far: bool ``(queries, keys)``; None if all are within reach.

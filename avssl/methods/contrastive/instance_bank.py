@@ -27,7 +27,7 @@ AGAIN_STREAM = -13  # last number of the key that another look at an item is dra
 class Told(NamedTuple):
     """What is found of each view of each item, of all processes, ``(N, views)`` each.
 
-    Args:
+    Attributes:
         contrast: with the bank, in nats.
         moved: squared distance to the item's own entry, 0 to 4.
         right: whether the own entry is nearer than all others it was told from, 0 or 1.

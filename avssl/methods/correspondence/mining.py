@@ -22,7 +22,7 @@ RATE = 0.3  # share of each new frame in the filter
 class Tracks(NamedTuple):
     """Windows that were followed.
 
-    Args:
+    Attributes:
         first: their middles in the first frame, (x, y) in pixels, ``(clips, windows, 2)``.
         last: in the last frame.
         error: how far from the start the way back ends, in pixels, ``(clips, windows)``.
