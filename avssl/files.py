@@ -5,9 +5,10 @@ Links are followed, wherever they lead. Names that a system or a program keeps f
 system's, and small and capital letters of endings are the same.
 """
 
+import hashlib
 import math
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from avssl.text import printable
@@ -113,3 +114,16 @@ def files_named(paths: Collection[Path], endings: Collection[str], what: str) ->
             raise FileError(f"{path} {f'holds no {what}' if path.is_dir() else 'does not exist'}")
         found.update(inside)
     return sorted(found)
+
+
+def same_bytes(paths: Sequence[Path]) -> list[list[Path]]:
+    """Return groups of files that hold the same bytes; only files of one size are read."""
+    sizes: dict[int, list[Path]] = {}
+    for path in dict.fromkeys(paths):
+        sizes.setdefault(path.stat().st_size, []).append(path)
+    digests: dict[str, list[Path]] = {}
+    for several in sizes.values():
+        for path in several if len(several) > 1 else ():
+            with open(path, "rb") as file:
+                digests.setdefault(hashlib.file_digest(file, "sha256").hexdigest(), []).append(path)
+    return [group for group in digests.values() if len(group) > 1]

@@ -1,27 +1,10 @@
-"""Recordings that are in the data twice: the same bytes, or the same look and sound."""
-
-import hashlib
-from collections.abc import Sequence
-from pathlib import Path
+"""Recordings that are in the data twice by the same look and sound; by the same bytes see `avssl.files`."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 ALIKE = 0.999  # cosine of two recordings' looks and of their sounds, above which they are called the same
-
-
-def same_bytes(paths: Sequence[Path]) -> list[list[Path]]:
-    """Return groups of files that hold the same bytes; only files of one size are read."""
-    sizes: dict[int, list[Path]] = {}
-    for path in dict.fromkeys(paths):
-        sizes.setdefault(path.stat().st_size, []).append(path)
-    digests: dict[str, list[Path]] = {}
-    for several in sizes.values():
-        for path in several if len(several) > 1 else ():
-            with open(path, "rb") as file:
-                digests.setdefault(hashlib.file_digest(file, "sha256").hexdigest(), []).append(path)
-    return [group for group in digests.values() if len(group) > 1]
 
 
 def look_of(pictures: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from avssl.audit import cues, doubles
 from avssl.config import ConfigError
 from avssl.data import Dataset
 from avssl.evaluation.sound.clips import following
+from avssl.files import same_bytes
 from avssl.methods.base import Batch
 from avssl.methods.recordings import count, in_company
 from avssl.methods.sound.pairs import pairs_of, partners
@@ -106,7 +107,7 @@ def collect(fabric: Fabric, data: Dataset, items: int, batch_size: int, workers:
 def find_doubles(train: Samples, held_out: Samples) -> list[tuple[str, str, str]]:
     """Return recordings that are there twice: both paths, and ``"bytes"`` or ``"look and sound"``."""
     both = [Path(path) for path in dict.fromkeys(train.paths + held_out.paths)]
-    found = {(str(group[0]), str(other)): "bytes" for group in doubles.same_bytes(both) for other in group[1:]}
+    found = {(str(group[0]), str(other)): "bytes" for group in same_bytes(both) for other in group[1:]}
     heard = ~held_out.silent  # silence sounds like silence
     own = np.flatnonzero(heard)
     for row, other in doubles.alike(train.looks, train.marks, (held_out.looks[own], held_out.marks[own])):

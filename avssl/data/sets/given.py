@@ -1,6 +1,5 @@
 """The command ``avssl data check``: open every file of a source, say what is bad, write a manifest of the good."""
 
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +14,7 @@ from avssl.data.sets.prepare import check, sort_out, writable
 from avssl.data.sets.summary import show_manifest, show_problems
 from avssl.data.sources import find_manifest
 from avssl.data.tables import read_manifest_rows, read_parquet
-from avssl.files import FileError, names_in
+from avssl.files import FileError, names_in, same_bytes
 
 # A GIF or a WebP is a picture, unless a person says otherwise: pictures come first
 MEDIA: dict[Media, frozenset[str]] = {"picture": PICTURES, "sound": SOUNDS, "video": ENDINGS}
@@ -103,17 +102,6 @@ def media_of(names: Iterable[str]) -> Media:
 
 
 def doubled(root: Path, paths: list[str]) -> dict[str, str]:
-    """Return files with the same bytes as an earlier one, and which that is; only files of one size are read."""
-    sizes: dict[int, list[str]] = {}
-    for path in paths:
-        if (root / path).is_file():
-            sizes.setdefault((root / path).stat().st_size, []).append(path)
-    found: dict[str, str] = {}
-    for same in sizes.values():
-        firsts: dict[str, str] = {}
-        for path in same if len(same) > 1 else ():
-            with open(root / path, "rb") as file:
-                first = firsts.setdefault(hashlib.file_digest(file, "sha256").hexdigest(), path)
-            if first != path:
-                found[path] = first
-    return found
+    """Return files with the same bytes as an earlier one, and which that is."""
+    named = {root / path: path for path in paths if (root / path).is_file()}
+    return {named[other]: named[first] for first, *others in same_bytes(list(named)) for other in others}
