@@ -21,6 +21,7 @@ from avssl.report.scores import HOG, PIXELS, RANDOM, TRAINED
 
 LEAST = 16  # pixels a side, for HOG
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
+Row = TypeVar("Row")
 
 
 class Pixels(Encoder):
@@ -71,6 +72,26 @@ def compared_encoders(
             raise ConfigError(f"evaluator.extra.{name}: there is a row of that name already; choose another")
         rows[name] = [load_weights(path, encoder)]
     return rows
+
+
+def add_rows(rows: Mapping[str, Row], more: Mapping[str, Row], where: str) -> dict[str, Row]:
+    """Return the rows of a table, with more behind them.
+
+    Args:
+        rows: by name.
+        more: likewise.
+        where: the setting that names them, for the error.
+
+    Raises:
+        ConfigError: if one has the name of another, in whose place it would stand.
+
+    Examples:
+        >>> add_rows({"copy": 0}, {"trained": 1}, "evaluator.extra")
+        {'copy': 0, 'trained': 1}
+    """
+    if double := next((name for name in more if name in rows), None):
+        raise ConfigError(f"{where}.{double}: there is a row of that name already; choose another")
+    return {**rows, **more}
 
 
 def baselines(pool: Tensor) -> dict[str, list[Encoder]]:

@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from avssl.config import ConfigError
-from avssl.evaluation.baselines import compared_encoders
+from avssl.evaluation.baselines import add_rows, compared_encoders
 from avssl.evaluation.propagation.clips import Clip
 from avssl.evaluation.propagation.maps import LayerMaps, Maps, Windows, features_of, receptive_field, seen_by
 from avssl.evaluation.propagation.scoring import VideoScore, class_tables, point_scores, region_scores
@@ -25,7 +24,6 @@ from avssl.nets.encoders import require_takes
 from avssl.report.scores import TRAINED
 
 COPY, COLOUR = "copy", "colour"
-Row = TypeVar("Row")
 LARGEST = 4  # strides: windows of whole receptive fields beyond that would be slower than any network
 
 
@@ -80,8 +78,8 @@ def rows_of(
     found = members_of(
         "LabelPropagation", encoder, pool, fresh, device, initialisations, seed, extra, others, layer, layers
     )
-    floors = {COPY: [Member(maps=None, about=COPY)]}
-    return all_rows(floors, windows_beside(trained_of(found), pictures[:1], windows), found)
+    floors = {COPY: [Member(maps=None, about=COPY)]} | windows_beside(trained_of(found), pictures[:1], windows)
+    return add_rows(floors, found, "evaluator.extra or others")
 
 
 def members_of(
@@ -105,37 +103,13 @@ def members_of(
     for one in (encoder, *others.values()):
         require_takes(one, "pictures", who)
     networks = compared_encoders(encoder, pool, fresh, device, initialisations, seed, extra)
-    for name, other in others.items():
-        if name in networks:
-            raise ConfigError(f"evaluator.others.{name}: there is a row of that name already; choose another")
-        networks[name] = [other]
+    networks = add_rows(networks, {name: [other] for name, other in others.items()}, "evaluator.others")
     if unknown := sorted(set(layers) - set(networks)):
         raise ConfigError(f"evaluator.layers: there is no row {unknown[0]!r}; there is {', '.join(networks)}")
     return {
         name: [member(one, layers.get(name, None if name in others else layer), pool, device) for one in several]
         for name, several in networks.items()
     }
-
-
-def all_rows(*parts: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
-    """Return the rows of a table, part after part.
-
-    Raises:
-        ConfigError: if two parts have a row of the same name, which would stand in the other's place.
-
-    Examples:
-        >>> all_rows({"copy": [0]}, {"trained": [1]})
-        {'copy': [0], 'trained': [1]}
-    """
-    rows: dict[str, list[Row]] = {}
-    for part in parts:
-        for name, row in part.items():
-            if name in rows:
-                raise ConfigError(
-                    f"evaluator.extra or others, {name}: there is a row of that name already; choose another"
-                )
-            rows[name] = row
-    return rows
 
 
 def trained_of(rows: Mapping[str, list[Member]]) -> LayerMaps:

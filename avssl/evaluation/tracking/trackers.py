@@ -7,9 +7,10 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from avssl.evaluation.baselines import add_rows
 from avssl.evaluation.propagation.clips import Clip
 from avssl.evaluation.propagation.maps import LayerMaps, Maps
-from avssl.evaluation.propagation.rows import Member, all_rows, carry
+from avssl.evaluation.propagation.rows import Member, carry
 from avssl.evaluation.tracking.targets import Targets
 from avssl.features.layers import unit
 from avssl.features.propagation.settings import Propagation
@@ -166,4 +167,5 @@ def trackers_of(
             ByMasks(maps=one, settings=settings, about=f"{about} {settings} {multiple}", batch=batch, multiple=multiple)
             for one, about in maps
         ]
-    return all_rows(floors, by_filter, by_masks)
+    where = "evaluator.extra or others"
+    return add_rows(add_rows(floors, by_filter, where), by_masks, where)
