@@ -63,7 +63,7 @@ def entry(module, name):
 
 def canonical(module, name):
     """Return the dotted path of the definition that a public name leads to."""
-    place = names(module).get(name) or exports(module).get(name)
+    place = names(module).get(name)
     return canonical(*place) if isinstance(place, tuple) and place[0] != module else f"{module}.{name}"
 
 

@@ -23,6 +23,7 @@ REAL = {  # modules of types that annotations write; imported, for it is cheap a
     *("typing", "collections", "pathlib", "types", "datetime", "enum", "fractions", "decimal", "numbers", "os", "abc"),
     *("pydantic", "annotated_types", "typing_extensions"),
 }
+MAKERS = {"typing", "avssl.lazy"}  # what a lazy package is made by: no public names
 CONSTRAINTS = {"pydantic", "annotated_types"}  # whose calls in annotations are made, as of Field(gt=0)
 
 
@@ -118,10 +119,11 @@ def statements(tree: ast.AST) -> Iterator[ast.AST]:
 @cache
 def exports(package: str) -> dict[str, tuple[str, str]]:
     """Return a package's public names and where each is: what it imports, at once or when used (`avssl.lazy`)."""
-    found = {name: place for name, place in names(package).items() if isinstance(place, tuple) and place[1]}
     return {
-        name: place for name, place in found.items() if place[0] not in {"typing", "avssl.lazy"}
-    }  # what it is made by
+        name: place
+        for name, place in names(package).items()
+        if isinstance(place, tuple) and place[1] and place[0] not in MAKERS
+    }
 
 
 @cache
@@ -135,7 +137,7 @@ def resolve(module: str, name: str) -> Any:
             return Any
     if package in sys.stdlib_module_names:  # whose modules may do something when they are imported
         return Any
-    found = names(module).get(name) or exports(module).get(name)
+    found = names(module).get(name)
     if isinstance(found, tuple):
         origin, original = found
         return resolve(origin, original) if original and origin != module else Any

@@ -11,9 +11,8 @@ from avssl.data.sets.base import Problem, SetError
 from avssl.data.tables import write_table
 from avssl.text import printable
 
-FILES = (  # columns that name files
-    *("path", "sound", "keypoints", "annotations", "mask", "masks", "track", "cover", "normals", "depth"),
-)
+# Columns that name files
+FILES = ("path", "sound", "keypoints", "annotations", "mask", "masks", "track", "cover", "normals", "depth")
 NAMES = ("manifest.csv", "manifest.parquet")
 
 
