@@ -17,7 +17,7 @@ from avssl.features.runs import Fresh
 from avssl.features.weights import load_weights
 from avssl.nets import Encoder
 from avssl.nets.encoders import Takes
-from avssl.report.scores import HOG, PIXELS, RANDOM, TRAINED
+from avssl.report.scores import HOG, LOG_MEL, PIXELS, RANDOM, TRAINED
 
 LEAST = 16  # pixels a side, for HOG
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
@@ -68,7 +68,7 @@ def compared_encoders(
         TRAINED: [encoder],
     }
     for name, path in (extra or {}).items():
-        if name in (*rows, PIXELS, HOG):
+        if name in (*rows, PIXELS, HOG, LOG_MEL):
             raise ConfigError(f"evaluator.extra.{name}: there is a row of that name already; choose another")
         rows[name] = [load_weights(path, encoder)]
     return rows

@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL.Image import Image
 
-TRAINED, RANDOM, PIXELS, HOG = "trained", "random", "pixels", "hog"  # the rows that evaluators have
+TRAINED, RANDOM, PIXELS, HOG, LOG_MEL = "trained", "random", "pixels", "hog", "log-mel"  # rows that evaluators have
 CHANCE = "chance"
 
 

@@ -6,7 +6,8 @@ from torch import nn
 
 from avssl.config import ConfigError
 from avssl.data import Dataset
-from avssl.evaluation.baselines import calibrated, pool_of, sounds_of
+from avssl.evaluation.baselines import calibrated, compared_encoders, pool_of, sounds_of
+from avssl.nets import SmallNet
 
 
 class Items(Dataset):
@@ -54,3 +55,9 @@ def test_a_pool_of_sounds_is_all_windows_that_hold_sound_or_the_middle_of_each_i
     assert sounds_of(data, windows="middle")[:, 0, 0].tolist() == [0, 3]
     with pytest.raises(ConfigError, match=r"mute\.mp4 has no sound"):
         sounds_of(Items([{"path": "mute.mp4"}]))
+
+
+@pytest.mark.parametrize("name", ["random", "trained", "pixels", "hog", "log-mel"])
+def test_a_further_row_never_takes_the_place_of_a_baseline(name):
+    with pytest.raises(ConfigError, match=rf"evaluator\.extra\.{name}: there is a row of that name already"):
+        compared_encoders(SmallNet(dim=4, width=2), torch.zeros(2, 3, 8, 8, dtype=torch.uint8), extra={name: "runs/x"})

@@ -11,13 +11,12 @@ from torch.nn import functional as F
 
 from avssl.data import Dataset
 from avssl.evaluation.retrieval.results import Retrieved
-from avssl.evaluation.retrieval.subjects import LOG_MEL
 from avssl.evaluation.retrieval.tables import called
 from avssl.features.extraction import Rows
 from avssl.features.rows import Recipe, centre
 from avssl.nets import Spectrogram, SpectrogramSpec
 from avssl.report.figures import Strip, contact_sheet
-from avssl.report.scores import HOG, PIXELS, TRAINED
+from avssl.report.scores import HOG, LOG_MEL, PIXELS, TRAINED
 
 SIDE = 96  # pixels of a picture in the sheet
 ACROSS = 5  # answers drawn

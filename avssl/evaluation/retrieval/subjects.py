@@ -8,8 +8,7 @@ from avssl.features.extraction import Asked, kind_of
 from avssl.features.rows import Recipe, check_recipe
 from avssl.features.runs import Fresh
 from avssl.nets import Encoder, LogMel
-
-LOG_MEL = "log-mel"
+from avssl.report.scores import LOG_MEL
 
 
 def compared(

@@ -20,7 +20,7 @@ from avssl.evaluation.probes.linear import Linear
 from avssl.evaluation.probes.neighbours import KNearest
 from avssl.evaluation.probes.scoring import Scorer, check_classes, class_notes, clusters_of
 from avssl.evaluation.sound.clips import Heard, listen, over
-from avssl.evaluation.sound.crossmodal import LOGMEL, Both
+from avssl.evaluation.sound.crossmodal import Both
 from avssl.evaluation.sound.fresh import untrained
 from avssl.evaluation.sound.probe import encoder_of
 from avssl.features.alignment import align_classes, renumbered
@@ -30,9 +30,9 @@ from avssl.methods.sound.base import JointEmbedder, PairScorer
 from avssl.methods.sound.pairs import view_clips
 from avssl.nets import LogMel, SpectrogramSpec
 from avssl.nets.clips import encode_clips
-from avssl.report.scores import CHANCE, PIXELS, RANDOM, TRAINED, Scores
+from avssl.report.scores import CHANCE, LOG_MEL, PIXELS, RANDOM, TRAINED, Scores
 
-SENSES = {"picture": PIXELS, "sound": LOGMEL}  # and the row that needs no network
+SENSES = {"picture": PIXELS, "sound": LOG_MEL}  # and the row that needs no network
 
 
 class Classes(MethodEvaluator):

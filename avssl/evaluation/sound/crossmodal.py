@@ -24,9 +24,8 @@ from avssl.methods import Method
 from avssl.methods.sound.base import JointEmbedder
 from avssl.methods.sound.pairs import view_clips
 from avssl.nets import LogMel, SpectrogramSpec
-from avssl.report.scores import PIXELS, RANDOM, TRAINED, Scores
+from avssl.report.scores import LOG_MEL, PIXELS, RANDOM, TRAINED, Scores
 
-LOGMEL = "log-mel"
 Both = Mapping[str, np.ndarray]  # "picture" and "sound" -> embeddings (N, dim)
 
 
@@ -84,7 +83,7 @@ class CrossModal(MethodEvaluator):
         table, every = [], []
         for direction in DIRECTIONS:
             found = {RANDOM: [score_direction(one, heard, direction, self.ks) for one in rows[RANDOM]]}
-            for row, senses in ((PIXELS, ("picture", "picture")), (LOGMEL, ("sound", "sound"))):
+            for row, senses in ((PIXELS, ("picture", "picture")), (LOG_MEL, ("sound", "sound"))):
                 if (direction.query, direction.gallery) == senses:
                     found[row] = [score_direction(plain, heard, direction, self.ks)]
             found[TRAINED] = [score_direction(rows[TRAINED][0], heard, direction, self.ks)]

@@ -18,7 +18,6 @@ from avssl.evaluation.baselines import calibrated, sounds_of
 from avssl.evaluation.probes.base import Probe, joined, standardised
 from avssl.evaluation.probes.scoring import Scorer, check_classes, class_notes, labels_of
 from avssl.evaluation.probes.svm import SVM
-from avssl.evaluation.sound.crossmodal import LOGMEL
 from avssl.features.alignment import align_rows
 from avssl.features.cache import FeatureCache
 from avssl.features.extraction import Asked, Extracted, extract
@@ -28,7 +27,7 @@ from avssl.features.runs import FreshMethod
 from avssl.methods import Method
 from avssl.nets import LogMel, SoundEncoder
 from avssl.report.comparison import format_mean, format_percent
-from avssl.report.scores import CHANCE, RANDOM, TRAINED, Scores
+from avssl.report.scores import CHANCE, LOG_MEL, RANDOM, TRAINED, Scores
 
 POOL = 512  # windows at most that give random rows their batch statistics
 
@@ -94,7 +93,7 @@ class SoundProbe(MethodEvaluator):
             for number, one in enumerate(made)
         }
         asked = {name: Asked(one, (self.layer,)) for name, one in encoders.items()}
-        asked |= {LOGMEL: Asked(LogMel(sound.spec)), TRAINED: Asked(sound, (self.layer,))}
+        asked |= {LOG_MEL: Asked(LogMel(sound.spec)), TRAINED: Asked(sound, (self.layer,))}
         recipe, cache = Recipe(unit="clip", stream="sound"), FeatureCache(folder)
         sides = [
             extract(asked, side, recipe, cache, device, word, workers=self.workers, quiet=self.quiet)
@@ -105,7 +104,7 @@ class SoundProbe(MethodEvaluator):
         splits = [([one for one in range(len(sides)) if one != test], test) for test in range(len(sides))]
         found, notes = self.read(sides, splits if self.folded else [([0], 1)], list(asked))
         rows = {row: np.array([one for name, one in found.items() if name.partition(" ")[0] == row]).mean(0)
-                for row in (CHANCE, RANDOM, LOGMEL, TRAINED)}  # fmt: skip
+                for row in (CHANCE, RANDOM, LOG_MEL, TRAINED)}  # fmt: skip
         return self.scores(rows, sides, type(method).__name__, notes)
 
     @property
@@ -132,7 +131,7 @@ class SoundProbe(MethodEvaluator):
             narrowed = known.among(known.shown)  # what training never shows can not be learned
             found[CHANCE].append(scorer.chance(known)["accuracy"])
             for name in names:
-                layer = OUTPUT if name == LOGMEL else self.layer
+                layer = OUTPUT if name == LOG_MEL else self.layer
                 train = np.concatenate([sides[one].features[name][layer] for one in learned])
                 ready = standardised(train, sides[test].features[name][layer])
                 scores = self.probe(ready[0], narrowed, ready[1], self.seed)
