@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from training_fakes import Dots, run
+from two_processes import ended
 
 from avssl.training import Stopped, TrainingError, appending, checkpoint
 from avssl.training.appending import Appended, append
@@ -178,9 +179,7 @@ def test_what_never_finds_room_is_told_at_the_end(tmp_path):
 
 @pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="limits of file sizes are those of Linux")
 def test_a_file_that_may_not_grow_is_as_a_full_disk(tmp_path, start):
-    process = start(limited, tmp_path)
-    process.join(60)
-    assert process.exitcode == 0
+    assert ended(start(limited, tmp_path)) == [0]
 
 
 def limited(out):
