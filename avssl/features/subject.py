@@ -5,9 +5,9 @@ from pathlib import Path
 
 from avssl.config import ConfigError, Trust
 from avssl.features.runs import Fresh, find_run, fresh_encoders, fresh_like
-from avssl.features.weights import is_export, load_weights
 from avssl.nets import Encoder
 from avssl.training.export import ENCODER, load_encoder, not_recorded
+from avssl.training.weights import is_export, load_weights
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

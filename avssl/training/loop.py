@@ -19,7 +19,7 @@ from avssl.data.items import items_of
 from avssl.methods import Method
 from avssl.training.average import Average
 from avssl.training.checking import check_batches, check_classes, check_numbers, check_settings
-from avssl.training.checkpoint import OnChange, Straight
+from avssl.training.checkpoint import LAST, OnChange, Straight
 from avssl.training.errors import TrainingError, in_one_line
 from avssl.training.export import exports_of, not_rebuilt
 from avssl.training.feed import Feed, features_of_all, images, is_empty
@@ -33,6 +33,7 @@ from avssl.training.schedule import Schedule
 from avssl.training.seeding import seed_torch
 from avssl.training.step import agree, prefixed, update
 from avssl.training.stopping import StopSignals
+from avssl.training.weights import begin_with
 
 Accelerator = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -46,6 +47,7 @@ def train(
     steps: Count,
     batch_size: Count,
     out: Path,
+    weights: Path | None = None,
     schedule: Schedule | None = None,
     held_out: Dataset | None = None,
     seed: Annotated[int, Field(ge=0)] = 0,
@@ -85,6 +87,8 @@ def train(
         steps: optimiser steps to take in all.
         batch_size: items a batch and process.
         out: folder of the run; see the documentation of runs for what it holds.
+        weights: what the encoder, and a teacher's copy of it, begin with: a run's folder, an export, or a state dict
+            with torchvision's keys. A run that goes on does not look at them.
         schedule: the learning rate over time; None keeps it.
         held_out: what to measure on beside the training data.
         seed: fixes the order of items and all that is drawn during training.
@@ -138,6 +142,8 @@ def train(
             f"on_changed_data=go-on: {type(method).__name__} remembers items by their numbers, which other data would "
             "mix up; give another out= to start anew"
         )
+    if weights is not None and not (out / LAST).exists():
+        begin_with(method, weights)
     stepping = optimizers(method.parameter_groups(), optim, {"adversary": adversary}, type(method).__name__)
     devices, nodes = processes_of(devices, nodes)
     strategy = strategy_for_partial(strategy, devices, nodes) if method.partial else strategy
