@@ -9,7 +9,7 @@ import torch
 from torch import distributed
 
 LOADED = ["torch.utils.tensorboard", "avssl.training.loop", "training_fakes"]  # what cannot be found is left out
-PATIENCE = 240  # seconds, for a machine that is very busy; below the limit of a test
+PATIENCE = 600  # seconds, for a machine that is very busy; below the limit of a test
 
 
 @cache
