@@ -33,6 +33,7 @@ from avssl.training.schedule import Schedule
 from avssl.training.seeding import seed_torch
 from avssl.training.step import agree, prefixed, update
 from avssl.training.stopping import StopSignals
+from avssl.training.threads import Threads, choose, computing_with
 
 Accelerator = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -65,6 +66,7 @@ def train(
     on_changed_data: OnChange = "error",
     workers: Annotated[int, Field(ge=0)] = 2,
     prefetch: Count = 4,
+    threads: Threads = "auto",
     accelerator: Accelerator = "auto",
     devices: Count | Literal["auto"] = 1,
     nodes: Count | Literal["auto"] = "auto",
@@ -107,6 +109,8 @@ def train(
             (``go-on``).
         workers: processes that load data, for each training process.
         prefetch: batches that each of them keeps ready.
+        threads: that compute on the CPU, in each training process; ``auto`` takes the cores less the workers, and at
+            least one. ``OMP_NUM_THREADS`` wins over it.
         accelerator: what to compute on.
         devices: how many of each machine; more than one starts as many processes.
         nodes: machines; ``auto`` takes as many as torchrun started, without it one.
@@ -164,6 +168,7 @@ def train(
         "exports": exports_of(method),
         "world": fabric.world_size,
         "drawn": batch_size * accumulate * fabric.world_size,  # items a step, over all processes
+        "threads": None,  # that the run was begun with
         "items": {"data": items_of(data)} | ({} if held_out is None else {"held_out": items_of(held_out)}),
     }
     least = "train/loss" if held_out is None else "held_out/loss"
@@ -189,9 +194,11 @@ def train(
     )
     monitor = Monitors(fabric, module, average, monitors, seed=seed, fail=run.fail, **loading)
     drawing = {"seed": seed, "prefetch": prefetch, **loading}
+    computing, why = choose(threads, workers, state["threads"], fabric.world_size // nodes)
+    state["threads"] = state["threads"] or computing
 
-    with run, StopSignals() as signals, ExitStack() as ends, speaking(fabric, precision):
-        for fact in (*method.facts(), *not_rebuilt(method)):
+    with run, StopSignals() as signals, ExitStack() as ends, speaking(fabric, precision), computing_with(computing):
+        for fact in (why, *method.facts(), *not_rebuilt(method)):
             run.progress.say(fact)
         if not run.resumed:
             run.record_measures(measured(method, state, measure()) | monitor(), method.warnings)
