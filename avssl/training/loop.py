@@ -173,37 +173,41 @@ def train(
     }
     least = "train/loss" if held_out is None else "held_out/loss"
     decided = {"best": best, "goal": goal} if best else {"best": least, "goal": "min"}
-    run = Run(
-        fabric,
-        out,
-        state,
-        steps=steps,
-        keep=keep,
-        resume=resume,
-        changed=on_changed_data,
-        tensorboard=tensorboard,
-        **decided,
-    )
-    state["exports"] = exports_of(method)  # of the method as it is now: a part may have been chosen before
-    drawn = state["drawn"]  # as the run began, on any number of processes
-    batch_size = drawn // (accumulate * fabric.world_size)
-    check_batches(method, data, batch_size)
-    loading = {"batch_size": batch_size, "workers": workers}
-    measure = Measures(
-        fabric, module, average, data, held_out, items=measure_items, seed=seed, fail=run.fail, **loading
-    )
-    monitor = Monitors(fabric, module, average, monitors, seed=seed, fail=run.fail, **loading)
-    drawing = {"seed": seed, "prefetch": prefetch, **loading}
-    computing, why = choose(threads, workers, state["threads"], fabric.world_size // nodes)
-    state["threads"] = state["threads"] or computing
-
-    with run, StopSignals() as signals, ExitStack() as ends, speaking(fabric, precision), computing_with(computing):
+    with (
+        Run(
+            fabric,
+            out,
+            state,
+            steps=steps,
+            keep=keep,
+            resume=resume,
+            changed=on_changed_data,
+            tensorboard=tensorboard,
+            **decided,
+        ) as run,
+        StopSignals() as signals,
+        ExitStack() as ends,
+        speaking(fabric, precision),
+    ):
+        state["exports"] = exports_of(method)  # of the method as it is now: a part may have been chosen before
+        drawn = state["drawn"]  # as the run began, on any number of processes
+        batch_size = drawn // (accumulate * fabric.world_size)
+        check_batches(method, data, batch_size)
+        loading = {"batch_size": batch_size, "workers": workers}
+        measure = Measures(
+            fabric, module, average, data, held_out, items=measure_items, seed=seed, fail=run.fail, **loading
+        )
+        monitor = Monitors(fabric, module, average, monitors, seed=seed, fail=run.fail, **loading)
+        computing, why = choose(threads, workers, state["threads"], fabric.world_size // nodes)
+        ends.enter_context(computing_with(computing))
+        state["threads"] = state["threads"] or computing
         for fact in (why, *method.facts(), *not_rebuilt(method)):
             run.progress.say(fact)
         if not run.resumed:
             run.record_measures(measured(method, state, measure()) | monitor(), method.warnings)
         module.train()  # in whatever mode its parts came
-        feed = ends.enter_context(closing(Feed(fabric, data, start=state["step"] * drawn, **drawing)))
+        drawing = {"seed": seed, "start": state["step"] * drawn, "prefetch": prefetch}
+        feed = ends.enter_context(closing(Feed(fabric, data, **drawing, **loading)))
         while state["step"] < steps:
             step = state["step"] + 1
             asked_for = time.perf_counter()
