@@ -33,6 +33,7 @@ from avssl.training.schedule import Schedule
 from avssl.training.seeding import seed_torch
 from avssl.training.step import agree, prefixed, update
 from avssl.training.stopping import StopSignals
+from avssl.training.threads import Threads, choose, computing_with
 from avssl.training.weights import begin_with
 
 Accelerator = Literal["auto", "cpu", "cuda", "mps"]
@@ -67,6 +68,7 @@ def train(
     on_changed_data: OnChange = "error",
     workers: Annotated[int, Field(ge=0)] = 2,
     prefetch: Count = 4,
+    threads: Threads = "auto",
     accelerator: Accelerator = "auto",
     devices: Count | Literal["auto"] = 1,
     nodes: Count | Literal["auto"] = "auto",
@@ -111,6 +113,8 @@ def train(
             (``go-on``).
         workers: processes that load data, for each training process.
         prefetch: batches that each of them keeps ready.
+        threads: that compute on the CPU, in each training process; ``auto`` takes the cores less the workers, and at
+            least one. ``OMP_NUM_THREADS`` wins over it.
         accelerator: what to compute on.
         devices: how many of each machine; more than one starts as many processes.
         nodes: machines; ``auto`` takes as many as torchrun started, without it one.
@@ -170,39 +174,46 @@ def train(
         "exports": exports_of(method),
         "world": fabric.world_size,
         "drawn": batch_size * accumulate * fabric.world_size,  # items a step, over all processes
+        "threads": None,  # that the run was begun with
         "items": {"data": items_of(data)} | ({} if held_out is None else {"held_out": items_of(held_out)}),
     }
     least = "train/loss" if held_out is None else "held_out/loss"
     decided = {"best": best, "goal": goal} if best else {"best": least, "goal": "min"}
-    run = Run(
-        fabric,
-        out,
-        state,
-        steps=steps,
-        keep=keep,
-        resume=resume,
-        changed=on_changed_data,
-        tensorboard=tensorboard,
-        **decided,
-    )
-    state["exports"] = exports_of(method)  # of the method as it is now: a part may have been chosen before
-    drawn = state["drawn"]  # as the run began, on any number of processes
-    batch_size = drawn // (accumulate * fabric.world_size)
-    check_batches(method, data, batch_size)
-    loading = {"batch_size": batch_size, "workers": workers}
-    measure = Measures(
-        fabric, module, average, data, held_out, items=measure_items, seed=seed, fail=run.fail, **loading
-    )
-    monitor = Monitors(fabric, module, average, monitors, seed=seed, fail=run.fail, **loading)
-    drawing = {"seed": seed, "prefetch": prefetch, **loading}
-
-    with run, StopSignals() as signals, ExitStack() as ends, speaking(fabric, precision):
-        for fact in (*method.facts(), *not_rebuilt(method)):
+    with (
+        Run(
+            fabric,
+            out,
+            state,
+            steps=steps,
+            keep=keep,
+            resume=resume,
+            changed=on_changed_data,
+            tensorboard=tensorboard,
+            **decided,
+        ) as run,
+        StopSignals() as signals,
+        ExitStack() as ends,
+        speaking(fabric, precision),
+    ):
+        state["exports"] = exports_of(method)  # of the method as it is now: a part may have been chosen before
+        drawn = state["drawn"]  # as the run began, on any number of processes
+        batch_size = drawn // (accumulate * fabric.world_size)
+        check_batches(method, data, batch_size)
+        loading = {"batch_size": batch_size, "workers": workers}
+        measure = Measures(
+            fabric, module, average, data, held_out, items=measure_items, seed=seed, fail=run.fail, **loading
+        )
+        monitor = Monitors(fabric, module, average, monitors, seed=seed, fail=run.fail, **loading)
+        computing, why = choose(threads, workers, state["threads"], fabric.world_size // nodes)
+        ends.enter_context(computing_with(computing))
+        state["threads"] = state["threads"] or computing
+        for fact in (why, *method.facts(), *not_rebuilt(method)):
             run.progress.say(fact)
         if not run.resumed:
             run.record_measures(measured(method, state, measure()) | monitor(), method.warnings)
         module.train()  # in whatever mode its parts came
-        feed = ends.enter_context(closing(Feed(fabric, data, start=state["step"] * drawn, **drawing)))
+        drawing = {"seed": seed, "start": state["step"] * drawn, "prefetch": prefetch}
+        feed = ends.enter_context(closing(Feed(fabric, data, **drawing, **loading)))
         while state["step"] < steps:
             step = state["step"] + 1
             asked_for = time.perf_counter()

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, NoReturn, cast
@@ -16,6 +16,7 @@ from avssl.training.appending import reason
 from avssl.training.errors import Stopped, TrainingError
 from avssl.training.export import export
 from avssl.training.journal import FAILURES, LOG, Journal, Tally, read
+from avssl.training.lock import hold
 from avssl.training.measures import better
 from avssl.training.progress import Pace, Progress, summary
 
@@ -41,7 +42,8 @@ class Run:
         resumed: True if the folder held a run, which now goes on.
 
     Raises:
-        TrainingError: if the folder cannot be written to, or holds a run that cannot go on.
+        TrainingError: if the folder cannot be written to, another run writes to it, or it holds a run that cannot go
+            on.
     """
 
     def __init__(
@@ -65,17 +67,25 @@ class Run:
         self.unsaved = ""  # why the last checkpoint could not be written
         self.alone = 0  # batches left out as they held too few recordings
         last = folder / checkpoint.LAST
-        with writing_to(folder):
-            try_to_write(folder)
-            self.resumed = last.exists()
-        require_one_folder(fabric, last, self.resumed)
-        notes = []
+        with ExitStack() as ends:
+            with writing_to(folder):
+                try_to_write(folder)
+                ends.callback(hold(fabric, folder).close)
+                self.resumed = last.exists()
+            require_one_folder(fabric, last, self.resumed)
+            self._begin(last, resume, changed, tensorboard)
+            self._ends = ends.pop_all()  # the folder stays held until the run ends
+
+    def _begin(self, last: Path, resume: bool, changed: checkpoint.OnChange, tensorboard: bool) -> None:
+        """Go on from the last checkpoint, if there is one, and open the books."""
+        fabric, folder, state, notes = self.fabric, self.folder, self.state, []
         if self.resumed:
             if not resume:
                 raise TrainingError(f"{folder} holds a run; give another out=, or resume=true to go on with it")
             notes = checkpoint.load(fabric, last, state, changed)
+            require_more(folder, state["step"], self.steps)
         fabric.barrier()  # nobody may look for the checkpoint after the first process has begun to write
-        self.progress = Progress(steps, state["step"], fabric.is_global_zero)
+        self.progress = Progress(self.steps, state["step"], fabric.is_global_zero)
         with writing_to(folder):
             if fabric.is_global_zero:
                 config.write(state["settings"], folder / "config.yaml")
@@ -91,8 +101,9 @@ class Run:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.progress.stop()
-        self.journal.close()
+        with self._ends:
+            self.progress.stop()
+            self.journal.close()
 
     def count(self, step: int, scalars: dict[str, float], rates: dict[str, float], log: bool) -> None:
         """Take in what a step gave and its learning rates; write a record of the means since the last if ``log``."""
@@ -211,6 +222,19 @@ class Run:
                 self.progress.say(
                     f"  and {len(files) - 20} more; all of them, with reasons, in {self.folder / FAILURES}"
                 )
+
+
+def require_more(folder: Path, taken: int, steps: int) -> None:
+    """Refuse to end a run before steps that it has taken.
+
+    Raises:
+        TrainingError: if it would.
+    """
+    if steps < taken:
+        raise TrainingError(
+            f"{folder} has taken {taken} steps, and this config asks for {steps}; set steps={taken} to end it there, "
+            "more to go on, or give another out= to start anew"
+        )
 
 
 def require_one_folder(fabric: Fabric, last: Path, found: bool) -> None:

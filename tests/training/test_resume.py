@@ -81,6 +81,14 @@ def die_while_saving(out, moment):
     run(out, steps=STEPS, keep=2)
 
 
+def test_what_a_run_exports_is_the_same_file_byte_for_byte_after_a_resume(tmp_path):
+    for name, cuts in (("uncut", [6]), ("cut", [2, 4, 6])):
+        for steps in cuts:
+            run(tmp_path / name, steps=steps, schedule=None)
+    uncut, cut = ((tmp_path / name / "encoder.safetensors").read_bytes() for name in ("uncut", "cut"))
+    assert uncut == cut
+
+
 def test_more_steps_may_be_asked_of_a_finished_run(tmp_path):
     run(tmp_path / "one", steps=4, schedule=None)
     run(tmp_path / "one", steps=9, schedule=None)
