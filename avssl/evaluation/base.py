@@ -33,6 +33,35 @@ class Evaluator(ABC):
         """
 
 
+class WithMethod(Evaluator, ABC):
+    """Scores an encoder, and may need the whole method that it is part of.
+
+    Attributes:
+        needs_method: whether it does.
+    """
+
+    needs_method: bool = False
+
+    @abstractmethod
+    def __call__(
+        self,
+        encoder: Encoder,
+        fresh: Fresh | None = None,
+        folder: Path | None = None,
+        device: str = "cpu",
+        method: Method | None = None,
+    ) -> Scores:
+        """Return the scores of an encoder.
+
+        Args:
+            encoder: as of `Evaluator`.
+            fresh: likewise.
+            folder: likewise.
+            device: likewise.
+            method: with heads and all; its encoder has the same weights. None where it is not needed, or not there.
+        """
+
+
 class MethodEvaluator(ABC):
     """Scores a whole method, heads and all, beside initial weights.
 

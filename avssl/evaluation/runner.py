@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from avssl.config import ConfigError, Trust, trusting
+from avssl.evaluation.asking import ask
 from avssl.evaluation.base import Evaluator, MethodEvaluator
 from avssl.features.device import find_device
 from avssl.features.runs import find_run, fresh_methods
@@ -69,12 +70,7 @@ def evaluate(
     subject = find_subject(run, weights, encoder, out, runs, trust, export)
     what = str(subject.folder if weights is None else weights)
     with trusting(trust):  # further rows are runs and files too
-        return score_and_write(
-            evaluator,
-            what,
-            subject.folder,
-            lambda cache: evaluator(subject.encoder, fresh=subject.fresh, folder=cache, device=device),
-        )
+        return score_and_write(evaluator, what, subject.folder, lambda cache: ask(evaluator, subject, cache, device))
 
 
 def evaluate_method(

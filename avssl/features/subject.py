@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avssl.config import ConfigError, Trust
-from avssl.features.runs import Fresh, find_run, fresh_encoders, fresh_like
+from avssl.features.runs import Fresh, FreshMethod, find_run, fresh_encoders, fresh_like, fresh_methods
+from avssl.methods import Method
 from avssl.nets import Encoder
-from avssl.training.export import ENCODER, load_encoder, not_recorded
+from avssl.training.export import ENCODER, load_encoder, load_method, not_recorded
 from avssl.training.weights import is_export, load_weights
 
 
@@ -18,11 +19,33 @@ class Subject:
         encoder: with its weights.
         fresh: builds encoders of its architecture with initial weights; None where nobody knows how.
         folder: where results go.
+        run: the folder of its run; None for weights from elsewhere.
+        trust: packages whose classes the run may name.
     """
 
     encoder: Encoder
     fresh: Fresh | None
     folder: Path
+    run: Path | None = None
+    trust: Trust = ()
+
+    def method(self) -> Method:
+        """Return the whole method of the run.
+
+        Raises:
+            ConfigError: for weights from elsewhere.
+            TrainingError: if the run has no checkpoint.
+        """
+        return load_method(self._run(), trust=self.trust)
+
+    def fresh_methods(self) -> FreshMethod:
+        """Return what builds the run's method with initial weights, likewise."""
+        return fresh_methods(self._run(), self.trust)
+
+    def _run(self) -> Path:
+        if self.run is None:
+            raise ConfigError("the whole method is asked, heads and all, and weights hold none: give run=FOLDER")
+        return self.run
 
 
 def find_subject(
@@ -64,7 +87,7 @@ def find_subject(
             fresh = fresh_encoders(folder, trust, export)
         place = folder if export == ENCODER else folder / export
         place.mkdir(exist_ok=True)
-        return Subject(encoder=found, fresh=fresh, folder=place)
+        return Subject(encoder=found, fresh=fresh, folder=place, run=folder, trust=trust)
     like = encoder
     if like is None and not is_export(weights):
         like = load_encoder(find_run(run, runs), trust=trust)
