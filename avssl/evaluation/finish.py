@@ -1,6 +1,7 @@
 """What follows a training: pictures of its clusters, where its method has some, and the page of the run."""
 
 from pathlib import Path
+from typing import Any
 
 from avssl import methods
 from avssl.config import ConfigError, rebuild
@@ -11,26 +12,42 @@ from avssl.evaluation.runner import evaluate_method
 from avssl.features.runs import CONFIG
 from avssl.media.errors import MediaError
 from avssl.methods import Method
-from avssl.report.page import inner, report
+from avssl.report.inputs import draw_inputs
+from avssl.report.page import inner, write_report
+from avssl.text import printable
 from avssl.training.errors import TrainingError
 
 ITEMS = 2000  # of what is held out, or of the data, that are put in clusters
 
 
 def finish(run: str | Path) -> None:
-    """Draw the clusters of a run whose method has some, and write its page.
+    """Draw what the method of a run sees and, where it has some, its clusters, and write the page of the run.
 
     Args:
-        run: its folder, where the training has ended. Where clusters cannot be drawn, a line says why.
+        run: its folder, where the training has ended. Where something cannot be drawn, a line says why.
     """
     settings = read(Path(run) / CONFIG)
+    told = draw_inputs(Path(run), trust=packages_of(settings))
     kind = getattr(methods, str(inner(settings, "method").get("name")), Method)
     if kind.clusters_of is not Method.clusters_of:
         try:
             side = "held_out" if settings.get("held_out") else "data"
             data = rebuild(settings[side], "avssl.data.Dataset", f"{run}: {side}")
             evaluate_method(ClusterSheets(data, items=ITEMS), run)
-            return  # with the page
         except (ConfigError, DataError, MediaError, TrainingError) as error:
             print(f"no pictures of clusters: {error}")
-    report(run)
+    print(printable(write_report(run, told)))
+
+
+def packages_of(settings: Any) -> list[str]:
+    """Return the packages of others that settings name classes of: they have just been trained with.
+
+    Examples:
+        >>> packages_of({"method": {"name": "SimCLR", "encoder": {"name": "my_nets.small.Net"}}})
+        ['my_nets']
+    """
+    parts = settings.values() if isinstance(settings, dict) else settings if isinstance(settings, list | tuple) else ()
+    found = {package for part in parts for package in packages_of(part)}
+    name = str(settings.get("name", "")) if isinstance(settings, dict) else ""
+    first, dot, _ = name.partition(".")
+    return sorted(found | ({first} if dot and first.isidentifier() else set()))

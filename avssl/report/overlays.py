@@ -48,10 +48,10 @@ def cut(name: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: in
     return f"{name}..."
 
 
-def thumbnail(picture: np.ndarray) -> np.ndarray:
-    """Return a picture whose longer side is `SIDE` pixels; small ones keep their pixels hard."""
+def thumbnail(picture: np.ndarray, side: int = SIDE) -> np.ndarray:
+    """Return a picture whose longer side is ``side`` pixels; small ones keep their pixels hard."""
     height, width = picture.shape[:2]
-    scale = SIDE / max(height, width)
+    scale = side / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     how = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.BOX
     return picture if scale == 1 else np.asarray(Image.fromarray(picture).resize(size, how))

@@ -1,6 +1,7 @@
 """Gathers what a run's folder holds and renders it as one page without outside resources."""
 
 import platform
+from collections.abc import Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -11,15 +12,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from avssl.cache import whole
-from avssl.config import ConfigError
+from avssl.config import ConfigError, Trust
 from avssl.config.parsing import parse
 from avssl.config.reading import read_text
 from avssl.features.runs import CONFIG, find_run
 from avssl.installed import tool
 from avssl.report.curves import colors, svg
+from avssl.report.inputs import INPUTS, draw_inputs
 from avssl.report.inside import address, picture_data
 from avssl.report.log import ASKED, FIRST, MONITORED, Chart, read_charts
-from avssl.report.records import Score, read_failures, read_scores, read_warnings, shortened
+from avssl.report.records import Score, read_drawn, read_failures, read_scores, read_warnings, shortened
 from avssl.report.scores import TRAINED, lines
 from avssl.text import printable
 from avssl.training.journal import FAILURES, WARNINGS
@@ -31,25 +33,32 @@ SCORES = "scores.jsonl"
 PACKAGES = ("torch", "torchvision", "torchaudio", "numpy", "av", "lightning-fabric", "scikit-learn")
 
 
-def report(run: str | Path | None = None, runs: str | Path = "runs") -> Path:
-    """Write the page of a run and say where it is.
+def report(run: str | Path | None = None, runs: str | Path = "runs", trust: Trust = ()) -> Path:
+    """Write the page of a run and say where it is; what its method sees is drawn first, where that was not done yet.
 
     Args:
         run: folder of the run; None for the one that was written last.
         runs: where runs lie.
+        trust: packages whose classes the run may name and so run, see `avssl.load_encoder`.
     """
-    page = write_report(find_run(run, runs, weights=False))
+    folder = find_run(run, runs, weights=False)
+    drawn = (folder / INPUTS).exists()
+    page = write_report(folder, () if drawn else draw_inputs(folder, trust))
     print(printable(page))
     return page
 
 
-def write_report(run: str | Path) -> Path:
+def write_report(run: str | Path, told: Sequence[str] = ()) -> Path:
     """Write ``run/report.html`` from whatever the folder holds so far, and return its path.
 
     Nothing is needed but the folder: curves, warnings, scores, pictures, configuration and failures are shown as they
     come. What cannot be read is left out, and so are pictures and pages outside of the folder; a line each says so.
+
+    Args:
+        run: the folder.
+        told: lines on what else was left out.
     """
-    run, left_out = Path(run), []
+    run, left_out = Path(run), list(told)
     charts = read_charts(run, left_out)
     evaluations = [entry_of(score, run, left_out) for score in read_scores(run / SCORES, left_out)]
     failures = read_failures(run / FAILURES, left_out)
@@ -63,6 +72,7 @@ def write_report(run: str | Path) -> Path:
         charts=[chart_of(chart) for chart in charts if chart.name in FIRST],
         more=[chart_of(chart) for chart in charts if chart.name not in FIRST],
         evaluations=evaluations,
+        seen=seen(run, left_out),
         config=config,
         facts=facts(run),
         failures=failures,
@@ -138,6 +148,19 @@ def chart_of(chart: Chart) -> dict[str, Any]:
         "legend": legend,
         "chance": chart.chance,
     }
+
+
+def seen(run: Path, left_out: list[str]) -> dict[str, list[dict[str, str]]]:
+    """Return what the method sees, by item: lines with their picture as data."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for line in read_drawn(run / INPUTS, left_out):
+        try:
+            data = picture_data(run, line.picture)
+        except (OSError, ValueError) as error:
+            left_out.append(f"{INPUTS}: {line.picture[:200]!r} {error}")
+        else:
+            found.setdefault(line.item, []).extend([] if data is None else [line.model_dump() | {"picture": data}])
+    return {item: lines for item, lines in found.items() if lines}
 
 
 def entry_of(score: Score, run: Path, left_out: list[str]) -> dict[str, Any]:

@@ -32,6 +32,17 @@ class Score(BaseModel):
     pages: dict[str, str] = {}
 
 
+class Drawn(BaseModel):
+    """A line of ``inputs/inputs.jsonl``, as `avssl.report.inputs.draw_inputs` writes it."""
+
+    model_config = ConfigDict(strict=True)
+
+    item: str
+    name: str
+    what: str
+    picture: str
+
+
 class Failure(BaseModel):
     """A line of ``failures.jsonl``."""
 
@@ -161,6 +172,17 @@ def read_warnings(path: Path, left_out: list[str]) -> list[str]:
         else:
             found.append(f"step {warned.step}: {warned.warning[:400].removeprefix('warning: ')}")
     return found[::-1]
+
+
+def read_drawn(path: Path, left_out: list[str]) -> list[Drawn]:
+    """Return the pictures of what the method sees."""
+    found: list[Drawn] = []
+    for number, record in read_lines(path, left_out):
+        try:
+            found.append(Drawn.model_validate(record))
+        except ValidationError:
+            left_out.append(f"{path.name}, line {number}: names no picture of an item")
+    return found
 
 
 def shortened(left_out: list[str]) -> list[str]:

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from matplotlib import colormaps
 from PIL.Image import Image
 from torch import Tensor
 from torch.nn import functional as F
@@ -17,6 +16,7 @@ from avssl.features.rows import Recipe, centre
 from avssl.nets import Spectrogram, SpectrogramSpec
 from avssl.report.figures import Strip, contact_sheet
 from avssl.report.scores import HOG, LOG_MEL, PIXELS, TRAINED
+from avssl.report.strips import spectrogram_colors
 
 SIDE = 96  # pixels of a picture in the sheet
 ACROSS = 5  # answers drawn
@@ -123,8 +123,5 @@ def squared(pictures: Tensor, most: int = SIDE) -> Tensor:
 
 def sound_picture(sound: Tensor, side: int = SIDE) -> np.ndarray:
     """Return a window of sound ``(channels, samples)`` as a logarithmic mel spectrogram, low notes below."""
-    logs = Spectrogram(SpectrogramSpec())(sound[None])[0, 0].flip(0)
-    scaled = (logs - logs.min()) / (logs.max() - logs.min()).clamp(min=1e-6)
-    colored = colormaps["magma"](scaled.numpy())[..., :3] * 255
-    large = F.interpolate(torch.from_numpy(colored).permute(2, 0, 1)[None], (side, side), mode="nearest")
-    return large[0].byte().numpy()
+    colored = spectrogram_colors(Spectrogram(SpectrogramSpec())(sound[None])[0, 0].numpy())
+    return F.interpolate(torch.from_numpy(colored).permute(2, 0, 1)[None], (side, side), mode="nearest")[0].numpy()
