@@ -6,8 +6,9 @@ from safetensors.torch import save_file
 from torchvision.models import resnet18
 
 from avssl.config import ConfigError
+from avssl.features.subject import find_subject
 from avssl.features.weights import load_weights
-from avssl.nets import ResNet, SmallNet
+from avssl.nets import ResNet, SmallNet, as_encoder
 
 
 def test_a_torchvision_state_dict_fills_our_encoder_and_leaves_its_classifier_out(tmp_path, capsys):
@@ -35,6 +36,16 @@ def test_usual_wrappings_are_taken_off(tmp_path, form):
     loaded = load_weights(path, SmallNet(width=4, dim=8))
     for name, value in loaded.trunk.state_dict().items():
         assert torch.equal(value, weights[name]), name
+
+
+def test_no_settings_are_asked_how_to_build_a_network_that_code_made(tmp_path):
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, stride=2))
+    torch.save(network.state_dict(), tmp_path / "mine.pth")
+    subject = find_subject(weights=tmp_path / "mine.pth", encoder=as_encoder(network), out=tmp_path / "mine")
+    assert subject.fresh is None  # random rows draw the initial weights of a copy
+    like = SmallNet(width=4, dim=8)
+    torch.save(like.trunk.state_dict(), tmp_path / "w.pth")
+    assert find_subject(weights=tmp_path / "w.pth", encoder=like, out=tmp_path / "w").fresh is not None
 
 
 def test_the_architecture_that_was_given_is_not_changed(tmp_path):
