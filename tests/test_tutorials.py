@@ -90,8 +90,8 @@ def run_command(line):
 
 
 def run_tests(module):
-    for name, test in vars(module).items():
-        if name.startswith("test_"):
+    for called, test in vars(module).items():
+        if called.startswith("test_"):
             test()
 
 
