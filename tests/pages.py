@@ -64,7 +64,7 @@ def moving(frames, number):
     ground, colour, phase = rng.integers(30, 120, 3), rng.integers(140, 256, 3), rng.random(2) * 6
     film = np.tile(ground.astype(np.uint8), (frames, 48, 64, 1))
     for frame, image in enumerate(film):
-        top, left = ((0.5 + 0.4 * np.sin(phase + [frame / 9, frame / 13])) * [34, 50]).astype(int)
+        top, left = ((0.5 + 0.4 * np.sin(phase + np.array([frame / 9, frame / 13]))) * [34, 50]).astype(int)
         image[top : top + 14, left : left + 14] = colour
     return film
 

@@ -80,7 +80,7 @@ def find_subject(
             raise ConfigError("out goes with weights=FILE; a run holds its own results")
         folder = find_run(run, runs)
         if encoder is not None:
-            fresh = None if not_recorded(encoder, export) else fresh_like(encoder)
+            fresh = fresh_if_recorded(encoder, export)
             found = load_encoder(folder, encoder=encoder, export=export)
         else:
             found = load_encoder(folder, trust=trust, export=export)
@@ -94,4 +94,9 @@ def find_subject(
     found = load_weights(weights, like, trust)
     folder = Path(out) if out is not None else Path(runs) / Path(weights).stem
     folder.mkdir(parents=True, exist_ok=True)
-    return Subject(encoder=found, fresh=fresh_like(found), folder=folder)
+    return Subject(encoder=found, fresh=fresh_if_recorded(found, export), folder=folder)
+
+
+def fresh_if_recorded(encoder: Encoder, part: str) -> Fresh | None:
+    """Return what builds an encoder's architecture anew; None where code made it, which no settings tell."""
+    return None if not_recorded(encoder, part) else fresh_like(encoder)

@@ -129,6 +129,8 @@ class Probes(Evaluator):
         self.sides: list[Dataset] = list(folds) or [side for side in (train, test) if side is not None]
         self.folded = bool(folds)
         self.probes = list(probes) if probes is not None else [Linear(), KNearest()]
+        if not self.probes:
+            raise ValueError("probes: got none; name at least one, such as Linear")
         if len({probe.name for probe in self.probes}) < len(self.probes):
             raise ValueError("two probes have the same name; use each once")
         self.layers, self.shots, self.draws, self.clusters = layers, list(shots), draws, clusters
