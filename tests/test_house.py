@@ -36,6 +36,8 @@ ROOTS = {
     "files",
     "installed",
     "lazy",
+    "progress",
+    "screen",
     "text",
     "version",
 }

@@ -8,8 +8,6 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
-from rich.console import Console
-from rich.progress import track as progress
 
 from avssl.cache import whole
 from avssl.config import ConfigError, Count, Positive, Trust
@@ -27,6 +25,7 @@ from avssl.inference.tracking.marks import Marks, read_marks, save_frame
 from avssl.inference.tracking.page import Shown, write_page
 from avssl.media import Reader, open_video
 from avssl.nets.encoders import require_takes
+from avssl.progress import track as progress
 from avssl.training.export import load_encoder
 
 SIDE, STRIDE = 8, 4  # of windows of raw pixels: what is compared where there are no weights
@@ -118,8 +117,9 @@ def track(
             folder = out.with_name(f"{out.stem}_masks")
             found = progress(
                 carry_marks(small, maps, marks, frame, settings, multiple),
-                "following", total=len(large), console=Console(stderr=True), transient=True,
-            )  # fmt: skip
+                "following",
+                len(large),
+            )
             paths = kept(found, marks, len(large), folder)
         write_table(out.with_suffix(".csv"), paths, large.timeline.times)
         shown = Shown(out, len(large), frame, steps)
@@ -191,7 +191,7 @@ def drawn(
     times = large.timeline.times
     shown.folder.mkdir(parents=True, exist_ok=True)
     starts = range(0, len(times), PIECE)
-    for start in progress(starts, "drawing", console=Console(stderr=True), transient=True):
+    for start in progress(starts, "drawing"):
         images = large.frames(np.arange(start, min(start + PIECE, len(times)))).data.permute(0, 2, 3, 1).numpy()
         painted = []
         for frame, image in enumerate(images, start):
