@@ -37,6 +37,8 @@ ROOTS = {
     "files",
     "installed",
     "lazy",
+    "progress",
+    "screen",
     "text",
     "version",
 }

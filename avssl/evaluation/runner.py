@@ -22,6 +22,7 @@ from avssl.features.subject import find_subject
 from avssl.nets import Encoder
 from avssl.report import write_report
 from avssl.report.scores import TRAINED, Scores, lines
+from avssl.screen import print_table
 from avssl.text import printable, to_json
 from avssl.training.export import ENCODER, load_method
 from avssl.version import __version__
@@ -127,7 +128,7 @@ def show(scores: Scores, console: Console) -> None:
             table.add_section()
         table.add_row(*line.cells.values(), style="bold" if line.cells.get("row") == TRAINED else None)
     console.print(f"\n{scores.title}", style="bold")
-    console.print(table)
+    print_table(console, table)
     for note in scores.notes:
         console.print(f"• {note}")
     plain = {name: value for name, value in scores.protocol.items() if not isinstance(value, Mapping) and value != []}

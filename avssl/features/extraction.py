@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -22,6 +21,7 @@ from avssl.features.rows import ItemRows, Recipe, batches, check_recipe, pooled,
 from avssl.features.sharing import Share, from_environment
 from avssl.nets import Encoder, SoundEncoder
 from avssl.nets.encoders import Takes
+from avssl.progress import Bar
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,10 +129,9 @@ def extract(
     mine = pieces[share.rank :: share.world]
     done: dict[int, _Piece] = {}
     todo = [one for one in mine if not work.kept_already(one)]
-    with _progress(quiet or not todo) as bar:
-        task = bar.add_task(f"features of the {what} data".replace("  ", " "), total=sum(map(len, todo)))
+    with Bar(f"features of the {what} data".replace("  ", " "), sum(map(len, todo)), quiet or not todo) as bar:
         for one, items in zip(todo, _read(data, todo, workers), strict=True):
-            made = work.compute(one, _ticking(items, lambda: bar.advance(task)))
+            made = work.compute(one, _ticking(items, bar.advance))
             if not work.kept_already(one):  # no folder, or data that nobody can tell the state of
                 done[one.start] = made
     share.wait()
@@ -282,11 +281,6 @@ def _ticking(items: Iterator[dict[str, Any]], tick) -> Iterator[dict[str, Any]]:
     for item in items:
         yield item
         tick()
-
-
-def _progress(hidden: bool) -> Progress:
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    return Progress(*columns, transient=True, disable=hidden)
 
 
 def _joined(pieces: list[_Piece], asked: Mapping[str, Asked], data: Dataset, what: str) -> Extracted:

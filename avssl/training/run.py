@@ -11,6 +11,7 @@ import torch
 from lightning_fabric import Fabric
 
 from avssl import config
+from avssl.screen import print_table
 from avssl.training import checkpoint
 from avssl.training.appending import reason
 from avssl.training.errors import Stopped, TrainingError
@@ -130,6 +131,8 @@ class Run:
         step = self.state["step"]
         self.state["measures"] = scores
         self.journal.write(step, scores)
+        if step == self.progress.bar.begun:  # the random start
+            self.progress.bar.restart()
         self.progress.say(f"step {step}: " + "  ".join(f"{name} {value:.4f}" for name, value in scores.items()))
         if warnings is not None and self.fabric.is_global_zero:
             self.journal.flush()
@@ -196,7 +199,7 @@ class Run:
         columns = {"random start": start_of(self.folder)}
         if best is not None:
             columns[f"best by {self.best} (step {best['step']})"] = best["measures"]
-        self.progress.console.print(summary(columns | {f"end (step {state['step']})": state["measures"]}))
+        print_table(self.progress.console, summary(columns | {f"end (step {state['step']})": state["measures"]}))
         rate, wait = self.pace.rates(whole=True)
         if self.pace.startup is not None:
             say(

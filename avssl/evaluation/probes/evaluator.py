@@ -13,7 +13,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from PIL.Image import Image
-from rich.progress import Progress
 from torch import Tensor
 
 from avssl.data import Dataset
@@ -40,6 +39,7 @@ from avssl.features.runs import Fresh
 from avssl.metrics.bootstrap import Difference
 from avssl.metrics.classification import Precision
 from avssl.nets import Encoder
+from avssl.progress import Bar
 from avssl.report.comparison import (
     Group,
     Metric,
@@ -229,15 +229,14 @@ class Probes(Evaluator):
             for draw in range(1 if shots == "all" else self.draws)
         ]
         found: dict[Group, list[list[np.ndarray]]] = {}
-        with Progress(disable=self.quiet, transient=True) as bar:
-            task = bar.add_task("probes", total=len(jobs))
+        with Bar("probes", len(jobs), self.quiet) as bar:
             for name, layer, probe, shots, draw in jobs:
                 row = name.rpartition(" ")[0]
-                bar.update(task, description=f"{row}, {layer}, {probe.name}, {shots}")
+                bar.describe(f"{row}, {layer}, {probe.name}, {shots}")
                 group = group_at(row, probe=probe.name, labels=str(shots), layer=layer)
                 scores = [self._one(split, sides, labels, name, layer, probe, shots, draw, cache) for split in splits]
                 found.setdefault(group, []).append(scores)
-                bar.advance(task)
+                bar.advance()
         return found
 
     def _one(

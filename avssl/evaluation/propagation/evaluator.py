@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import track
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
@@ -26,6 +25,7 @@ from avssl.features.propagation.settings import preset_of
 from avssl.features.runs import Fresh
 from avssl.methods import Method
 from avssl.nets import Encoder
+from avssl.progress import track
 from avssl.report.scores import Scores
 
 
@@ -149,7 +149,7 @@ class LabelPropagation(WithMethod):
         found = Found(scores={name: [[] for _ in members] for name, members in rows.items()})
         labels = ""
         drawn = set(np.linspace(0, len(self.data) - 1, self.num_shown).round().astype(int).tolist())
-        for index in track(range(len(self.data)), "propagating", disable=self.quiet, transient=True):
+        for index in track(range(len(self.data)), "propagating", quiet=self.quiet):
             clip = read_clip(self.data, index, self.objects)
             if isinstance(clip, dict):
                 found.failures.append(clip)

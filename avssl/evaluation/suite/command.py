@@ -25,6 +25,7 @@ from avssl.evaluation.suite.table import (
 )
 from avssl.features.device import find_device
 from avssl.features.subject import find_subject
+from avssl.screen import print_table
 from avssl.text import printable
 from avssl.training.export import ENCODER, FILE
 
@@ -167,4 +168,4 @@ def show(table: Mapping[str, Mapping[str, Any]], columns: Sequence[Column], cons
         texts = [written(cells.get(one.heading), one) for one in columns]
         marks = [bool(cell and cell.above) for one in columns for cell in [cells.get(one.heading)]]
         printed.add_row(row, *(f"[bold]{t}[/]" if mark else t for t, mark in zip(texts, marks, strict=True)))
-    console.print(printed)
+    print_table(console, printed)

@@ -8,8 +8,6 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
-from rich.console import Console
-from rich.progress import track as progress
 
 from avssl.cache import whole
 from avssl.config import ConfigError, Count, Positive, Trust
@@ -25,6 +23,7 @@ from avssl.inference.tracking.drawing import marked
 from avssl.inference.tracking.marks import Marks, read_marks, save_frame
 from avssl.inference.tracking.page import Shown, write_page
 from avssl.media import Reader, open_video
+from avssl.progress import track as progress
 
 COLUMNS = ("frame", "time", "name", "x", "y", "confidence", "pixels")
 
@@ -117,8 +116,9 @@ def track(
             folder = out.with_name(f"{out.stem}_masks")
             found = progress(
                 carry_marks(small, maps, marks, frame, settings, multiple),
-                "following", total=len(large), console=Console(stderr=True), transient=True,
-            )  # fmt: skip
+                "following",
+                len(large),
+            )
             paths = kept(found, marks, len(large), folder)
         write_table(out.with_suffix(".csv"), paths, large.timeline.times)
         shown = Shown(out, len(large), frame, steps)
@@ -167,7 +167,7 @@ def drawn(
     times = large.timeline.times
     shown.folder.mkdir(parents=True, exist_ok=True)
     starts = range(0, len(times), PIECE)
-    for start in progress(starts, "drawing", console=Console(stderr=True), transient=True):
+    for start in progress(starts, "drawing"):
         images = large.frames(np.arange(start, min(start + PIECE, len(times)))).data.permute(0, 2, 3, 1).numpy()
         painted = []
         for frame, image in enumerate(images, start):
