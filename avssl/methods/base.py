@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +53,8 @@ class Method(Recorded, nn.Module, ABC):
         remembered: of how many items, where the data must have just as many; None where that does not matter.
         chance: the accuracy of a guess, where the method asks a question of equally likely answers; None where not.
         classes: names of the classes that it takes labels of the data for, by number; empty where it uses no labels.
+        floors: measures to read another one by, such as what a rule without learning reaches, each with that other:
+            ``{"copy_loss": "loss"}``. Names that begin with ``pixel_`` or end in ``_chance`` say so themselves.
     """
 
     encoder: Encoder
@@ -62,6 +64,7 @@ class Method(Recorded, nn.Module, ABC):
     remembered: int | None = None
     chance: float | None = None
     classes: tuple[str, ...] = ()
+    floors: ClassVar[Mapping[str, str]] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call ``forward``; one picture alone, which has no batch statistics to learn from, is refused in our words."""
@@ -88,7 +91,8 @@ class Method(Recorded, nn.Module, ABC):
     def measure(self, batches: Iterable[Any]) -> dict[str, float]:
         """Return named scores over a whole data set; the loop calls it in evaluation mode.
 
-        Unless a method says otherwise: the mean of what ``forward`` returns, a batch counting by its items.
+        Unless a method says otherwise: the mean of what ``forward`` returns, a batch counting by its items, and
+        ``chance`` where the method has one.
         """
         totals: dict[str, float] = {}
         items = 0
@@ -97,7 +101,8 @@ class Method(Recorded, nn.Module, ABC):
             items += count
             for name, value in self(batch).items():
                 totals[name] = totals.get(name, 0.0) + value.item() * count
-        return {name: total / items for name, total in totals.items()}
+        means = {name: total / items for name, total in totals.items()}
+        return means if self.chance is None else means | {"chance": self.chance}
 
     def after_measure(self, scores: Mapping[str, float]) -> None:
         """Run after the method was measured; what chooses among its parts by that, such as heads, does so here.

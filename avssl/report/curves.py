@@ -3,19 +3,19 @@
 import math
 from html import escape
 
+import numpy as np
+
 from avssl.report.log import Chart, Line
 
 WIDTH, HEIGHT = 340, 220
+WIDTH_OF_CURVE = 1.5  # what is nearer cannot be told apart
 LEFT, RIGHT, TOP, BOTTOM = 40, 18, 10, 28
 COLORS = {"training": 0, "held-out": 1, "batches": 2}  # number of the style's class; others follow in order
 
 
 def svg(chart: Chart) -> str:
     """Return a chart as an SVG element."""
-    points = [point for line in chart.lines.values() for point in line.points]
-    heights = [value for _, value in points] + ([] if chart.chance is None else [chart.chance])
-    across = Axis(min(step for step, _ in points), max(step for step, _ in points), LEFT, WIDTH - RIGHT)
-    up = Axis(min(heights), max(heights), HEIGHT - BOTTOM, TOP, room=0.06)
+    across, up = axes(chart)
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(chart.title)} by step">',
         *(grid_line(up(value), show(value)) for value in up.ticks(5)),
@@ -34,10 +34,41 @@ def svg(chart: Chart) -> str:
     return "".join([*parts, "</svg>"])
 
 
+def axes(chart: Chart) -> tuple["Axis", "Axis"]:
+    """Return the axes of steps and of values that a chart is drawn in."""
+    points = [point for line in chart.lines.values() for point in line.points]
+    heights = [value for _, value in points] + ([] if chart.chance is None else [chart.chance])
+    across = Axis(min(step for step, _ in points), max(step for step, _ in points), LEFT, WIDTH - RIGHT)
+    return across, Axis(min(heights), max(heights), HEIGHT - BOTTOM, TOP, room=0.06)
+
+
 def colors(chart: Chart) -> list[int]:
     """Return the colour number of each line: that of its side, which is the same in all charts."""
     sides = list(dict.fromkeys([*COLORS, *(line.side for line in chart.lines.values())]))
     return [sides.index(line.side) for line in chart.lines.values()]
+
+
+def overlaid(chart: Chart) -> list[str]:
+    """Return a sentence for each curve that covers one before it, so that a person does not look for it in vain."""
+    up = axes(chart)[1]
+    found: list[str] = []
+    lines = list(chart.lines.values())
+    for number, line in enumerate(lines):
+        below = next((other for other in lines[:number] if covers(line, other, up)), None)
+        if below is not None:
+            found.append(f"{line.name} lies on {below.name}.")
+    return found
+
+
+def covers(line: Line, other: Line, up: "Axis") -> bool:
+    """Tell whether a curve is nowhere a pixel and a half away from another, over the steps that both have."""
+    steps, values = np.array(line.points).T
+    theirs, heights = np.array(other.points).T
+    common = (steps >= theirs.min()) & (steps <= theirs.max())
+    if not common.any() or steps[common].min() > theirs.min() or steps[common].max() < theirs.max():
+        return False
+    away = [abs(up(one) - up(two)) for one, two in zip(values, np.interp(steps, theirs, heights), strict=True)]
+    return max(np.array(away)[common]) < WIDTH_OF_CURVE
 
 
 def curve(line: Line, color: int, across: "Axis", up: "Axis") -> str:

@@ -11,16 +11,17 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from avssl import methods
 from avssl.cache import whole
 from avssl.config import ConfigError, Trust
 from avssl.config.parsing import parse
 from avssl.config.reading import read_text
 from avssl.features.runs import CONFIG, find_run
 from avssl.installed import tool
-from avssl.report.curves import colors, svg
+from avssl.report.curves import colors, overlaid, show, svg
 from avssl.report.inputs import INPUTS, draw_inputs
 from avssl.report.inside import address, picture_data
-from avssl.report.log import ASKED, FIRST, MONITORED, Chart, read_charts
+from avssl.report.log import ASKED, MEASURED, MONITORED, Chart, read_charts
 from avssl.report.records import Score, read_drawn, read_failures, read_scores, read_warnings, shortened
 from avssl.report.scores import TRAINED, lines
 from avssl.text import printable
@@ -59,18 +60,18 @@ def write_report(run: str | Path, told: Sequence[str] = ()) -> Path:
         told: lines on what else was left out.
     """
     run, left_out = Path(run), list(told)
-    charts = read_charts(run, left_out)
+    config = read_config(run, left_out)
+    charts = read_charts(run, left_out, floors_in(config))
     evaluations = [entry_of(score, run, left_out) for score in read_scores(run / SCORES, left_out)]
     failures = read_failures(run / FAILURES, left_out)
     warned = shortened(read_warnings(run / WARNINGS, left_out))
-    config = read_config(run, left_out)
     text = template().render(
         name=run.resolve().name,
         written=datetime.now().astimezone().strftime(WHEN),
         summary=summary(config),
         tiles=tiles(charts),
-        charts=[chart_of(chart) for chart in charts if chart.name in FIRST],
-        more=[chart_of(chart) for chart in charts if chart.name not in FIRST],
+        charts=[chart_of(chart) for chart in charts if chart.comes_first],
+        more=[chart_of(chart) for chart in charts if not chart.comes_first],
         evaluations=evaluations,
         seen=seen(run, left_out),
         config=config,
@@ -114,6 +115,40 @@ def summary(text: str) -> str:
     return " · ".join(str(part)[:200] for part in parts if part)
 
 
+def floors_in(text: str) -> dict[str, str]:
+    """Return which measures the methods of a configuration declare to be floors of which, see `avssl.methods.Method`.
+
+    Examples:
+        >>> floors_in("method: {name: VideoMAE}")
+        {'mean_loss': 'loss', 'copy_loss': 'loss'}
+    """
+    try:
+        config = parse(text) if text.strip() else {}
+    except ConfigError:
+        return {}
+    kinds = (getattr(methods, name, None) for name in names_in(inner(config, "method")))
+    return {
+        floor: of
+        for kind in kinds
+        if isinstance(kind, type) and issubclass(kind, methods.Method)
+        for floor, of in kind.floors.items()
+    }
+
+
+def names_in(settings: Any) -> list[str]:
+    """Return the names of all that settings build, the outermost first.
+
+    Examples:
+        >>> names_in({"name": "SeveralTasks", "methods": [{"name": "Rotation", "encoder": {"name": "SmallNet"}}]})
+        ['SeveralTasks', 'Rotation', 'SmallNet']
+    """
+    if isinstance(settings, list):
+        return [name for one in settings for name in names_in(one)]
+    if not isinstance(settings, dict):
+        return []
+    return [str(name) for name in [settings.get("name")] if name] + names_in(list(settings.values()))
+
+
 def inner(settings: Any, name: str) -> dict[str, Any]:
     """Return the settings under a key, as a mapping."""
     found = settings.get(name) if isinstance(settings, dict) else None
@@ -121,15 +156,21 @@ def inner(settings: Any, name: str) -> dict[str, Any]:
 
 
 def tiles(charts: list[Chart]) -> list[dict[str, str]]:
-    """Return the last value of the main curves on held-out data, and of accuracies that monitors measure."""
+    """Return the last values of the main curves on held-out data, and of accuracies that monitors measure.
+
+    Where nothing is held out, those on the data of the training.
+    """
+    sides = {line.side for chart in charts for line in chart.lines.values()}
+    side = next((side for side in reversed(MEASURED) if side in sides), "")
     found = []
     for chart in charts:
+        asked = chart.quantity in ASKED or (chart.has_floors and chart.comes_first)
         for line in chart.lines.values():
-            held_out = chart.name in ASKED and line.name.startswith("held-out")
-            if held_out or chart.name in MONITORED:
+            if (asked and line.side == side) or chart.quantity in MONITORED:
                 step, value = line.points[-1]
-                name = f"{chart.title} of{line.name.partition(',')[2]}" if line.dashed else chart.title
-                about = f"{line.side}, step {step:g}"
+                name = f"{chart.title},{line.name.partition(',')[2]}" if line.dashed else chart.title
+                chance = "" if line.dashed or chart.chance is None else f", chance {show(chart.chance)}"
+                about = f"{'to compare, ' if line.dashed else ''}{line.side}, step {step:g}{chance}"
                 found.append({"value": f"{value:.3f}", "name": name, "about": about, "floor": line.dashed})
     return found
 
@@ -146,7 +187,8 @@ def chart_of(chart: Chart) -> dict[str, Any]:
         "about": chart.about,
         "svg": Markup(svg(chart)),
         "legend": legend,
-        "chance": chart.chance,
+        "chance": None if chart.chance is None else show(chart.chance),
+        "overlaid": overlaid(chart),
     }
 
 

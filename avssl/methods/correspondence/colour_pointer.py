@@ -5,6 +5,7 @@ https://arxiv.org/abs/1806.09594.
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -63,6 +64,7 @@ class ColourPointer(Method):
 
     centres: Tensor
     shares: Tensor
+    floors: ClassVar = {"still_accuracy": "accuracy"}
 
     def __init__(
         self,

@@ -5,6 +5,7 @@ Li, Liu, De Mello, Wang, Kautz and Yang, "Joint-task Self-supervised Learning fo
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -69,6 +70,7 @@ class UVC(Method):
     """
 
     steps: Tensor
+    floors: ClassVar = {"still_colour": "colour"}
 
     def __init__(
         self,

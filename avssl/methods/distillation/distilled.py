@@ -6,7 +6,7 @@ v2), NeurIPS 2020, section 2, https://arxiv.org/abs/2006.10029. Numbers with a s
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +53,7 @@ class Distilled(Method):
     """
 
     places: Tensor
+    floors: ClassVar = {"teacher_accuracy": "accuracy"}
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -98,6 +99,7 @@ class FeaturePrediction(MaskedMethod, ABC):
     A subclass sets ``prediction``.
     """
 
+    floors: ClassVar = {"mean_loss": "loss"}
     prediction: HiddenFeatures
 
     @abstractmethod

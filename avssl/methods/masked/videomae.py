@@ -8,6 +8,7 @@ masks of clips: Feichtenhofer et al., NeurIPS 2022, https://arxiv.org/abs/2205.0
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -74,6 +75,8 @@ class VideoMAE(MaskedMethod):
         >>> sorted(method.eval()(torch.rand(2, 4, 3, 32, 32)))
         ['copy_loss', 'loss', 'mean_loss']
     """
+
+    floors: ClassVar = {"mean_loss": "loss", "copy_loss": "loss"}
 
     def __init__(
         self,

@@ -150,7 +150,7 @@ class ShuffleAndLearn(Method):
             ``loss`` in nats; ``balanced_accuracy`` and ``auc`` (chance 0.5); ``pixel_auc``, the AUC of minus the
             squared pixel distances b-m and m-d of what the network sees (the shortcut's floor), and
             ``pixel_auc_plain``, the same of the frames before the views; ``ambiguous``. NaN where nothing is
-            left to tell apart.
+            left to tell apart. ``chance`` is that of all of them.
         """
         from sklearn.metrics import balanced_accuracy_score, roc_auc_score  # slow to import; needed only here
 
@@ -177,6 +177,7 @@ class ShuffleAndLearn(Method):
         pooled = {name: torch.cat(values).numpy() for name, values in rows.items()}
         truth = pooled.pop("truth")
         found = {"loss": sums["loss"] / counted if counted else math.nan, "ambiguous": sums["ambiguous"] / tuples}
+        found["chance"] = self.chance
         if len(set(truth.tolist())) < 2:  # every negative was ambiguous: there is nothing to tell apart
             return found | dict.fromkeys(
                 ("balanced_accuracy", *(name for name in pooled if name != "decision")), math.nan

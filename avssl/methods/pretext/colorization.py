@@ -4,6 +4,7 @@ Zhang, Isola and Efros, "Colorful Image Colorization", ECCV 2016. https://arxiv.
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -55,6 +56,7 @@ class Colorization(Method):
 
     bins: Tensor
     prior: Tensor
+    floors: ClassVar = {"constant_loss": "loss", "constant_accuracy": "accuracy", "grey_error": "error"}
 
     def __init__(
         self,

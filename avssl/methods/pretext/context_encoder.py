@@ -6,7 +6,7 @@ https://arxiv.org/abs/1604.07379
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -78,6 +78,7 @@ class ContextEncoder(Method):
     """
 
     partial = True  # layers behind the one that is decoded
+    floors: ClassVar = {"mean_error": "error"}
 
     def __init__(
         self,

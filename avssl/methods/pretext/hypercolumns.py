@@ -6,6 +6,7 @@ https://arxiv.org/abs/1603.06668
 
 import math
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +59,8 @@ class HypercolumnColorization(Method):
         >>> method.eval().colorize(torch.rand(2, 3, 20, 30)).shape
         torch.Size([2, 3, 20, 30])
     """
+
+    floors: ClassVar = {"grey_error": "error"}
 
     def __init__(
         self,

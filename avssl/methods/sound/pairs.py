@@ -221,10 +221,11 @@ def measure_pairs(
         rate: samples a second that the sound encoder is made for.
 
     Returns:
-        ``loss`` in nats; ``accuracy`` and ``auc`` against sounds of other recordings, chance 0.5; where the data has
-        classes ``accuracy_other_class`` against sounds of another class, and ``ceiling``, the accuracy that knowing
-        the class perfectly would give: negatives of the same class cannot be told apart; ``silent``, the share left
-        out. Where some are left out because there is no sound of another recording for them, ``alone`` is their share.
+        ``loss`` in nats; ``accuracy`` and ``auc`` against sounds of other recordings, and their ``chance``, 0.5; where
+        the data has classes ``accuracy_other_class`` against sounds of another class, and ``ceiling``, the accuracy
+        that knowing the class perfectly would give: negatives of the same class cannot be told apart; ``silent``, the
+        share left out. Where some are left out because there is no sound of another recording for them, ``alone`` is
+        their share.
     """
     from sklearn.metrics import roc_auc_score  # slow to import; needed only here
 
@@ -255,4 +256,4 @@ def measure_pairs(
     if len(other):
         scores["accuracy_other_class"] = ((true > 0).float().mean().item() + (other <= 0).float().mean().item()) / 2
         scores["ceiling"] = 1 - float((rows["same"] & played).sum() / played.sum()) / 2
-    return scores
+    return scores | {"chance": 0.5}

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from typing import ClassVar
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -24,6 +25,8 @@ class TwoStreams(Method, ABC):
         gain: of the sound's jitter.
         masks: strips of spectrograms hidden in training; None hides nothing.
     """
+
+    floors: ClassVar = {"ceiling": "accuracy"}
 
     def __init__(
         self,
