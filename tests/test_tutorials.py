@@ -1,5 +1,6 @@
 """The tutorials are true: each file, command and piece of code is run in order, on small films and for few steps."""
 
+import json
 import shlex
 import shutil
 import sys
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from avssl import cli
-from tests.pages import TUTORIALS, lines_of, moving, name, parts, run_code, write_film
+from tests.pages import DOCS, TUTORIALS, lines_of, moving, name, parts, run_code, write_film
 
 BRIEFLY = {  # settings laid over those of a command, by its tool
     "train": ["steps=2", "batch_size=2", "workers=0", "measure_items=2", "tensorboard=false", "accelerator=cpu"],
@@ -27,6 +28,7 @@ BRIEFLY = {  # settings laid over those of a command, by its tool
     ],
     "score_sync": ["every=1", "reach=0.2"],
 }
+NOTEBOOK = DOCS / "notebooks" / "start.ipynb"
 FETCHED = {'weights="DEFAULT"': "weights=None", "pretrained=True": "pretrained=False"}  # what the reader downloads
 
 
@@ -115,3 +117,15 @@ def test_a_tutorial_can_be_followed_from_top_to_bottom(page, place, capsys):
         elif not part.language:
             for line in lines_of(part.text):
                 run_command(line)
+
+
+def test_the_notebook_runs_cell_by_cell_and_is_kept_without_outputs(place, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    names: dict = {"__name__": "page"}
+    for number, cell in enumerate(json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]):
+        if cell["cell_type"] == "code":
+            assert not cell["outputs"] and cell["execution_count"] is None
+            text = "".join(cell["source"]).replace('"demo:figures"', '"films"').replace("STEPS = 200", "STEPS = 2")
+            exec(compile(text, f"{name(NOTEBOOK)}: cell {number}", "exec"), names)
+    assert len(names["losses"]) == 2 and len(names["plt"].get_fignums()) == 5
+    names["plt"].close("all")
