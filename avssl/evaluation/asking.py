@@ -24,3 +24,15 @@ def ask(evaluator: Evaluator | MethodEvaluator, subject: Subject, folder: Path |
     if isinstance(evaluator, WithMethod) and evaluator.needs_method:
         return evaluator(subject.encoder, fresh=subject.fresh, folder=folder, device=device, method=subject.method())
     return evaluator(subject.encoder, fresh=subject.fresh, folder=folder, device=device)
+
+
+def refusal(evaluator: Evaluator | MethodEvaluator, subject: Subject) -> str:
+    """Return why a subject cannot be asked, as the evaluator declares it, in words; empty where it can."""
+    if isinstance(evaluator, MethodEvaluator):
+        return evaluator.refuses(subject.method())
+    return evaluator.refuses(subject.encoder)
+
+
+def whole_method(evaluator: Evaluator | MethodEvaluator) -> bool:
+    """Tell whether an evaluator asks more of a run than its encoder."""
+    return isinstance(evaluator, MethodEvaluator) or (isinstance(evaluator, WithMethod) and evaluator.needs_method)

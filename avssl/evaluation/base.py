@@ -2,10 +2,13 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import Any
 
+from avssl.config import ConfigError
 from avssl.features.runs import Fresh, FreshMethod
 from avssl.methods import Method
 from avssl.nets import Encoder
+from avssl.nets.encoders import Takes
 from avssl.report.scores import Scores
 
 
@@ -14,9 +17,18 @@ class Evaluator(ABC):
 
     Attributes:
         name: the folder in the run that the results go to.
+        takes: the kinds of encoders that can be asked.
     """
 
     name: str
+    takes: tuple[Takes, ...] = ("pictures", "clips")
+
+    def refuses(self, encoder: Encoder) -> str:
+        """Return why an encoder cannot be asked this at all, in words; empty where it can."""
+        if encoder.takes in self.takes:
+            return ""
+        kinds = " or ".join(self.takes)
+        return f"{type(self).__name__} asks encoders of {kinds}; {type(encoder).__name__} takes {encoder.takes}"
 
     @abstractmethod
     def __call__(
@@ -67,9 +79,26 @@ class MethodEvaluator(ABC):
 
     Attributes:
         name: the folder in the run that the results go to.
+        needs: what a method must be, a class or a protocol such as those of `avssl.methods.sound.base`.
+        lacks: what is said of a method that is not, behind its name.
     """
 
     name: str
+    needs: Any = Method
+    lacks: str = "cannot be asked this"
+
+    def refuses(self, method: Method) -> str:
+        """Return why a method cannot be asked this at all, in words; empty where it can."""
+        return "" if isinstance(method, self.needs) else f"{type(method).__name__} {self.lacks}"
+
+    def require(self, method: Method) -> None:
+        """Complain of a method that cannot be asked.
+
+        Raises:
+            ConfigError: with the reason.
+        """
+        if reason := self.refuses(method):
+            raise ConfigError(reason)
 
     @abstractmethod
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:

@@ -30,7 +30,7 @@ class Subject:
     trust: Trust = ()
 
     def method(self) -> Method:
-        """Return the whole method of the run.
+        """Return the whole method of the run, loaded anew.
 
         Raises:
             ConfigError: for weights from elsewhere.

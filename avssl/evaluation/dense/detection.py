@@ -84,6 +84,7 @@ class Detection(Evaluator):
     """
 
     name = "eval_detection"
+    takes = ("pictures",)
 
     def __init__(
         self,

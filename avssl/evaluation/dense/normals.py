@@ -74,6 +74,7 @@ class Normals(Evaluator):
     """
 
     name = "eval_normals"
+    takes = ("pictures",)
 
     def __init__(
         self,

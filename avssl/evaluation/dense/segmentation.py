@@ -76,6 +76,7 @@ class Segmentation(Evaluator):
     """
 
     name = "eval_segmentation"
+    takes = ("pictures",)
 
     def __init__(
         self,

@@ -67,6 +67,7 @@ class Order(Evaluator):
     """
 
     name = "eval_order"
+    takes = ("pictures",)
 
     def __init__(
         self,

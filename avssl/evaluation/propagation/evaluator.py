@@ -74,6 +74,7 @@ class LabelPropagation(WithMethod):
     """
 
     name = "eval_propagation"
+    takes = ("pictures",)
 
     def __init__(
         self,

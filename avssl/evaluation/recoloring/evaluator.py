@@ -65,6 +65,8 @@ class Recoloring(MethodEvaluator):
     """
 
     name = "eval_recoloring"
+    needs = Recolors
+    lacks = "gives no colours; ask a method of colorization"
 
     def __init__(
         self,
@@ -90,8 +92,8 @@ class Recoloring(MethodEvaluator):
         self.allow_shared_groups, self.seed, self.quiet = allow_shared_groups, seed, quiet
 
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
-        if not isinstance(method, Recolors):
-            raise ConfigError(f"{type(method).__name__} gives no colours; ask a method of colorization")
+        self.require(method)
+        assert isinstance(method, Recolors)
         test = read_samples(self.test, "test", self.quiet)
         true = test.images.numpy()
         rows = self._rows(method, fresh, true, device)

@@ -48,6 +48,8 @@ class Localisation(MethodEvaluator):
     """
 
     name = "eval_localisation"
+    needs = Localizer
+    lacks = "has no map of where the sound comes from; ask AVOL"
 
     def __init__(
         self,
@@ -66,8 +68,8 @@ class Localisation(MethodEvaluator):
         self.initialisations, self.num_shown, self.seed, self.workers = initialisations, num_shown, seed, workers
 
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
-        if not isinstance(method, Localizer):
-            raise ConfigError(f"{type(method).__name__} has no map of where the sound comes from; ask AVOL")
+        self.require(method)
+        assert isinstance(method, Localizer)
         rate = method.sound.spec.rate
         heard, sources = self.look(self.data, rate)
         level = MIDDLE

@@ -79,6 +79,8 @@ class Offsets(MethodEvaluator):
     """
 
     name = "eval_sync"
+    needs = PairScorer
+    lacks = "does not score pairs of picture and sound; ask AVTS or AVE"
 
     def __init__(
         self,
@@ -98,8 +100,8 @@ class Offsets(MethodEvaluator):
         self.initialisations, self.seed, self.workers = initialisations, seed, workers
 
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
-        if not isinstance(method, PairScorer):
-            raise ConfigError(f"{type(method).__name__} does not score pairs of picture and sound; ask AVTS or AVE")
+        self.require(method)
+        assert isinstance(method, PairScorer)
         heard = self.cut(method.sound.spec.rate)
         others = following(heard.recording, torch.arange(len(heard)).flip(0))  # the one before, in a ring
         curves = {

@@ -65,6 +65,7 @@ class BoxTracking(Evaluator):
     """
 
     name = "eval_tracking"
+    takes = ("pictures",)
 
     def __init__(
         self,
