@@ -23,6 +23,7 @@ from avssl.training.checkpoint import LAST, OnChange, Straight
 from avssl.training.errors import TrainingError, in_one_line
 from avssl.training.export import exports_of, not_rebuilt
 from avssl.training.feed import Feed, features_of_all, images, is_empty
+from avssl.training.loggers import LoggerName, check_loggers
 from avssl.training.machines import processes_of, require_others, share_batch_statistics
 from avssl.training.measures import Measures, Monitors
 from avssl.training.monitors import Monitor, check_monitors
@@ -78,6 +79,7 @@ def train(
     channels_last: bool = False,
     sync_batchnorm: bool = False,
     tensorboard: bool = True,
+    loggers: Sequence[LoggerName] = (),
 ) -> Method:
     """Train a method; where ``out`` holds a run that was cut off, go on from its last checkpoint, exactly.
 
@@ -124,6 +126,7 @@ def train(
         channels_last: lay images out with the channels last, which convolutions on GPUs like.
         sync_batchnorm: take statistics of batch normalisation over the batches of all processes, on CUDA devices.
         tensorboard: write events for TensorBoard too.
+        loggers: hand records to these too, each an extra: ``wandb`` (Weights & Biases), ``mlflow``, ``trackio``.
 
     Returns:
         The trained method.
@@ -135,6 +138,7 @@ def train(
     """
     settings = config.describe(dict(locals()))
     check_settings(settings)
+    check_loggers(loggers)
     for name, made in (("optim", optim), ("adversary", adversary), ("schedule", schedule)):
         check_numbers(name, made)
     check_batches(method, data, batch_size)
@@ -189,6 +193,7 @@ def train(
             resume=resume,
             changed=on_changed_data,
             tensorboard=tensorboard,
+            loggers=loggers,
             **decided,
         ) as run,
         StopSignals() as signals,

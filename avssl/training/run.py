@@ -1,7 +1,7 @@
 """A run's folder: its state, its checkpoints, its log and what is shown of it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -18,6 +18,7 @@ from avssl.training.errors import Stopped, TrainingError
 from avssl.training.export import export
 from avssl.training.journal import FAILURES, LOG, Journal, Tally, read
 from avssl.training.lock import hold
+from avssl.training.loggers import LoggerName, Loggers
 from avssl.training.measures import better
 from avssl.training.progress import Pace, Progress, summary
 
@@ -37,6 +38,7 @@ class Run:
         keep: how many of the last checkpoints to keep.
         resume: if false, refuse a folder that holds a run.
         tensorboard: write events too.
+        loggers: libraries that records are handed to, see `avssl.training.loggers`.
         changed: whether to go on where the data are others than the run was begun with.
 
     Attributes:
@@ -60,6 +62,7 @@ class Run:
         resume: bool,
         tensorboard: bool,
         changed: checkpoint.OnChange = "error",
+        loggers: Sequence[LoggerName] = (),
     ):
         self.fabric, self.folder, self.state, self.steps = fabric, folder, state, steps
         self.best, self.goal, self.keep = best, goal, keep
@@ -75,6 +78,9 @@ class Run:
                 self.resumed = last.exists()
             require_one_folder(fabric, last, self.resumed)
             self._begin(last, resume, changed, tensorboard)
+            self.loggers = Loggers(
+                loggers if fabric.is_global_zero else (), folder, state["settings"], self.resumed, self.progress.say
+            )
             self._ends = ends.pop_all()  # the folder stays held until the run ends
 
     def _begin(self, last: Path, resume: bool, changed: checkpoint.OnChange, tensorboard: bool) -> None:
@@ -105,6 +111,7 @@ class Run:
         with self._ends:
             self.progress.stop()
             self.journal.close()
+            self.loggers.close()
 
     def count(self, step: int, scalars: dict[str, float], rates: dict[str, float], log: bool) -> None:
         """Take in what a step gave and its learning rates; write a record of the means since the last if ``log``."""
@@ -113,8 +120,13 @@ class Run:
         self.progress.show(step, scalars, rate, wait, log)
         if log:
             times = {"images_per_second": rate, "waiting": wait}
-            self.journal.write(step, self.tally.take() | rates | times)
+            self.write_down(step, self.tally.take() | rates | times)
             self.pace.restart()
+
+    def write_down(self, step: int, scalars: dict[str, float]) -> None:
+        """Write a record, to the log and wherever else it goes."""
+        self.journal.write(step, scalars)
+        self.loggers.write(step, scalars)
 
     def fail(self, failures: list[dict[str, str]], step: int | None = None) -> None:
         """Write down recordings that could not be read for a step; without one, for measuring after the last."""
@@ -130,7 +142,7 @@ class Run:
         """
         step = self.state["step"]
         self.state["measures"] = scores
-        self.journal.write(step, scores)
+        self.write_down(step, scores)
         if step == self.progress.bar.begun:  # the random start
             self.progress.bar.restart()
         self.progress.say(f"step {step}: " + "  ".join(f"{name} {value:.4f}" for name, value in scores.items()))
