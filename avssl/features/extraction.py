@@ -332,10 +332,18 @@ def _ticking(items: Iterator[dict[str, Any]], tick) -> Iterator[dict[str, Any]]:
         tick()
 
 
-    todo = [one for one in pieces[share.rank :: share.world] if not work.kept_already(one)]
-    with Bar(f"features of the {work.what} data".replace("  ", " "), sum(map(len, todo)), quiet or not todo) as bar:
-        for one, items in zip(todo, _read(work.data, todo, workers), strict=True):
-            made = work.compute(one, _ticking(items, bar.advance))
+def _merged(pieces: list[_Piece], asked: Mapping[str, Asked]) -> _Piece:
+    """Return pieces as one."""
+    full = [piece for piece in pieces if piece.about["rows"]] or pieces[:1]
+    names = [(name, layer) for name, one in asked.items() for layer in one.layers]
+    return _Piece(
+        arrays={name: np.concatenate([piece.arrays[name] for piece in full]) for name in names},
+        about={what: [one for piece in pieces for one in piece.about[what]] for what in ("rows", "failures")},
+    )
+
+
+def _joined(found: _Piece, asked: Mapping[str, Asked], data: Dataset, what: str) -> Extracted:
+    rows, failures = found.about["rows"], tuple(found.about["failures"])
     if not rows:
         first = f"; the first: {failures[0]}" if failures else ""
         raise ConfigError(f"none of the {len(data)} items of the {what or 'data'} set can be read{first}")
