@@ -2,10 +2,12 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import ClassVar
 
 from avssl.features.runs import Fresh, FreshMethod
 from avssl.methods import Method
 from avssl.nets import Encoder
+from avssl.nets.encoders import Takes
 from avssl.report.scores import Scores
 
 
@@ -14,9 +16,14 @@ class Evaluator(ABC):
 
     Attributes:
         name: the folder in the run that the results go to.
+        needs: what the data must give beside pictures: ``label``, ``keypoints``, ``masks`` and so on, as a manifest's
+            columns are called, ``video`` where frames follow each other, ``sound``.
+        takes: which kinds of encoders it can score.
     """
 
     name: str
+    needs: ClassVar[frozenset[str]] = frozenset()
+    takes: ClassVar[tuple[Takes, ...]] = ("pictures", "clips")
 
     @abstractmethod
     def __call__(
@@ -38,9 +45,13 @@ class MethodEvaluator(ABC):
 
     Attributes:
         name: the folder in the run that the results go to.
+        needs: what the data must give, as for `Evaluator`.
+        asks: which function or part a method must have of its own.
     """
 
     name: str
+    needs: ClassVar[frozenset[str]] = frozenset()
+    asks: ClassVar[str] = ""
 
     @abstractmethod
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:

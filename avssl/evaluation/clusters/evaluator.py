@@ -40,6 +40,7 @@ class ClusterSheets(MethodEvaluator):
     """
 
     name = "cluster_sheets"
+    asks = "clusters_of"
 
     def __init__(
         self,

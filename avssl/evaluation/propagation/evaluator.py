@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -70,6 +70,8 @@ class LabelPropagation(Evaluator):
     """
 
     name = "eval_propagation"
+    needs: ClassVar = frozenset(("masks",))
+    takes: ClassVar = ("pictures",)
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ clusters' agreement with classes), https://arxiv.org/abs/1705.08168.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -55,6 +56,8 @@ class Classes(MethodEvaluator):
     """
 
     name = "eval_classes"
+    needs: ClassVar = frozenset(("sound", "label"))
+    asks = "sound"
 
     def __init__(
         self,

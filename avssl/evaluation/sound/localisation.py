@@ -7,6 +7,7 @@ every table here.
 """
 
 from pathlib import Path
+from typing import ClassVar
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset, Stills, Videos
@@ -48,6 +49,8 @@ class Localisation(MethodEvaluator):
     """
 
     name = "eval_localisation"
+    needs: ClassVar = frozenset(("sound", "annotations"))
+    asks = "locate"
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ sound and picture are nearest, averaged over a stretch of video); AVTS, NeurIPS 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -79,6 +79,8 @@ class Offsets(MethodEvaluator):
     """
 
     name = "eval_sync"
+    needs: ClassVar = frozenset(("sound", "video"))
+    asks = "score_pairs"
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -65,6 +65,8 @@ class BoxTracking(Evaluator):
     """
 
     name = "eval_tracking"
+    needs: ClassVar = frozenset(("track",))
+    takes: ClassVar = ("pictures",)
 
     def __init__(
         self,
