@@ -3,4 +3,4 @@
 from avssl.config import main
 
 if __name__ == "__main__":
-    main("avssl.report.page.report", __doc__, default="configs/report.yaml")
+    main("avssl.evaluation.finish.report", __doc__, default="configs/report.yaml")

@@ -1,18 +1,19 @@
-"""What follows a training: pictures of its clusters, where its method has some, and the page of the run."""
+"""What follows a training: pictures of what its method sees and of its clusters, where it has some, and its page."""
 
 from pathlib import Path
 from typing import Any
 
 from avssl import methods
-from avssl.config import ConfigError, rebuild
+from avssl.config import ConfigError, Trust, rebuild
 from avssl.config.reading import read
 from avssl.data import DataError
 from avssl.evaluation.clusters.evaluator import ClusterSheets
 from avssl.evaluation.runner import evaluate_method
-from avssl.features.runs import CONFIG
+from avssl.evaluation.suggestions import suggestions
+from avssl.features.runs import CONFIG, find_run
 from avssl.media.errors import MediaError
 from avssl.methods import Method
-from avssl.report.inputs import draw_inputs
+from avssl.report.inputs import GIVEN, INPUTS, draw_inputs
 from avssl.report.page import inner, write_report
 from avssl.text import printable
 from avssl.training.errors import TrainingError
@@ -36,7 +37,22 @@ def finish(run: str | Path) -> None:
             evaluate_method(ClusterSheets(data, items=ITEMS), run)
         except (ConfigError, DataError, MediaError, TrainingError) as error:
             print(f"no pictures of clusters: {error}")
-    print(printable(write_report(run, told)))
+    print(printable(write_report(run, told, suggestions(run))))
+
+
+def report(run: str | Path | None = None, runs: str | Path = "runs", trust: Trust = ()) -> Path:
+    """Write the page of a run and say where it is; what its method sees is drawn first, where that was not done yet.
+
+    Args:
+        run: folder of the run; None for the one that was written last.
+        runs: where runs lie.
+        trust: packages whose classes the run may name and so run, see `avssl.load_encoder`.
+    """
+    folder = find_run(run, runs, weights=False)
+    told = [] if (folder / INPUTS).exists() and (folder / GIVEN).exists() else draw_inputs(folder, trust)
+    page = write_report(folder, told, suggestions(folder))
+    print(printable(page))
+    return page
 
 
 def packages_of(settings: Any) -> list[str]:

@@ -15,6 +15,7 @@ from rich.table import Table
 from avssl.config import ConfigError, Trust, trusting
 from avssl.evaluation.asking import ask
 from avssl.evaluation.base import Evaluator, MethodEvaluator
+from avssl.evaluation.suggestions import suggestions
 from avssl.features.device import find_device
 from avssl.features.runs import find_run, fresh_methods
 from avssl.features.sharing import from_environment
@@ -113,7 +114,7 @@ def score_and_write(
         return scores  # processes share the work; the first one writes
     show(scores, console)
     write_scores(scores, evaluator, folder, time.monotonic() - started)
-    page = write_report(folder)
+    page = write_report(folder, suggested=suggestions(folder))
     console.print(f"Written: {folder / SCORES}, {folder / evaluator.name}, {page}")
     return scores
 

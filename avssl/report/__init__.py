@@ -1,5 +1,5 @@
 """One HTML page that shows a run: curves, scores with their protocols, pictures, and how to do it again."""
 
-from avssl.report.page import report, write_report
+from avssl.report.page import write_report
 
-__all__ = ["report", "write_report"]
+__all__ = ["write_report"]

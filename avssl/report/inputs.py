@@ -29,6 +29,7 @@ from avssl.transforms.multiview import clips_of
 
 FOLDER = "inputs"
 INPUTS = f"{FOLDER}/inputs.jsonl"  # a line for each picture
+GIVEN = f"{FOLDER}/given.json"  # what the data give
 ITEMS = 4  # of the data
 ROWS, COLUMNS = 3, 9  # pictures of an item that are drawn
 
@@ -43,15 +44,16 @@ def draw_inputs(run: Path, trust: Trust = ()) -> list[str]:
         trust: as for `avssl.load_encoder`.
     """
     try:
-        write_inputs(run, list(lines_of(*batch_of(run, trust))))
+        data, batch, given = batch_of(run, trust)
+        write_inputs(run, list(lines_of(batch, given)), what_is_given(data, batch))
     except Exception as error:  # of any kind: it comes from anybody's data and method
         why = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
         return [f"no pictures of what the method sees: {' '.join(why.split())[:400]}"]
     return []
 
 
-def batch_of(run: Path, trust: Trust) -> tuple[dict[str, Any], list[Given]]:
-    """Return a few items of a run's training data, and what its method gives of them to its encoders.
+def batch_of(run: Path, trust: Trust) -> tuple[Dataset, dict[str, Any], list[Given]]:
+    """Return a run's training data, a few items of it, and what its method gives of them to its encoders.
 
     Raises:
         TrainingError: if nothing of the data can be read, or there is no checkpoint.
@@ -64,7 +66,27 @@ def batch_of(run: Path, trust: Trust) -> tuple[dict[str, Any], list[Given]]:
     batch = next(iter(batches_of(single_process("cpu"), data, 0, items, items, 0)))
     if is_empty(batch):
         raise TrainingError(f"none of {len(batch['failures'])} recordings could be read")
-    return batch, given_to_encoders(method, batch)
+    return data, batch, given_to_encoders(method, batch)
+
+
+def what_is_given(data: Dataset, batch: Mapping[str, Any]) -> list[str]:
+    """Return what data give beside pictures, in the words that evaluators use (`avssl.evaluation.Evaluator.needs`).
+
+    Args:
+        data: all of it; what its recordings have is known without reading them.
+        batch: some items of it.
+    """
+    recordings = getattr(data, "recordings", ())
+    columns = ("keypoints", "masks", "track", "annotations", "sound")
+    found = {name for name in columns if any(getattr(one, name, None) for one in recordings)}
+    found |= {name for name in ("sound", "keypoints", "boxes", "mask", "normals") if name in batch}
+    found |= {"annotations" for one in recordings if getattr(one, "boxes", ())}
+    labels = {one.label for one in recordings} or set(torch.as_tensor(batch.get("label", -1)).flatten().tolist())
+    if len(labels - {-1}) > 1:
+        found.add("label")
+    if "frames" in batch and clips_of(batch["frames"])[0].shape[:2].numel() > 1:
+        found.add("video")
+    return sorted(found)
 
 
 def lines_of(batch: Mapping[str, Any], given: Sequence[Given]) -> Iterator[tuple[dict[str, Any], Image]]:
@@ -157,11 +179,21 @@ def shown(what: str, drawn: int, count: int) -> str:
     return what if drawn == count else f"{what}; the first {drawn} shown"
 
 
-def write_inputs(run: Path, lines: Sequence[tuple[Mapping[str, Any], Image]]) -> None:
-    """Write the pictures and what they are, in place of those that were there."""
+def read_given(run: Path) -> list[str]:
+    """Return what the data of a run give, as `what_is_given` found; nothing where that is not known."""
+    try:
+        found = json.loads((run / GIVEN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [str(one) for one in found] if isinstance(found, list) else []
+
+
+def write_inputs(run: Path, lines: Sequence[tuple[Mapping[str, Any], Image]], given: Sequence[str]) -> None:
+    """Write the pictures and what they are, and what the data give, in place of those that were there."""
     folder = run / FOLDER
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
+    (run / GIVEN).write_text(json.dumps(list(given)), encoding="utf-8")
     records = []
     for number, (about, picture) in enumerate(lines):
         name = f"{FOLDER}/{number}.png"

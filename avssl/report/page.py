@@ -6,20 +6,20 @@ from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from avssl import methods
 from avssl.cache import whole
-from avssl.config import ConfigError, Trust
+from avssl.config import ConfigError
 from avssl.config.parsing import parse
 from avssl.config.reading import read_text
-from avssl.features.runs import CONFIG, find_run
+from avssl.features.runs import CONFIG
 from avssl.installed import tool
 from avssl.report.curves import colors, overlaid, show, svg
-from avssl.report.inputs import INPUTS, draw_inputs
+from avssl.report.inputs import INPUTS
 from avssl.report.inside import address, picture_data
 from avssl.report.log import ASKED, MEASURED, MONITORED, Chart, read_charts
 from avssl.report.records import Score, read_drawn, read_failures, read_scores, read_warnings, shortened
@@ -34,22 +34,15 @@ SCORES = "scores.jsonl"
 PACKAGES = ("torch", "torchvision", "torchaudio", "numpy", "av", "lightning-fabric", "scikit-learn")
 
 
-def report(run: str | Path | None = None, runs: str | Path = "runs", trust: Trust = ()) -> Path:
-    """Write the page of a run and say where it is; what its method sees is drawn first, where that was not done yet.
+class Suggestion(NamedTuple):
+    """An evaluation that fits a run: the name of the evaluator, what it asks, and the command."""
 
-    Args:
-        run: folder of the run; None for the one that was written last.
-        runs: where runs lie.
-        trust: packages whose classes the run may name and so run, see `avssl.load_encoder`.
-    """
-    folder = find_run(run, runs, weights=False)
-    drawn = (folder / INPUTS).exists()
-    page = write_report(folder, () if drawn else draw_inputs(folder, trust))
-    print(printable(page))
-    return page
+    evaluator: str
+    asks: str
+    command: str
 
 
-def write_report(run: str | Path, told: Sequence[str] = ()) -> Path:
+def write_report(run: str | Path, told: Sequence[str] = (), suggested: Sequence[Suggestion] = ()) -> Path:
     """Write ``run/report.html`` from whatever the folder holds so far, and return its path.
 
     Nothing is needed but the folder: curves, warnings, scores, pictures, configuration and failures are shown as they
@@ -58,6 +51,7 @@ def write_report(run: str | Path, told: Sequence[str] = ()) -> Path:
     Args:
         run: the folder.
         told: lines on what else was left out.
+        suggested: evaluations that fit the run; those that were not made yet are named.
     """
     run, left_out = Path(run), list(told)
     config = read_config(run, left_out)
@@ -73,6 +67,7 @@ def write_report(run: str | Path, told: Sequence[str] = ()) -> Path:
         charts=[chart_of(chart) for chart in charts if chart.comes_first],
         more=[chart_of(chart) for chart in charts if not chart.comes_first],
         evaluations=evaluations,
+        suggested=[one for one in suggested if one.evaluator not in {entry["evaluator"] for entry in evaluations}],
         seen=seen(run, left_out),
         config=config,
         facts=facts(run),
@@ -243,9 +238,8 @@ def format_value(value: Any) -> str:
 
 def facts(run: Path) -> dict[str, str]:
     """Return the commands that repeat the run and its scores, and the versions at this moment."""
-    config, again, itself = (quote(one) for one in (str(run / CONFIG), f"out={run}_again", f"run={run}"))
+    config, again = (quote(one) for one in (str(run / CONFIG), f"out={run}_again"))
     found = {"train": f"{tool('train')} {config} {again}"} if (run / CONFIG).exists() else {}
-    found["measure"] = f"{tool('eval_keypoints')} {itself}; {tool('eval_neighbours')} {itself}"
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     machine = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     return found | {"versions": f"avssl {__version__}, {versions}", "machine": machine}

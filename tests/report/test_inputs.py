@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 
 from avssl.data import Pictures
+from avssl.evaluation.finish import report
 from avssl.methods import SimCLR
 from avssl.nets import SmallNet
-from avssl.report import report
 from avssl.report.inputs import INPUTS, draw_inputs, rows_of
 from avssl.training import SGD, train
 from avssl.transforms import Flip
@@ -47,7 +47,7 @@ def test_the_page_shows_each_item_and_what_the_encoder_is_given_of_it(run):
 
 def test_what_was_drawn_is_shown_again_without_the_data(run, monkeypatch):
     assert draw_inputs(run) == []
-    monkeypatch.setattr("avssl.report.page.draw_inputs", None)
+    monkeypatch.setattr("avssl.evaluation.finish.draw_inputs", None)
     assert report(run).read_text().count("<figure>") == 8
 
 

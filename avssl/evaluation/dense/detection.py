@@ -6,7 +6,7 @@ Prediction", ICCV 2015, section 4.3, and He et al., "Momentum Contrast", CVPR 20
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -85,6 +85,7 @@ class Detection(Evaluator):
 
     name = "eval_detection"
     takes = ("pictures",)
+    wants: ClassVar = frozenset(("boxes",))
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ pretext tasks: Zhang, Isola and Efros, "Colorful Image Colorization", ECCV 2016,
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -77,6 +77,7 @@ class Segmentation(Evaluator):
 
     name = "eval_segmentation"
     takes = ("pictures",)
+    wants: ClassVar = frozenset(("mask",))
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -75,6 +75,7 @@ class LabelPropagation(WithMethod):
 
     name = "eval_propagation"
     takes = ("pictures",)
+    wants: ClassVar = frozenset(("masks",))
 
     def __init__(
         self,

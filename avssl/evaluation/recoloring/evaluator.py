@@ -6,7 +6,7 @@ accuracy". https://arxiv.org/abs/1603.08511
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -67,6 +67,8 @@ class Recoloring(MethodEvaluator):
     name = "eval_recoloring"
     needs = Recolors
     lacks = "gives no colours; ask a method of colorization"
+    wants: ClassVar = frozenset(("label",))
+    asks = "colorize"
 
     def __init__(
         self,

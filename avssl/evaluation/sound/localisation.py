@@ -7,6 +7,7 @@ every table here.
 """
 
 from pathlib import Path
+from typing import ClassVar
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset, Stills, Videos
@@ -50,6 +51,8 @@ class Localisation(MethodEvaluator):
     name = "eval_localisation"
     needs = Localizer
     lacks = "has no map of where the sound comes from; ask AVOL"
+    wants: ClassVar = frozenset(("sound", "annotations"))
+    asks = "locate"
 
     def __init__(
         self,

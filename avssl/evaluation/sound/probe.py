@@ -8,6 +8,7 @@ are the mean over its windows.
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -56,6 +57,8 @@ class SoundProbe(MethodEvaluator):
 
     name = "eval_sound_probe"
     lacks = "does not hear; ask AVE, XDC or another method of sound"
+    wants: ClassVar = frozenset(("sound", "label"))
+    asks = "sound"
 
     def __init__(
         self,

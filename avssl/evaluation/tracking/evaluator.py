@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -66,6 +66,7 @@ class BoxTracking(Evaluator):
 
     name = "eval_tracking"
     takes = ("pictures",)
+    wants: ClassVar = frozenset(("track",))
 
     def __init__(
         self,
