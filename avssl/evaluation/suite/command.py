@@ -25,6 +25,7 @@ from avssl.evaluation.suite.table import (
 )
 from avssl.features.device import find_device
 from avssl.features.subject import find_subject
+from avssl.progress import Bar
 from avssl.screen import print_table
 from avssl.text import printable
 from avssl.training.export import ENCODER, FILE
@@ -88,7 +89,8 @@ def compare(
                 answers: Answers = {}
                 for question in questions:
                     console.print(printable(f"{row}: {question.config} of {folder}"), style="dim")
-                    numbers = question.ask(subject.encoder, subject.fresh, out / "kept", device)
+                    with Bar(f"{row}: {question.config}", None):
+                        numbers = question.ask(subject.encoder, subject.fresh, out / "kept", device)
                     for name, heading, value in question.found(numbers):
                         answers.setdefault(name, {})[heading] = value
                 found[row].append(answers)
