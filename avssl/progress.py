@@ -78,13 +78,15 @@ class Bar:
 
     Args:
         what: words for it.
-        total: how many there are.
+        total: how many there are; None where nobody knows, and only the time taken is told.
         quiet: show nothing.
         begun: how many were done before.
         console: where; that of the bar around it, where there is one.
     """
 
-    def __init__(self, what: str, total: int, quiet: bool = False, begun: int = 0, console: Console | None = None):
+    def __init__(
+        self, what: str, total: int | None, quiet: bool = False, begun: int = 0, console: Console | None = None
+    ):
         self.what, self.total, self.done, self.begun, self.quiet = what, total, begun, begun, quiet
         self.facts: Sequence[str] = ()  # more to show, the most telling first
         self.told = False  # whether a line that stays told of it
@@ -108,7 +110,7 @@ class Bar:
             line = _lines[0]
             line.bars.remove(self)
             if self.told and kind is None:
-                line.say(f"{self.what}  {self.done}/{self.total}  took {clock(time.monotonic() - self._start)}")
+                line.say(f"{self.named()}  took {clock(time.monotonic() - self._start)}")
             if not line.bars:
                 _lines.clear()
                 line.close()
@@ -145,12 +147,16 @@ class Bar:
 
     def parts(self) -> list[str]:
         """Return all there is to say, the most telling first."""
-        return [f"{self.what} {self.done:>{len(str(self.total))}}/{self.total}", self.left(), *self.facts]
+        return [self.named(), self.left(), *self.facts]
+
+    def named(self) -> str:
+        """Return what is done, and how much of it."""
+        return self.what if self.total is None else f"{self.what} {self.done:>{len(str(self.total))}}/{self.total}"
 
     def left(self) -> str:
         """Return the time left at the pace so far; the time taken, where nothing is done yet."""
         now, done = time.monotonic(), self.done - self.begun
-        if not done:
+        if self.total is None or not done:
             return f"{clock(now - self._start)} so far"
         return (
             f"{clock(max(0.0, (self._last - self._start) / done * (self.total - self.done) - now + self._last))} left"
@@ -168,7 +174,7 @@ class Bar:
             if cell_len(f"{text}  {part}") + NARROWEST + 1 <= width:
                 text = f"{text}  {part}"
         long = min(WIDEST, width - cell_len(text) - 1)
-        if long < NARROWEST:
+        if long < NARROWEST or self.total is None:
             return text
         filled = round(long * min(1.0, self.done / max(1, self.total)))
         return "━" * filled + "╌" * (long - filled) + " " + text

@@ -47,7 +47,7 @@ def test_a_file_gets_a_line_now_and_then_with_the_time_left_and_one_at_the_end(t
         "reading test data 4/8  1:20 left",
         "reading test data 6/8  0:40 left",
         "reading test data 8/8  0:00 left",
-        "reading test data  8/8  took 2:40",
+        "reading test data 8/8  took 2:40",
     ]
 
 
@@ -78,6 +78,15 @@ def test_the_time_left_shrinks_while_an_item_takes_its_time(turned):
         assert bar.left() == "1:10 left"
         turned.now += 900
         assert bar.left() == "0:00 left"
+
+
+def test_where_nobody_knows_how_much_there_is_the_time_taken_is_told(turned):
+    out = console()
+    with Bar("KeyPoints", None, console=out) as bar:
+        turned.now += 75
+        assert bar.parts() == ["KeyPoints", "1:15 so far"] and bar.fitting(79) == "KeyPoints  1:15 so far"
+        bar.show()
+    assert shown(out).splitlines() == ["KeyPoints  1:15 so far", "KeyPoints  took 1:15"]
 
 
 def test_what_was_done_before_says_nothing_about_the_pace(turned):

@@ -21,6 +21,7 @@ from avssl.features.runs import find_run, fresh_methods
 from avssl.features.sharing import from_environment
 from avssl.features.subject import find_subject
 from avssl.nets import Encoder
+from avssl.progress import Bar
 from avssl.report import write_report
 from avssl.report.scores import TRAINED, Scores, lines
 from avssl.screen import print_table
@@ -109,7 +110,8 @@ def score_and_write(
     console = Console()
     console.print(f"{type(evaluator).__name__} of {what}")
     started = time.monotonic()
-    scores = asked(folder / evaluator.name / "kept")
+    with Bar(type(evaluator).__name__, None, getattr(evaluator, "quiet", False) or from_environment().rank > 0):
+        scores = asked(folder / evaluator.name / "kept")
     if from_environment().rank:
         return scores  # processes share the work; the first one writes
     show(scores, console)

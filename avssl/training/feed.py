@@ -112,7 +112,7 @@ def batches_under(
     with plain_errors(), Bar(what, len(keys), quiet=not fabric.is_global_zero) as bar:
         for batch in loading(fabric, data, batch_size, keys, min(workers, -(-len(keys) // batch_size))):
             yield fabric.to_device(batch)
-            bar.reach(min(bar.total, bar.done + batch_size))
+            bar.reach(min(len(keys), bar.done + batch_size))
 
 
 def features_of_all(fabric: Fabric, data: Dataset, epoch: int, batch_size: int, workers: int) -> Features:

@@ -26,6 +26,7 @@ from avssl.evaluation.suite.table import (
 )
 from avssl.features.device import find_device
 from avssl.features.subject import find_subject
+from avssl.progress import Bar
 from avssl.screen import print_table
 from avssl.text import printable
 from avssl.training.export import ENCODER, FILE
@@ -112,7 +113,8 @@ def answers_of(
             answers: Answers = {}
             for question, evaluator in zip(questions, evaluators, strict=True):
                 print(printable(f"{row}: {question.config} of {folder}"))
-                numbers = question.ask(evaluator, subject, kept, device)
+                with Bar(f"{row}: {question.config}", None):
+                    numbers = question.ask(evaluator, subject, kept, device)
                 if isinstance(numbers, str):
                     refused[f"{row}, {', '.join(question.columns)}"] = numbers
                     continue
