@@ -84,6 +84,11 @@ def commands():
                 yield pytest.param(words, id=f"{name(page)}: {' '.join(words)[:60]}")
 
 
+def test_the_versions_without_cuda_are_those_of_the_constraints():
+    wanted = re.findall(r"torch\w*==\S+", (DOCS / "command.md").read_text(encoding="utf-8"))
+    assert len(wanted) == 3 and set(wanted) <= set((ROOT / "constraints.txt").read_text(encoding="utf-8").split())
+
+
 def call_in(line):
     """Return the words of a call from the tool's path on; none where a line shows no call of a tool."""
     if re.match(r"avssl [a-z]", line):

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from avssl import cli
-from tests.pages import DOCS, TUTORIALS, lines_of, moving, name, parts, run_code, write_film
+from tests.pages import DOCS, ROOT, TUTORIALS, blocks, lines_of, moving, name, parts, run_code, write_film
 
 BRIEFLY = {  # settings laid over those of a command, by its tool
     "train": ["steps=2", "batch_size=2", "workers=0", "measure_items=2", "tensorboard=false", "accelerator=cpu"],
@@ -117,6 +117,14 @@ def test_a_tutorial_can_be_followed_from_top_to_bottom(page, place, capsys):
         elif not part.language:
             for line in lines_of(part.text):
                 run_command(line)
+
+
+def test_the_readme_trains_and_looks_on_a_folder_of_ones_own(place):
+    start, *commands = lines_of(blocks(ROOT / "README.md", "")[2])
+    assert start.startswith(". ")
+    for line in commands:
+        run_command(line)
+    assert (place / "runs" / "mine" / "report.html").exists() and (place / "runs" / "mine" / "eval_attention").is_dir()
 
 
 def test_the_notebook_runs_cell_by_cell_and_is_kept_without_outputs(place, monkeypatch):
