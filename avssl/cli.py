@@ -9,9 +9,10 @@ import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from avssl.config.check import family, is_class
+from avssl.config.check import is_class
 from avssl.config.errors import ConfigError, suggest
 from avssl.config.finding import find
+from avssl.config.nearby import family
 from avssl.config.signatures import parameters
 from avssl.config.source import Function, StandIn, exports, locate, resolve
 from avssl.installed import configs, datasets, spoken, tools

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from avssl.config import Count, main
 from avssl.nets.kmeans import fit_kmeans
-from avssl.training.progress import screen
+from avssl.screen import screen
 from avssl.version import versions
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # what times transforms lies beside

@@ -20,11 +20,12 @@ from torch.utils.data import DataLoader
 from avssl.config import ConfigError, Count, main
 from avssl.data import Dataset
 from avssl.methods import SimCLR
+from avssl.screen import screen
 from avssl.training.feed import Feed
 from avssl.training.loop import launch
 from avssl.training.optim import OWN, SGD
 from avssl.training.precision import halves_of
-from avssl.training.progress import Pace, screen
+from avssl.training.progress import Pace
 from avssl.training.step import update
 from avssl.transforms import ColorJitter, Flip, RandomResizedCrop
 from avssl.version import versions

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from avssl.config import Count, main
 from avssl.features.propagation.search import neighbours
 from avssl.features.propagation.tiles import Reach
-from avssl.training.progress import screen
+from avssl.screen import screen
 from avssl.version import versions
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # what times transforms lies beside

@@ -19,11 +19,12 @@ from rich.table import Table
 from avssl.config import Count, main
 from avssl.data import Dataset
 from avssl.methods import Method
+from avssl.screen import screen
 from avssl.training.feed import Batch, Feed, images
 from avssl.training.loop import Accelerator, Precision, launch
 from avssl.training.optim import OWN, SGD
 from avssl.training.precision import halves_of
-from avssl.training.progress import Pace, screen
+from avssl.training.progress import Pace
 from avssl.training.step import update
 from avssl.version import versions
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from avssl.config import Count, main
 from avssl.methods import Method
+from avssl.screen import screen
 from avssl.training.feed import Batch
-from avssl.training.progress import screen
 from avssl.version import versions
 
 

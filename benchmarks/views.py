@@ -16,7 +16,7 @@ from torchvision.transforms import v2
 
 from avssl.config import Count, main
 from avssl.nets import Encoder
-from avssl.training.progress import screen
+from avssl.screen import screen
 from avssl.transforms import (
     ColorJitter,
     Flip,

@@ -6,44 +6,28 @@ import shlex
 import shutil
 import wave
 from importlib import import_module
-from importlib.util import find_spec
-from pathlib import Path
 
-import av
-import numpy as np
 import pytest
 import yaml
 from PIL import Image
 
-from avssl import config
+from avssl import cli, config
+from avssl.config.finding import find
 from avssl.config.reading import lay, parse
 from avssl.config.signatures import parameters
 from avssl.config.source import resolve
 from avssl.lazy import table as table_of
+from tests.pages import DOCS, FENCE, ROOT, TUTORIALS, blocks, lines_of, name, noise, parts, run_code, write_film
 
-ROOT = Path(__file__).parents[1]
-DOCS = ROOT / "docs"
-PAGES = sorted(DOCS.glob("*.md"))
+PAGES = sorted(DOCS.rglob("*.md"))
 TEXTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES]
 RUNNING = [
     DOCS / name
     for name in (
         *("index.md", "losses.md", "media.md", "transforms.md", "training.md", "evaluation.md", "config.md"),
-        *("plain_pytorch.md", "correspondence.md"),
+        "correspondence.md",
     )
 ]
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
-CODE = re.compile(
-    r"^```python\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?", flags=re.MULTILINE | re.DOTALL
-)  # and its answer
-
-
-def name(path):
-    return path.name
-
-
-def blocks(page, language):
-    return [code for tag, code in FENCE.findall(page.read_text(encoding="utf-8")) if tag == language]
 
 
 # --- the site -------------------------------------------------------------------------------------------------------
@@ -54,7 +38,7 @@ def pages_of(nav):
 
 def test_the_site_has_every_page_and_no_page_is_left_out():
     site = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
-    assert sorted(pages_of(site["nav"])) == [page.name for page in PAGES]
+    assert sorted(pages_of(site["nav"])) == sorted(map(name, PAGES))
 
 
 def anchors(page):
@@ -70,8 +54,8 @@ def test_every_link_and_picture_leads_somewhere(page):
             continue
         file, _, anchor = target.partition("#")
         place = page.parent / file if file else page
-        assert place.exists(), f"{page.name} links to {target}"
-        assert not anchor or anchor in anchors(place), f"{page.name}: {target} has no such heading"
+        assert place.exists(), f"{name(page)} links to {target}"
+        assert not anchor or anchor in anchors(place), f"{name(page)}: {target} has no such heading"
 
 
 def named(page):
@@ -93,15 +77,25 @@ def test_the_two_commands_of_the_readme_are_those_of_the_quick_start_and_of_the_
 
 
 def commands():
-    """Yield each call of a tool that a page shows, as words from the tool's path on."""
-    for page in TEXTS:
-        for block in blocks(page, ""):
-            for line in block.replace("\\\n", " ").splitlines():
-                if not re.search(r"(python|torchrun) .*(tools|datasets)/\S+\.py", line):
-                    continue
-                words = shlex.split(line, comments=True)
-                found = next(i for i, word in enumerate(words) if word.startswith(("tools/", "datasets/")))
-                yield pytest.param(words[found:], id=f"{page.name}: {' '.join(words[found:])[:60]}")
+    """Yield each call of a tool that a page shows, as words from the tool's path on; those of tutorials are run."""
+    for page in [page for page in TEXTS if page not in TUTORIALS]:
+        for line in [line for block in blocks(page, "") for line in lines_of(block)]:
+            if words := call_in(line):
+                yield pytest.param(words, id=f"{name(page)}: {' '.join(words)[:60]}")
+
+
+def call_in(line):
+    """Return the words of a call from the tool's path on; none where a line shows no call of a tool."""
+    if re.match(r"avssl [a-z]", line):
+        words = shlex.split(line, comments=True)[1:]
+        if words[0] in {one.split()[0] for one in cli.OWN}:
+            return []
+        tool, rest = cli.tool_of(words)
+        return [name(tool), *rest]
+    if not re.search(r"(python|torchrun) .*(tools|datasets)/\S+\.py", line):
+        return []
+    words = shlex.split(line, comments=True)
+    return words[next(i for i, word in enumerate(words) if word.startswith(("tools/", "datasets/"))) :]
 
 
 def called_by(tool):
@@ -136,7 +130,7 @@ def test_every_command_is_accepted(words):
     source = own if own.exists() else ROOT / "configs" / "shuffle_learn.yaml"
     if words[1:] and "=" not in words[1]:
         given = words.pop(1)
-        source = source if given.startswith(("CONFIG", "runs/")) else ROOT / given
+        source = source if given.startswith(("CONFIG", "runs/")) else find(given)
     overrides = [word for word in words[1:] if "my_nets." not in word]  # a class of the reader's
     settings = config.read(source, overrides)
     if named.get("borrowed"):  # another tool's config: what this one does not take of it is left out
@@ -170,7 +164,7 @@ PIECES = {key: known.hint for key, known in TRAIN.items()} | {
 }
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "yaml")], ids=name)
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "yaml") and page not in TUTORIALS], ids=name)
 def test_every_piece_of_settings_can_be_used(page):
     for block in blocks(page, "yaml"):
         for key, value in parse(block).items():
@@ -206,24 +200,6 @@ def test_the_table_of_monitors_names_every_argument():
 
 
 # --- code -----------------------------------------------------------------------------------------------------------
-def write_film(path, frames=75, rate=25):
-    """Write a small film with sound, a key frame every 12."""
-    with av.open(str(path), "w") as file:
-        picture, sound = file.add_stream("libx264", rate=rate), file.add_stream("aac", rate=16000)
-        picture.width, picture.height, picture.pix_fmt = 64, 48, "yuv420p"
-        picture.options = {"g": "12", "sc_threshold": "0"}
-        noise = np.random.default_rng(0).integers(0, 256, (frames, 48, 64, 3), dtype=np.uint8)
-        for image in noise:
-            file.mux(picture.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        tone = np.sin(np.arange(16000 * frames // rate) * 0.1).astype(np.float32)
-        for start in range(0, len(tone), 1024):
-            frame = av.AudioFrame.from_ndarray(tone[None, start : start + 1024], format="fltp", layout="mono")
-            frame.rate, frame.pts = 16000, start
-            file.mux(sound.encode(frame))
-        file.mux(picture.encode())
-        file.mux(sound.encode())
-
-
 def damage(path, packet=40):
     """Overwrite the start of a packet of video, which every decoder notices."""
     from avssl.media import open_video
@@ -254,7 +230,7 @@ def world(tmp_path_factory):
     root = tmp_path_factory.mktemp("pages")
     (root / "films").mkdir()
     (root / "frames").mkdir()
-    write_film(root / "film.mp4")
+    write_film(root / "film.mp4", noise(75))
     for copy in ("smaller.mp4", "films/film.mp4", "broken.mp4"):
         shutil.copy(root / "film.mp4", root / copy)
     (root / "broken.mp4").write_bytes(damage(root / "broken.mp4"))
@@ -276,9 +252,7 @@ def world(tmp_path_factory):
 def test_the_code_of_a_page_runs_from_top_to_bottom_and_prints_what_it_says(page, world, monkeypatch, capsys):
     monkeypatch.chdir(world)
     names: dict = {"__name__": "page"}
-    text = page.read_text(encoding="utf-8")
-    for number, (code, answer) in enumerate(re.findall(CODE, text), start=1):
-        if "import lightning as L" in code and find_spec("lightning") is None:
-            continue  # an installation of the reader's
-        exec(compile(code, f"{page.name}, block {number}", "exec"), names)
-        assert answer in capsys.readouterr().out
+    for part in parts(page):
+        if part.language == "python":
+            run_code(part, names, page)
+            assert part.answer in capsys.readouterr().out

@@ -25,6 +25,7 @@ FLOORS = {  # a package needs itself and the floors below it: never one above, n
     "evaluation": 9,
     "audit": 10,
     "inference": 10,
+    "explore": 11,
 }
 ROOTS = {
     "__init__",
@@ -36,6 +37,8 @@ ROOTS = {
     "files",
     "installed",
     "lazy",
+    "progress",
+    "screen",
     "text",
     "version",
 }

@@ -1,6 +1,7 @@
 """Processes that start in no time, for torch is loaded already; and two on one machine, each with its own rows."""
 
 import multiprocessing
+import time
 from functools import cache
 from multiprocessing.context import ForkServerContext
 
@@ -8,6 +9,7 @@ import torch
 from torch import distributed
 
 LOADED = ["torch.utils.tensorboard", "avssl.training.loop", "training_fakes"]  # what cannot be found is left out
+PATIENCE = 600  # seconds, for a machine that is very busy; below the limit of a test
 
 
 @cache
@@ -25,12 +27,20 @@ def begin(function, *arguments):
     return process
 
 
+def ended(*processes):
+    """Return how the processes ended; none is left behind, for one whose partner died waits for half an hour."""
+    last = time.monotonic() + PATIENCE
+    for process in processes:
+        process.join(max(0, last - time.monotonic()))
+        if process.is_alive():
+            process.kill()
+            process.join()
+    return [process.exitcode for process in processes]
+
+
 def in_two_processes(work, folder, *arguments):
     """Return what ``work(rank, *arguments)`` gives in each of two processes that can gather."""
-    processes = [begin(one, rank, work, str(folder), arguments) for rank in (0, 1)]
-    for process in processes:
-        process.join(90)
-    assert [process.exitcode for process in processes] == [0, 0]
+    assert ended(*(begin(one, rank, work, str(folder), arguments) for rank in (0, 1))) == [0, 0]
     return [torch.load(folder / f"{rank}.pt") for rank in (0, 1)]
 
 

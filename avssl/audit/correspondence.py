@@ -78,7 +78,7 @@ def audit_correspondence(
     Raises:
         ConfigError: for clips of one frame, or fewer videos than a clip has frames.
     """
-    console, fabric = Console(width=max(Console().width, 100)), single_process(accelerator)
+    console, fabric = Console(), single_process(accelerator)
     require_takes(method.encoder, "pictures", "the audit")
     trained, random = (with_settings(method, {}, number).to(fabric.device) for number in (seed, seed + 1))
     if run is not None:

@@ -14,7 +14,6 @@ from typing import Annotated, Any
 from PIL.Image import Image
 from pydantic import Field
 from rich.console import Console
-from rich.progress import Progress
 
 from avssl.audit.order import learn_in_time
 from avssl.audit.planted import CUES, Remembered, load_pictures, noise_like, planted
@@ -28,6 +27,7 @@ from avssl.methods import Method
 from avssl.methods.guards import Guard, Guarded
 from avssl.methods.order.tasks import OrderTask
 from avssl.methods.views import MultiViewMethod
+from avssl.progress import Bar
 from avssl.report.figures import picture_table
 from avssl.training.feed import single_process
 from avssl.training.optim import Optim
@@ -35,7 +35,6 @@ from avssl.training.schedule import Schedule
 from avssl.transforms.time_cues import TIME_CUES
 
 AS_IT_IS = "as configured"
-WIDE = 132  # characters that the table needs
 SEEN = CUE_ONLY, CONTENT = ("cue only", "content with it")
 
 
@@ -120,7 +119,7 @@ def audit_shortcuts(
     Raises:
         ConfigError: if fewer items can be read than make a batch.
     """
-    console, folder = Console(width=max(Console().width, WIDE)), out / "shortcuts"
+    console, folder = Console(), out / "shortcuts"
     fabric, loading = single_process(accelerator), {"batch_size": batch_size, "workers": workers}
     if isinstance(method, MultiViewMethod):
         content = (
@@ -131,10 +130,9 @@ def audit_shortcuts(
             console.print(f"{type(method).__name__} measures no accuracy: there is nothing to audit")
             return {}
         settings = {"fabric": fabric, "optim": optim, "schedule": schedule, "rounds": rounds}
-        with Progress(console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task("trainings", total=rounds * seeds)
+        with Bar("steps of trainings", rounds * seeds) as bar:
             trials = (Trial(seed=number, **settings) for number in range(seed, seed + seeds))
-            table, scores = audit_views(trials, method, content, batch_size, lambda: progress.advance(task))
+            table, scores = audit_views(trials, method, content, batch_size, bar.advance)
         title = f"{type(method).__name__}: accuracy after {rounds} steps, among {batch_size} held-out items"
         show(console, title, table)
         folder.mkdir(parents=True, exist_ok=True)
@@ -155,15 +153,11 @@ def audit_shortcuts(
         load_pictures(fabric, held_out, items, where="held_out", **loading),
     )
     found: dict[tuple[str, str], list[float]] = defaultdict(list)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("trainings", total=rounds * seeds * (2 * len(cues) + 1))
+    with Bar("steps of trainings", rounds * seeds * (2 * len(cues) + 1)) as bar:
         for number in range(seed, seed + seeds):
             trial = Trial(fabric=fabric, optim=optim, schedule=schedule, rounds=rounds, seed=number)
             settings = (trial, method, rows, content, batch_size)
-            if of_time:
-                told = learn_order(*settings, lambda: progress.advance(task))
-            else:
-                told = learn(*settings, blank, lambda: progress.advance(task))
+            told = learn_order(*settings, bar.advance) if of_time else learn(*settings, blank, bar.advance)
             for name, seen, groups in told:
                 found[name, seen] += groups
     table, scores = tell(rows, found, chance)

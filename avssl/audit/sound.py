@@ -11,7 +11,6 @@ import torch
 from pydantic import Field
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from avssl.audit.blind import ROWS, Alter, Grid, Learner, as_it_is, narrowed
@@ -22,7 +21,9 @@ from avssl.data import Dataset, Videos
 from avssl.evaluation.runner import write_csv
 from avssl.methods import Method
 from avssl.methods.sound.base import PairScorer
+from avssl.progress import track
 from avssl.sampling import WithSound
+from avssl.screen import print_table
 from avssl.training.feed import Fabric, Feed, batches_of, is_empty, single_process
 from avssl.training.optim import Optim
 from avssl.training.schedule import Schedule
@@ -138,7 +139,7 @@ def learn(
 ) -> dict[str, dict[str, float]]:
     """Train all rows side by side on the same batches of the first set, and return what each measures on the second."""
     with closing(Feed(fabric, sets[0], seed=seed, start=0, prefetch=2, **loading)) as feed:
-        for step in track(range(1, rounds + 1), "blind rows", console=Console(stderr=True), transient=True):
+        for step in track(range(1, rounds + 1), "blind rows"):
             (batch,) = feed.take(1)
             if is_empty(batch):
                 continue
@@ -195,4 +196,4 @@ def show(console: Console, title: str, rows: Sequence[Mapping[str, str]]) -> Non
         table.add_column(column)
     for row in rows:
         table.add_row(*row.values())
-    console.print(table)
+    print_table(console, table)

@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from avssl.config.errors import ConfigError, joined, shortened, suggest
+from avssl.config.errors import ConfigError, UnknownKey, joined, shortened, suggest
+from avssl.config.nearby import elsewhere, family
 from avssl.config.overrides import UNIONS, settle, settled
-from avssl.config.signatures import bases, is_abstract, parameters
-from avssl.config.source import Function, StandIn, exports, is_class, locate, resolve
+from avssl.config.signatures import bases, parameters
+from avssl.config.source import Function, StandIn, is_class, locate, resolve
 from avssl.config.trust import check_trust, is_dotted
 from avssl.text import ODD_BYTES, STAND_INS, translated
 
@@ -46,7 +47,10 @@ def plan(module: str, name: str, settings: dict[str, Any]) -> Call:
     target = resolve(module, name)
     if not isinstance(target, Function):
         raise ConfigError(f"{module} has no function {name!r} whose source can be read")
-    return call(target, settings, "")
+    try:
+        return call(target, settings, "")
+    except UnknownKey as error:
+        raise elsewhere(error, target, settings) from None
 
 
 def call(target: type[StandIn] | Function, settings: dict[str, Any], where: str) -> Call:
@@ -56,7 +60,7 @@ def call(target: type[StandIn] | Function, settings: dict[str, Any], where: str)
     listing = f"{name} takes {', '.join(takes) or 'nothing'}"
     for key in settings:
         if key not in takes:
-            raise ConfigError(f"{joined(where, key)}: unknown{suggest(key, takes)}; {listing}")
+            raise UnknownKey(where, key, suggest(key, takes), listing)
     for key, parameter in takes.items():
         if key not in settings and parameter.default is None:
             raise ConfigError(f"{joined(where, key)}: missing; {listing}")
@@ -163,26 +167,6 @@ def component(value: Any, base: type[StandIn], where: str) -> Call:
     name = settle(settings.pop("name"), str, joined(where, "name"))
     name = expect(name, str, "the name of a class", joined(where, "name"))
     return call(find(name, base, known, where), settings, where)
-
-
-def home(base: type[StandIn]) -> str:
-    """Return the package that exports a class, and with it the rest of its family."""
-    package = base.module
-    while package:
-        if base.node.name in exports(package) and resolve(package, base.node.name) is base:
-            return package
-        package = package.rpartition(".")[0]
-    return base.module
-
-
-def family(base: type[StandIn]) -> dict[str, type[StandIn]]:
-    """Return what may be named where ``base`` is expected: what its home exports and can be made."""
-    package = home(base)
-    found = {name: resolve(package, name) for name in exports(package)} | {base.node.name: base}
-    known = {name: one for name, one in found.items() if is_class(one) and base in bases(one) and not is_abstract(one)}
-    if len(known) > 1:
-        known.pop(base.node.name, None)
-    return known
 
 
 def find(name: str, base: type[StandIn], known: dict[str, type[StandIn]], where: str) -> type[StandIn]:

@@ -5,7 +5,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from avssl.config.check import UNRECORDED, home
+from avssl.config.check import UNRECORDED
+from avssl.config.nearby import home
 from avssl.config.source import is_class, resolve
 
 Made = TypeVar("Made")

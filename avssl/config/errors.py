@@ -11,6 +11,26 @@ class ConfigError(ValueError):
     """A setting that cannot be used: where it is, what came, and what would work, in one line."""
 
 
+class UnknownKey(ConfigError):
+    """A key that is none of those that a call takes.
+
+    Args:
+        where: the dotted key of the call.
+        key: that is unknown.
+        near: a hint, see `suggest`.
+        listing: what the call takes.
+    """
+
+    def __init__(self, where: str, key: str, near: str, listing: str):
+        super().__init__(f"{joined(where, key)}: unknown{near}; {listing}")
+        self.where, self.key, self.near, self.listing = where, key, near, listing
+
+
+def nearest(name: str, options: Iterable[str]) -> str | None:
+    """Return the option that ``name`` nearly is, or None."""
+    return next(iter(get_close_matches(str(name)[:LONGEST], list(options), 1)), None)
+
+
 def suggest(name: str, options: Iterable[str]) -> str:
     """Return a hint at the option that ``name`` nearly is, or nothing.
 
@@ -18,8 +38,8 @@ def suggest(name: str, options: Iterable[str]) -> str:
         >>> suggest("dropot", ["dropout", "encoder"])
         " (did you mean 'dropout'?)"
     """
-    near = get_close_matches(str(name)[:LONGEST], list(options), 1)
-    return f" (did you mean {near[0]!r}?)" if near else ""
+    near = nearest(name, options)
+    return f" (did you mean {near!r}?)" if near else ""
 
 
 def joined(location: str, key: str | int) -> str:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from avssl.config.errors import ConfigError, suggest
+from avssl.config.errors import ConfigError, nearest
 from avssl.installed import HOME, configs, is_checkout
 
 
@@ -30,5 +30,9 @@ def find(word: str) -> str:
                     return str(folder / name)
     except (OSError, ValueError):  # longer than a name may be, or with a NUL in it: reading says what is wrong
         return word
+    beside = [path for folder in (Path("configs"), Path(word).parent) for path in sorted(folder.glob("*.y*ml"))]
+    known = {path.stem: str(path) for path in beside} | {name: name for name in configs()}
+    near = nearest(Path(word).stem, known)
+    hint = f" (did you mean {known[near]!r}?)" if near else ""
     asked = "python -m avssl list configs" if is_checkout() else "avssl list configs"
-    raise ConfigError(f"there is no such config{suggest(Path(word).stem, configs())}; `{asked}` lists them")
+    raise ConfigError(f"there is no such config{hint}; `{asked}` lists them")

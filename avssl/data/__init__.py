@@ -29,5 +29,6 @@ if TYPE_CHECKING:
     from avssl.data.sounds import Sounds as Sounds
     from avssl.data.stills import Stills as Stills
     from avssl.data.videos import Videos as Videos
+    from avssl.data.viewed import Viewed as Viewed
 
 __getattr__, __dir__ = attach(__name__)

@@ -156,9 +156,11 @@ def write_label_file(
     columns |= {} if soft is None else {"soft": soft}
     about = {"count": str(known["count"]), "digest": known["digest"]}
     if path.suffix == ".safetensors":
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
-        save_file(columns, path, metadata=about)
+        from avssl.nets.tensor_files import in_order
+
+        path.write_bytes(in_order(save(columns, metadata=about)))
     elif path.suffix == ".npz":
         digest = np.frombuffer(bytes.fromhex(known["digest"]), np.uint8)
         np.savez(path, allow_pickle=False, **columns, count=np.array(known["count"]), digest=digest)

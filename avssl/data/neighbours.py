@@ -14,7 +14,7 @@ from avssl.data.base import DataError, Dataset, Key, split_key
 from avssl.data.items import items_of
 from avssl.data.label_files import described, require_same
 from avssl.installed import tool
-from avssl.nets.tensor_files import read_safetensors
+from avssl.nets.tensor_files import in_order, read_safetensors
 from avssl.sampling import rng_for
 
 TABLE = "neighbours"  # the tensor's name in a file
@@ -110,7 +110,7 @@ def write_neighbours(path: str | Path, data: Dataset, neighbours: np.ndarray) ->
     file = Path(path).expanduser()
     file.parent.mkdir(parents=True, exist_ok=True)
     with whole(file) as part:
-        part.write_bytes(save({TABLE: np.ascontiguousarray(table, np.int32)}, metadata=about))
+        part.write_bytes(in_order(save({TABLE: np.ascontiguousarray(table, np.int32)}, metadata=about)))
 
 
 def read_table(path: Path, known: dict[str, Any]) -> np.ndarray:

@@ -63,9 +63,9 @@ def find_recordings(
     """Return the recordings of a source in a fixed order, and the names of their classes (may be empty).
 
     Args:
-        source: a folder of class folders, a folder of files, a manifest (``.csv`` or ``.parquet`` with a column
-            ``path``, relative to the manifest, and optionally ``split``, ``label``, ``labels`` (several, parted by
-            ``" | "``, a leading ``?`` for those to be ignored), ``start``, ``end``, ``group``, ``keypoints``,
+        source: a folder of class folders, a folder of files, one such file, a manifest (``.csv`` or ``.parquet`` with
+            a column ``path``, relative to the manifest, and optionally ``split``, ``label``, ``labels`` (several,
+            parted by ``" | "``, a leading ``?`` for those to be ignored), ``start``, ``end``, ``group``, ``keypoints``,
             ``annotations``, ``masks``, ``track``, ``origin``, ``cover``, ``sound``, ``sounding``, ``votes``), a folder
             that holds ``manifest.csv`` or ``manifest.parquet``, ``"demo:figures"``, or ``"cache:samples"`` for what
             ``datasets/samples/prepare.py`` gathered. `avssl.files` tells which files of folders count,
@@ -91,9 +91,15 @@ def find_recordings(
             source = source / manifest
     if source.is_file() and source.suffix.lower() in (".csv", ".parquet"):
         return read_manifest(source, split)
+    if source.is_file() and source.suffix.lower() in endings:
+        if split is not None:
+            raise FileError(f"{source} is one {named(endings)}, which has no split {split!r}; set split=null")
+        return [Recording(path=source)], []
     if not source.is_dir():
-        kind = "is neither a folder nor a .csv or .parquet manifest" if source.exists() else "does not exist"
-        raise FileError(f"{source} {kind}; give a folder of {named(endings)}s, a manifest, or demo:figures")
+        one = named(endings)
+        odd = f"is neither a folder nor a .csv or .parquet manifest, nor by its ending a {one}"
+        told = odd if source.exists() else "does not exist"
+        raise FileError(f"{source} {told}; give a {one}, a folder of {one}s, a manifest, or demo:figures")
     if split is not None:
         if not (source / split).is_dir():
             raise FileError(f"split {split!r} of the folder {source} would be its folder {split}/, which is missing")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from avssl.evaluation.probes.evaluator import Probes as Probes
     from avssl.evaluation.probes.finetune import FineTune as FineTune
     from avssl.evaluation.probes.order import Order as Order
+    from avssl.evaluation.propagation.adaptation import Adapt as Adapt
     from avssl.evaluation.propagation.evaluator import LabelPropagation as LabelPropagation
     from avssl.evaluation.recoloring.evaluator import Recoloring as Recoloring
     from avssl.evaluation.retrieval.evaluator import Retrieval as Retrieval

@@ -2,8 +2,9 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import ClassVar
+from typing import Any
 
+from avssl.config import ConfigError
 from avssl.features.runs import Fresh, FreshMethod
 from avssl.methods import Method
 from avssl.nets import Encoder
@@ -16,14 +17,21 @@ class Evaluator(ABC):
 
     Attributes:
         name: the folder in the run that the results go to.
-        needs: what the data must give beside pictures: ``label``, ``keypoints``, ``masks`` and so on, as a manifest's
+        takes: the kinds of encoders that can be asked.
+        truths: what the data must give beside pictures: ``label``, ``keypoints``, ``masks`` and so on, as a manifest's
             columns are called, ``video`` where frames follow each other, ``sound``.
-        takes: which kinds of encoders it can score.
     """
 
     name: str
-    needs: ClassVar[frozenset[str]] = frozenset()
-    takes: ClassVar[tuple[Takes, ...]] = ("pictures", "clips")
+    truths: tuple[str, ...] = ()
+    takes: tuple[Takes, ...] = ("pictures", "clips")
+
+    def refuses(self, encoder: Encoder) -> str:
+        """Return why an encoder cannot be asked this at all, in words; empty where it can."""
+        if encoder.takes in self.takes:
+            return ""
+        kinds = " or ".join(self.takes)
+        return f"{type(self).__name__} asks encoders of {kinds}; {type(encoder).__name__} takes {encoder.takes}"
 
     @abstractmethod
     def __call__(
@@ -40,18 +48,62 @@ class Evaluator(ABC):
         """
 
 
+class WithMethod(Evaluator, ABC):
+    """Scores an encoder, and may need the whole method that it is part of.
+
+    Attributes:
+        needs_method: whether it does.
+    """
+
+    needs_method: bool = False
+
+    @abstractmethod
+    def __call__(
+        self,
+        encoder: Encoder,
+        fresh: Fresh | None = None,
+        folder: Path | None = None,
+        device: str = "cpu",
+        method: Method | None = None,
+    ) -> Scores:
+        """Return the scores of an encoder.
+
+        Args:
+            encoder: as of `Evaluator`.
+            fresh: likewise.
+            folder: likewise.
+            device: likewise.
+            method: with heads and all; its encoder has the same weights. None where it is not needed, or not there.
+        """
+
+
 class MethodEvaluator(ABC):
     """Scores a whole method, heads and all, beside initial weights.
 
     Attributes:
         name: the folder in the run that the results go to.
-        needs: what the data must give, as for `Evaluator`.
-        asks: which function or part a method must have of its own.
+        needs: what a method must be, a class or a protocol such as those of `avssl.methods.sound.base`.
+        lacks: what is said of a method that is not, behind its name.
+        truths: what the data must give, as for `Evaluator`.
     """
 
     name: str
-    needs: ClassVar[frozenset[str]] = frozenset()
-    asks: ClassVar[str] = ""
+    truths: tuple[str, ...] = ()
+    needs: Any = Method
+    lacks: str = "cannot be asked this"
+
+    def refuses(self, method: Method) -> str:
+        """Return why a method cannot be asked this at all, in words; empty where it can."""
+        return "" if isinstance(method, self.needs) else f"{type(method).__name__} {self.lacks}"
+
+    def require(self, method: Method) -> None:
+        """Complain of a method that cannot be asked.
+
+        Raises:
+            ConfigError: with the reason.
+        """
+        if reason := self.refuses(method):
+            raise ConfigError(reason)
 
     @abstractmethod
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:

@@ -14,10 +14,10 @@ from avssl.data import Dataset
 from avssl.features.layers import unit
 from avssl.features.rows import centre, frames_per_pass
 from avssl.features.runs import Fresh
-from avssl.features.weights import load_weights
 from avssl.nets import Encoder
 from avssl.nets.encoders import Takes
 from avssl.report.scores import HOG, LOG_MEL, PIXELS, RANDOM, TRAINED
+from avssl.training.weights import load_weights
 
 LEAST = 16  # pixels a side, for HOG
 AnyModule = TypeVar("AnyModule", bound=nn.Module)

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from avssl.config import ConfigError, Trust, trusting
+from avssl.evaluation.asking import ask
 from avssl.evaluation.base import Evaluator, MethodEvaluator
 from avssl.evaluation.suggestions import suggestions
 from avssl.features.device import find_device
@@ -22,6 +23,7 @@ from avssl.features.subject import find_subject
 from avssl.nets import Encoder
 from avssl.report import write_report
 from avssl.report.scores import TRAINED, Scores, lines
+from avssl.screen import print_table
 from avssl.text import printable, to_json
 from avssl.training.export import ENCODER, load_method
 from avssl.version import __version__
@@ -70,12 +72,7 @@ def evaluate(
     subject = find_subject(run, weights, encoder, out, runs, trust, export)
     what = str(subject.folder if weights is None else weights)
     with trusting(trust):  # further rows are runs and files too
-        return score_and_write(
-            evaluator,
-            what,
-            subject.folder,
-            lambda cache: evaluator(subject.encoder, fresh=subject.fresh, folder=cache, device=device),
-        )
+        return score_and_write(evaluator, what, subject.folder, lambda cache: ask(evaluator, subject, cache, device))
 
 
 def evaluate_method(
@@ -132,7 +129,7 @@ def show(scores: Scores, console: Console) -> None:
             table.add_section()
         table.add_row(*line.cells.values(), style="bold" if line.cells.get("row") == TRAINED else None)
     console.print(f"\n{scores.title}", style="bold")
-    console.print(table)
+    print_table(console, table)
     for note in scores.notes:
         console.print(f"• {note}")
     plain = {name: value for name, value in scores.protocol.items() if not isinstance(value, Mapping) and value != []}

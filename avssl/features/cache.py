@@ -49,6 +49,11 @@ class FeatureCache:
         with whole(path) as part, open(part, "wb") as file:
             np.save(file, result, allow_pickle=False)
 
+    def drop(self, key: Mapping[str, Any]) -> None:
+        """Keep the result that ``key`` names no longer."""
+        if (path := self._path(key)) is not None:
+            path.unlink(missing_ok=True)
+
     def has(self, key: Mapping[str, Any]) -> bool:
         """Tell whether the result that ``key`` names has been computed."""
         path = self._path(key)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -22,6 +21,7 @@ from avssl.features.rows import ItemRows, Recipe, batches, check_recipe, pooled,
 from avssl.features.sharing import Share, from_environment
 from avssl.nets import Encoder, SoundEncoder
 from avssl.nets.encoders import Takes
+from avssl.progress import Bar
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,7 @@ def extract(
 
     The work is done in pieces of a few items. Each piece is kept under the hash of the weights, the recipe, the data's
     settings and the state of its files (path, size, time of writing): an interrupted extraction goes on where it
-    stopped, and what is kept is not read again.
+    stopped, and what is kept is not read again. When all are there, they become one file for each layer.
 
     Args:
         asked: encoders by name, of pictures and of clips as they come, and the layers to take of each.
@@ -120,23 +120,44 @@ def extract(
         check_recipe(one.encoder, recipe)
         for layer in one.layers:
             check_layer(one.encoder, layer)
-    work = _Work(asked, data, recipe, cache, torch.device(device), batch, what)
-    starts = range(0, len(data), piece)
-    pieces = [range(start, min(start + piece, len(data))) for start in starts]
     share = share or from_environment()
     if share.world > 1 and cache.folder is None:
         raise ConfigError("processes share features by a folder; give one")
-    mine = pieces[share.rank :: share.world]
+    work = _Work(asked, data, recipe, cache, torch.device(device), batch, what)
+    kept = work.kept_of_all()
+    if not work.missing(kept):
+        return _joined(_Piece(kept, _unpack(kept["", "rows"])), asked, data, what)
+    rest = _Work(work.missing(kept), data, recipe, cache, torch.device(device), batch, what)
+    found = _merged(_in_pieces(rest, piece, workers, quiet, share), rest.asked)
+    share.wait()  # all have read the pieces
+    if not share.rank:
+        rest.merge(found, piece)
+    share.wait()
+    return _joined(_Piece(kept | found.arrays, found.about), asked, data, what)
+
+
+def _in_pieces(work: "_Work", piece: int, workers: int, quiet: bool, share: Share) -> list["_Piece"]:
+    """Return all pieces, of which this process computes its share."""
+    pieces = pieces_of(len(work.data), piece)
     done: dict[int, _Piece] = {}
-    todo = [one for one in mine if not work.kept_already(one)]
-    with _progress(quiet or not todo) as bar:
-        task = bar.add_task(f"features of the {what} data".replace("  ", " "), total=sum(map(len, todo)))
-        for one, items in zip(todo, _read(data, todo, workers), strict=True):
-            made = work.compute(one, _ticking(items, lambda: bar.advance(task)))
+    todo = [one for one in pieces[share.rank :: share.world] if not work.kept_already(one)]
+    with Bar(f"features of the {work.what} data".replace("  ", " "), sum(map(len, todo)), quiet or not todo) as bar:
+        for one, items in zip(todo, _read(work.data, todo, workers), strict=True):
+            made = work.compute(one, _ticking(items, bar.advance))
             if not work.kept_already(one):  # no folder, or data that nobody can tell the state of
                 done[one.start] = made
     share.wait()
-    return _joined([done.get(one.start) or work.load(one) for one in pieces], asked, data, what)
+    return [done.get(one.start) or work.load(one) for one in pieces]
+
+
+def pieces_of(count: int, piece: int) -> list[range]:
+    """Return neighbouring places, at most ``piece`` together.
+
+    Examples:
+        >>> pieces_of(5, 2)
+        [range(0, 2), range(2, 4), range(4, 5)]
+    """
+    return [range(start, min(start + piece, count)) for start in range(0, count, piece)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,6 +200,33 @@ class _Work:
     def kept_already(self, piece: range) -> bool:
         keys = self.keys(piece)
         return keys is not None and all(self.cache.has(key) for key in keys.values())
+
+    def kept_of_all(self) -> dict[tuple[str, str], np.ndarray]:
+        """Return the arrays of all items that are kept as one; none without their rows."""
+        keys = self.keys(range(len(self.data))) or {}
+        found = {name: self.cache.get(key) for name, key in keys.items()}
+        kept = {name: array for name, array in found.items() if array is not None}
+        return kept if ("", "rows") in kept else {}
+
+    def missing(self, kept: Mapping[tuple[str, str], np.ndarray]) -> dict[str, Asked]:
+        """Return what is asked and not among arrays."""
+        rest = {
+            name: Asked(one.encoder, tuple(layer for layer in one.layers if (name, layer) not in kept))
+            for name, one in self.asked.items()
+        }
+        return {name: one for name, one in rest.items() if one.layers}
+
+    def merge(self, found: _Piece, piece: int) -> None:
+        """Keep the arrays of all items as one each, in place of their pieces."""
+        pieces, keys = pieces_of(len(self.data), piece), self.keys(range(len(self.data)))
+        if len(pieces) < 2 or keys is None:
+            return
+        for name, array in found.arrays.items():
+            self.cache.put(keys[name], array)
+        self.cache.put(keys["", "rows"], _pack(found.about))
+        for one in pieces:
+            for key in (self.keys(one) or {}).values():
+                self.cache.drop(key)
 
     def load(self, piece: range) -> _Piece:
         keys = self.keys(piece)
@@ -284,22 +332,22 @@ def _ticking(items: Iterator[dict[str, Any]], tick) -> Iterator[dict[str, Any]]:
         tick()
 
 
-def _progress(hidden: bool) -> Progress:
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    return Progress(*columns, transient=True, disable=hidden)
+def _merged(pieces: list[_Piece], asked: Mapping[str, Asked]) -> _Piece:
+    """Return pieces as one."""
+    full = [piece for piece in pieces if piece.about["rows"]] or pieces[:1]
+    names = [(name, layer) for name, one in asked.items() for layer in one.layers]
+    return _Piece(
+        arrays={name: np.concatenate([piece.arrays[name] for piece in full]) for name in names},
+        about={what: [one for piece in pieces for one in piece.about[what]] for what in ("rows", "failures")},
+    )
 
 
-def _joined(pieces: list[_Piece], asked: Mapping[str, Asked], data: Dataset, what: str) -> Extracted:
-    rows = [row for piece in pieces for row in piece.about["rows"]]
-    failures = tuple(failure for piece in pieces for failure in piece.about["failures"])
+def _joined(found: _Piece, asked: Mapping[str, Asked], data: Dataset, what: str) -> Extracted:
+    rows, failures = found.about["rows"], tuple(found.about["failures"])
     if not rows:
         first = f"; the first: {failures[0]}" if failures else ""
         raise ConfigError(f"none of the {len(data)} items of the {what or 'data'} set can be read{first}")
-    full = [piece for piece in pieces if piece.about["rows"]]
-    features = {
-        name: {layer: np.concatenate([piece.arrays[name, layer] for piece in full]) for layer in one.layers}
-        for name, one in asked.items()
-    }
+    features = {name: {layer: found.arrays[name, layer] for layer in one.layers} for name, one in asked.items()}
     paths = np.array([row["path"] for row in rows])
     for name, layers in features.items():
         for layer, array in layers.items():

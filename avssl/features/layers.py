@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-from rich.progress import track
 from torch import Tensor
 
 from avssl.config import ConfigError
@@ -10,6 +9,7 @@ from avssl.config.errors import suggest
 from avssl.features.cache import FeatureCache, digest
 from avssl.features.rows import frames_per_pass
 from avssl.nets import Encoder, SoundEncoder
+from avssl.progress import track
 
 OUTPUT = "output"  # the name of what the encoder itself returns
 
@@ -53,7 +53,7 @@ class Extractor:
         encoder = encoder.to(self.device).eval()
         weights = digest(encoder)
         pieces = images.split(self.piece)
-        steps = track(pieces, f"features ({layer})", disable=self.quiet or len(pieces) == 1, transient=True)
+        steps = track(pieces, f"features ({layer})", quiet=self.quiet or len(pieces) == 1)
         return np.concatenate(
             [
                 self.cache(

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avssl.config import ConfigError, Trust
-from avssl.features.runs import Fresh, find_run, fresh_encoders, fresh_like
-from avssl.features.weights import is_export, load_weights
+from avssl.features.runs import Fresh, FreshMethod, find_run, fresh_encoders, fresh_like, fresh_methods
+from avssl.methods import Method
 from avssl.nets import Encoder
-from avssl.training.export import ENCODER, load_encoder, not_recorded
+from avssl.training.export import ENCODER, load_encoder, load_method, not_recorded
+from avssl.training.weights import is_export, load_weights
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -18,11 +19,33 @@ class Subject:
         encoder: with its weights.
         fresh: builds encoders of its architecture with initial weights; None where nobody knows how.
         folder: where results go.
+        run: the folder of its run; None for weights from elsewhere.
+        trust: packages whose classes the run may name.
     """
 
     encoder: Encoder
     fresh: Fresh | None
     folder: Path
+    run: Path | None = None
+    trust: Trust = ()
+
+    def method(self) -> Method:
+        """Return the whole method of the run, loaded anew.
+
+        Raises:
+            ConfigError: for weights from elsewhere.
+            TrainingError: if the run has no checkpoint.
+        """
+        return load_method(self._run(), trust=self.trust)
+
+    def fresh_methods(self) -> FreshMethod:
+        """Return what builds the run's method with initial weights, likewise."""
+        return fresh_methods(self._run(), self.trust)
+
+    def _run(self) -> Path:
+        if self.run is None:
+            raise ConfigError("the whole method is asked, heads and all, and weights hold none: give run=FOLDER")
+        return self.run
 
 
 def find_subject(
@@ -57,18 +80,23 @@ def find_subject(
             raise ConfigError("out goes with weights=FILE; a run holds its own results")
         folder = find_run(run, runs)
         if encoder is not None:
-            fresh = None if not_recorded(encoder, export) else fresh_like(encoder)
+            fresh = fresh_if_recorded(encoder, export)
             found = load_encoder(folder, encoder=encoder, export=export)
         else:
             found = load_encoder(folder, trust=trust, export=export)
             fresh = fresh_encoders(folder, trust, export)
         place = folder if export == ENCODER else folder / export
         place.mkdir(exist_ok=True)
-        return Subject(encoder=found, fresh=fresh, folder=place)
+        return Subject(encoder=found, fresh=fresh, folder=place, run=folder, trust=trust)
     like = encoder
     if like is None and not is_export(weights):
         like = load_encoder(find_run(run, runs), trust=trust)
     found = load_weights(weights, like, trust)
     folder = Path(out) if out is not None else Path(runs) / Path(weights).stem
     folder.mkdir(parents=True, exist_ok=True)
-    return Subject(encoder=found, fresh=fresh_like(found), folder=folder)
+    return Subject(encoder=found, fresh=fresh_if_recorded(found, export), folder=folder)
+
+
+def fresh_if_recorded(encoder: Encoder, part: str) -> Fresh | None:
+    """Return what builds an encoder's architecture anew; None where code made it, which no settings tell."""
+    return None if not_recorded(encoder, part) else fresh_like(encoder)

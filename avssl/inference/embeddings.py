@@ -9,8 +9,6 @@ import numpy as np
 import pyarrow as pa
 import torch
 from pyarrow import parquet
-from rich.console import Console
-from rich.progress import track
 from torch import Tensor
 
 from avssl.cache import whole
@@ -25,6 +23,7 @@ from avssl.installed import tool
 from avssl.media import open_sound, open_video
 from avssl.media.errors import MediaError
 from avssl.methods.sound.base import JointEmbedder
+from avssl.progress import track
 from avssl.text import printable, to_column
 
 Stream = Literal["picture", "sound"]
@@ -77,7 +76,7 @@ def embed(
     kept, about = FeatureCache(folder / "kept"), {"weights": digest(method.method), "every": every, "size": method.size}
     vectors, index, failures = [], [], []
     paths = files_given(files, ENDINGS | PICTURES | SOUNDS, "video, sound or picture", f"{tool('embed')} a.mp4 b.wav")
-    for path in track(paths, "files", console=Console(stderr=True), transient=True):
+    for path in track(paths, "files"):
         try:
             for piece in list(pieces(path, method, every, kept, about)):  # all of a file, or nothing
                 vectors.append(piece.vectors)

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import track
 from torch.nn import functional as F
 
 from avssl.config import ConfigError, Trust
@@ -15,6 +13,7 @@ from avssl.inference.film import check_out, write_film
 from avssl.inference.loading import Loaded, frames_at, load_for, open_whole, ready, sounds_at
 from avssl.media import open_video
 from avssl.methods.sound.base import Localizer
+from avssl.progress import track
 
 PIECE = 64  # frames held at a time
 
@@ -58,7 +57,7 @@ def localise(
     method = load_for(run, runs, Localizer, "say where the sound comes from", find_device(device), trust)
     with open_whole(video, method.size) as small, open_video(video) as large:
         times = large.timeline.times
-        starts = track(range(0, len(times), PIECE), "frames", console=Console(stderr=True), transient=True)
+        starts = track(range(0, len(times), PIECE), "frames")
         pieces = (times[start : start + PIECE] for start in starts)
         write_film(video, large, out, ((piece, overlay(small, large, method, piece, strength)) for piece in pieces))
     print(f"Written: {out}")

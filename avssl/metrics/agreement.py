@@ -5,8 +5,6 @@ Problem", 1955, by SciPy.
 """
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 
 def mutual_information(clusters: np.ndarray, classes: np.ndarray) -> float:
@@ -18,11 +16,15 @@ def mutual_information(clusters: np.ndarray, classes: np.ndarray) -> float:
         clusters: whole numbers, ``(items,)``.
         classes: whole numbers, ``(items,)``.
     """
+    from sklearn.metrics import normalized_mutual_info_score  # slow to load
+
     return float(normalized_mutual_info_score(classes, clusters, average_method="arithmetic"))
 
 
 def rand_index(clusters: np.ndarray, classes: np.ndarray) -> float:
     """Return the adjusted Rand index: 1 for equal partitions, 0 in the mean for partitions by chance."""
+    from sklearn.metrics import adjusted_rand_score  # slow to load
+
     return float(adjusted_rand_score(classes, clusters))
 
 
@@ -35,6 +37,8 @@ def matched_accuracy(clusters: np.ndarray, classes: np.ndarray) -> float:
         >>> matched_accuracy(np.array([2, 2, 0, 0, 1]), np.array([0, 0, 1, 1, 1]))
         0.8
     """
+    from scipy.optimize import linear_sum_assignment  # slow to load
+
     counts = count_pairs(clusters, classes)
     return float(counts[linear_sum_assignment(-counts)].sum() / len(clusters))
 

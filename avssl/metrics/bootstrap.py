@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -59,8 +60,7 @@ def paired_difference(
     sums, counts = (table.reshape(len(names), runs, -1).swapaxes(0, 1) for table in (sums, counts))
 
     each = np.array([_mean(sums[run].sum(0), counts[run].sum(0)) for run in range(runs)])
-    rng = rng_for(seed, epoch=0, sample=0)
-    of_runs, of_groups = _draw(rng, runs, resamples), _draw(rng, len(names), resamples)
+    of_runs, of_groups = _draw_both(seed, runs, len(names), resamples)
     per_run = np.stack([_mean(of_groups @ sums[run], of_groups @ counts[run]) for run in range(runs)], 1)
     return _difference(each, per_run, of_runs)
 
@@ -90,6 +90,16 @@ def weighted_difference(ours: Sequence[Resampled], theirs: Sequence[Resampled], 
     each = np.array([one[0] - other[0] for one, other in pairs])
     per_run = np.stack([one[1] - other[1] for one, other in pairs], 1)
     return _difference(each, per_run, _draw(rng_for(seed, epoch=0, sample=1), len(pairs), len(per_run)))
+
+
+@lru_cache(maxsize=1)  # the rows of a table are compared on the same draws
+def _draw_both(seed: int, runs: int, groups: int, resamples: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return how often runs and groups count, float64 ``(resamples, parts)`` each, from one stream."""
+    rng = rng_for(seed, epoch=0, sample=0)
+    of_runs, of_groups = (_draw(rng, parts, resamples).astype(np.float64) for parts in (runs, groups))
+    for draws in (of_runs, of_groups):
+        draws.flags.writeable = False
+    return of_runs, of_groups
 
 
 def _draw(rng: np.random.Generator, parts: int, resamples: int) -> np.ndarray:

@@ -39,6 +39,29 @@ def read_safetensors(path: Path, refusal: Refusal = ValueError) -> tuple[dict[st
         return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
 
 
+def in_order(file: bytes) -> bytes:
+    """Return a ``.safetensors`` file with its metadata in the order of their names.
+
+    safetensors writes them in an order that changes from call to call; files of the same would not be the same.
+
+    Args:
+        file: as ``safetensors.torch.save`` or ``safetensors.numpy.save`` made it.
+
+    Examples:
+        >>> import numpy as np
+        >>> from safetensors.numpy import save
+        >>> about = {name: name.upper() for name in "dacb"}
+        >>> in_order(save({"x": np.zeros(2)}, metadata=about))[8:70]
+        b'{"__metadata__":{"a":"A","b":"B","c":"C","d":"D"},"x":{"dtype"'
+    """
+    (size,) = struct.unpack("<Q", file[:8])
+    header = json.loads(file[8 : 8 + size])
+    header["__metadata__"] = dict(sorted(header.get("__metadata__", {}).items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8
+    return struct.pack("<Q", len(text)) + text + file[8 + size :]
+
+
 @contextmanager
 def opened(path: Path, refusal: Refusal = ValueError) -> Iterator[Any]:
     """Open a ``.safetensors`` file, and say in one line what is wrong with it."""

@@ -11,9 +11,10 @@ from avssl.training.errors import TrainingError
 
 LEAST = {  # of whole numbers
     **dict.fromkeys(("steps", "batch_size", "accumulate", "measure_every", "measure_items", "log_every"), 1),
-    **dict.fromkeys(("save_every", "keep", "prefetch", "monitor_every"), 1),
+    **dict.fromkeys(("save_every", "keep", "prefetch", "monitor_every", "threads"), 1),
     **dict.fromkeys(("workers", "seed"), 0),
 }
+UNSET = {"monitor_every": None, "threads": "auto"}  # what else these may be
 CHOICES = {"goal": ("max", "min"), "on_changed_data": ("error", "go-on")}
 
 
@@ -25,7 +26,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     """
     for name, least in LEAST.items():
         value = settings[name]
-        if name == "monitor_every" and value is None:
+        if name in UNSET and value == UNSET[name]:
             continue
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise TrainingError(f"{name}: got {value!r}; needs a whole number of at least {least}")

@@ -27,7 +27,7 @@ BINDING = (
 )
 SPLIT = ("batch_size", "accumulate")  # how processes share the items of a step
 
-ADDED = ("items", "exports", "drawn")  # what older checkpoints do not hold
+ADDED = ("items", "exports", "drawn", "threads")  # what older checkpoints do not hold
 OnChange = Literal["error", "go-on"]
 ANEW = "take it away to start anew, or put back an older one: step_*.ckpt or best.ckpt under this name"
 
@@ -223,7 +223,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     found = read_pickled(path, mmap=printable(path) == str(path))  # torch maps no file whose name is not UTF-8
     if not isinstance(found, Mapping) or not {"settings", "step", "method"} <= found.keys():
         raise TrainingError(f"{path} is no checkpoint of avssl's training")
-    for name, kind in FORM.items():
+    for name, kind in (FORM | ({"threads": int} if "threads" in found else {})).items():
         if not isinstance(found.get(name), kind):
             raise TrainingError(f"{path} is a broken checkpoint: its {name!r} is a {type(found.get(name)).__name__}")
     for name in ("method", "average"):

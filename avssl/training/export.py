@@ -13,7 +13,7 @@ from avssl import config
 from avssl.config import ConfigError, Trust
 from avssl.config.build import family_of
 from avssl.nets import Encoder, SoundEncoder, as_encoder, tensor_files
-from avssl.nets.tensor_files import fits, listed
+from avssl.nets.tensor_files import fits, in_order, listed
 from avssl.text import printable
 from avssl.training.average import single
 from avssl.training.checkpoint import BEST, LAST, peek
@@ -100,7 +100,7 @@ def write_export(path: Path, settings: Any, weights: Mapping[str, Tensor], about
     written = path.with_name(f".{path.name}.part")
     try:  # save_file would let nobody but its writer read it
         written.write_bytes(
-            save({name: single(value).contiguous() for name, value in weights.items()}, metadata=metadata)
+            in_order(save({name: single(value).contiguous() for name, value in weights.items()}, metadata=metadata))
         )
         return written.replace(path)
     except OSError:

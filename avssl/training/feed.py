@@ -15,6 +15,7 @@ from avssl.data.batches import collate
 from avssl.media.errors import MediaError
 from avssl.methods.base import Extract, Features, Rows
 from avssl.methods.rows import collect
+from avssl.progress import Bar
 from avssl.training.errors import TrainingError
 from avssl.training.stopping import leave_signals_alone
 
@@ -75,7 +76,13 @@ def loading(
 
 
 def batches_of(
-    fabric: Fabric, data: Dataset, epoch: int, items: int | None, batch_size: int, workers: int
+    fabric: Fabric,
+    data: Dataset,
+    epoch: int,
+    items: int | None,
+    batch_size: int,
+    workers: int,
+    what: str = "reading items",
 ) -> Iterator[Batch]:
     """Yield batches of items of a data set, each once, the same whenever asked.
 
@@ -86,19 +93,26 @@ def batches_of(
         items: how many, spread evenly over the data set; None for all.
         batch_size: items a batch.
         workers: processes that load.
+        what: words for it, for whoever waits.
     """
     count = len(data) if items is None else min(items, len(data))
     keys = [(epoch, int(index)) for index in np.arange(count) * len(data) // count]
-    yield from batches_under(fabric, data, keys, batch_size, workers)
+    yield from batches_under(fabric, data, keys, batch_size, workers, what)
 
 
 def batches_under(
-    fabric: Fabric, data: Dataset, keys: Sequence[tuple[int, int]], batch_size: int, workers: int
+    fabric: Fabric,
+    data: Dataset,
+    keys: Sequence[tuple[int, int]],
+    batch_size: int,
+    workers: int,
+    what: str = "reading items",
 ) -> Iterator[Batch]:
-    """Yield batches of the items under keys (epoch, index), in their order, on the device."""
-    with plain_errors():
+    """Yield batches of the items under keys (epoch, index), in their order, on the device; show how far that is."""
+    with plain_errors(), Bar(what, len(keys), quiet=not fabric.is_global_zero) as bar:
         for batch in loading(fabric, data, batch_size, keys, min(workers, -(-len(keys) // batch_size))):
             yield fabric.to_device(batch)
+            bar.reach(min(bar.total, bar.done + batch_size))
 
 
 def features_of_all(fabric: Fabric, data: Dataset, epoch: int, batch_size: int, workers: int) -> Features:
@@ -119,7 +133,9 @@ def features_of_all(fabric: Fabric, data: Dataset, epoch: int, batch_size: int, 
         # What a method draws after its look (a new head) must not depend on how many batches its process had.
         with torch.random.fork_rng(devices, enabled=fabric.world_size > 1):
             return collect(
-                batches_under(fabric, data, keys, batch_size, workers) if keys else (), extract, fabric.device
+                batches_under(fabric, data, keys, batch_size, workers, "looking at all items") if keys else (),
+                extract,
+                fabric.device,
             )
 
     return features

@@ -92,7 +92,8 @@ def freeze(
     first, last = share_of(count, batch_size, fabric.global_rank, fabric.world_size)
     keys = [(0, place * len(data) // count) for place in range(first, last)]
     rows, labels = [], []
-    for batch in batches_under(fabric, data, keys, batch_size, workers) if keys else ():
+    what = f"features of {name}"
+    for batch in batches_under(fabric, data, keys, batch_size, workers, what) if keys else ():
         if batch["failures"]:
             fail([failure | {"data": name} for failure in batch["failures"]])
         if not is_empty(batch):

@@ -19,10 +19,11 @@ from avssl.data.items import items_of
 from avssl.methods import Method
 from avssl.training.average import Average
 from avssl.training.checking import check_batches, check_classes, check_numbers, check_settings
-from avssl.training.checkpoint import OnChange, Straight
+from avssl.training.checkpoint import LAST, OnChange, Straight
 from avssl.training.errors import TrainingError, in_one_line
 from avssl.training.export import exports_of, not_rebuilt
 from avssl.training.feed import Feed, features_of_all, images, is_empty
+from avssl.training.loggers import LoggerName, check_loggers
 from avssl.training.machines import processes_of, require_others, share_batch_statistics
 from avssl.training.measures import Measures, Monitors
 from avssl.training.monitors import Monitor, check_monitors
@@ -33,6 +34,8 @@ from avssl.training.schedule import Schedule
 from avssl.training.seeding import seed_torch
 from avssl.training.step import agree, prefixed, update
 from avssl.training.stopping import StopSignals
+from avssl.training.threads import Threads, choose, computing_with
+from avssl.training.weights import begin_with
 
 Accelerator = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -46,6 +49,7 @@ def train(
     steps: Count,
     batch_size: Count,
     out: Path,
+    weights: Path | None = None,
     schedule: Schedule | None = None,
     held_out: Dataset | None = None,
     seed: Annotated[int, Field(ge=0)] = 0,
@@ -65,6 +69,7 @@ def train(
     on_changed_data: OnChange = "error",
     workers: Annotated[int, Field(ge=0)] = 2,
     prefetch: Count = 4,
+    threads: Threads = "auto",
     accelerator: Accelerator = "auto",
     devices: Count | Literal["auto"] = 1,
     nodes: Count | Literal["auto"] = "auto",
@@ -74,6 +79,7 @@ def train(
     channels_last: bool = False,
     sync_batchnorm: bool = False,
     tensorboard: bool = True,
+    loggers: Sequence[LoggerName] = (),
 ) -> Method:
     """Train a method; where ``out`` holds a run that was cut off, go on from its last checkpoint, exactly.
 
@@ -85,6 +91,8 @@ def train(
         steps: optimiser steps to take in all.
         batch_size: items a batch and process.
         out: folder of the run; see the documentation of runs for what it holds.
+        weights: what the encoder, and a teacher's copy of it, begin with: a run's folder, an export, or a state dict
+            with torchvision's keys. A run that goes on does not look at them.
         schedule: the learning rate over time; None keeps it.
         held_out: what to measure on beside the training data.
         seed: fixes the order of items and all that is drawn during training.
@@ -107,6 +115,8 @@ def train(
             (``go-on``).
         workers: processes that load data, for each training process.
         prefetch: batches that each of them keeps ready.
+        threads: that compute on the CPU, in each training process; ``auto`` takes the cores less the workers, and at
+            least one. ``OMP_NUM_THREADS`` wins over it.
         accelerator: what to compute on.
         devices: how many of each machine; more than one starts as many processes.
         nodes: machines; ``auto`` takes as many as torchrun started, without it one.
@@ -116,6 +126,7 @@ def train(
         channels_last: lay images out with the channels last, which convolutions on GPUs like.
         sync_batchnorm: take statistics of batch normalisation over the batches of all processes, on CUDA devices.
         tensorboard: write events for TensorBoard too.
+        loggers: hand records to these too, each an extra: ``wandb`` (Weights & Biases), ``mlflow``, ``trackio``.
 
     Returns:
         The trained method.
@@ -127,6 +138,7 @@ def train(
     """
     settings = config.describe(dict(locals()))
     check_settings(settings)
+    check_loggers(loggers)
     for name, made in (("optim", optim), ("adversary", adversary), ("schedule", schedule)):
         check_numbers(name, made)
     check_batches(method, data, batch_size)
@@ -138,6 +150,8 @@ def train(
             f"on_changed_data=go-on: {type(method).__name__} remembers items by their numbers, which other data would "
             "mix up; give another out= to start anew"
         )
+    if weights is not None and not (out / LAST).exists():
+        begin_with(method, weights)
     stepping = optimizers(method.parameter_groups(), optim, {"adversary": adversary}, type(method).__name__)
     devices, nodes = processes_of(devices, nodes)
     strategy = strategy_for_partial(strategy, devices, nodes) if method.partial else strategy
@@ -164,39 +178,47 @@ def train(
         "exports": exports_of(method),
         "world": fabric.world_size,
         "drawn": batch_size * accumulate * fabric.world_size,  # items a step, over all processes
+        "threads": None,  # that the run was begun with
         "items": {"data": items_of(data)} | ({} if held_out is None else {"held_out": items_of(held_out)}),
     }
     least = "train/loss" if held_out is None else "held_out/loss"
     decided = {"best": best, "goal": goal} if best else {"best": least, "goal": "min"}
-    run = Run(
-        fabric,
-        out,
-        state,
-        steps=steps,
-        keep=keep,
-        resume=resume,
-        changed=on_changed_data,
-        tensorboard=tensorboard,
-        **decided,
-    )
-    state["exports"] = exports_of(method)  # of the method as it is now: a part may have been chosen before
-    drawn = state["drawn"]  # as the run began, on any number of processes
-    batch_size = drawn // (accumulate * fabric.world_size)
-    check_batches(method, data, batch_size)
-    loading = {"batch_size": batch_size, "workers": workers}
-    measure = Measures(
-        fabric, module, average, data, held_out, items=measure_items, seed=seed, fail=run.fail, **loading
-    )
-    monitor = Monitors(fabric, module, average, monitors, seed=seed, fail=run.fail, **loading)
-    drawing = {"seed": seed, "prefetch": prefetch, **loading}
-
-    with run, StopSignals() as signals, ExitStack() as ends, speaking(fabric, precision):
-        for fact in (*method.facts(), *not_rebuilt(method)):
+    with (
+        Run(
+            fabric,
+            out,
+            state,
+            steps=steps,
+            keep=keep,
+            resume=resume,
+            changed=on_changed_data,
+            tensorboard=tensorboard,
+            loggers=loggers,
+            **decided,
+        ) as run,
+        StopSignals() as signals,
+        ExitStack() as ends,
+        speaking(fabric, precision),
+    ):
+        state["exports"] = exports_of(method)  # of the method as it is now: a part may have been chosen before
+        drawn = state["drawn"]  # as the run began, on any number of processes
+        batch_size = drawn // (accumulate * fabric.world_size)
+        check_batches(method, data, batch_size)
+        loading = {"batch_size": batch_size, "workers": workers}
+        measure = Measures(
+            fabric, module, average, data, held_out, items=measure_items, seed=seed, fail=run.fail, **loading
+        )
+        monitor = Monitors(fabric, module, average, monitors, seed=seed, fail=run.fail, **loading)
+        computing, why = choose(threads, workers, state["threads"], fabric.world_size // nodes)
+        ends.enter_context(computing_with(computing))
+        state["threads"] = state["threads"] or computing
+        for fact in (why, *method.facts(), *not_rebuilt(method)):
             run.progress.say(fact)
         if not run.resumed:
             run.record_measures(measured(method, state, measure()) | monitor(), method.warnings)
         module.train()  # in whatever mode its parts came
-        feed = ends.enter_context(closing(Feed(fabric, data, start=state["step"] * drawn, **drawing)))
+        drawing = {"seed": seed, "start": state["step"] * drawn, "prefetch": prefetch}
+        feed = ends.enter_context(closing(Feed(fabric, data, **drawing, **loading)))
         while state["step"] < steps:
             step = state["step"] + 1
             asked_for = time.perf_counter()

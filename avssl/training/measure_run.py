@@ -59,7 +59,7 @@ def measure_run(
     failures: list[dict[str, str]] = []
 
     def readable():
-        for batch in batches_of(fabric, data, 0, items, batch_size, workers):
+        for batch in batches_of(fabric, data, 0, items, batch_size, workers, "measuring"):
             failures.extend(batch["failures"])
             if not is_empty(batch):
                 yield batch

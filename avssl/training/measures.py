@@ -62,7 +62,8 @@ class Measures:
         with torch.no_grad(), weights:
             for name, (data, epoch) in self.sets.items():
                 seed_torch(self.seed)
-                batches = batches_of(self.fabric, data, epoch, self.items, self.batch_size, self.workers)
+                loading = (self.items, self.batch_size, self.workers)
+                batches = batches_of(self.fabric, data, epoch, *loading, f"measuring {name}")
                 found = self.module.measure(self.readable(batches, name))
                 scores |= {f"{name}/{key}": float(value) for key, value in found.items()}
         self.module.train()

@@ -1,14 +1,12 @@
 """What a person sees of a run: one moving line on a terminal, plain lines elsewhere, and a table at the end."""
 
-import time
 from collections.abc import Mapping
 
 from rich.console import Console
-from rich.live import Live
 from rich.table import Table
-from rich.text import Text
 
-from avssl.text import printable
+from avssl.progress import Bar
+from avssl.screen import screen
 
 SHOWN = 4  # scalars that fit on a line beside the rates
 
@@ -24,73 +22,37 @@ class Progress:
     """
 
     def __init__(self, steps: int, begun: int = 0, active: bool = True, console: Console | None = None):
-        self.steps, self.begun = steps, begun
         self.console = console or screen(quiet=not active)
-        # Drawn by hand, not by a thread: loading processes are forked, and threads do not survive that well.
-        self._live = (
-            Live(console=self.console, auto_refresh=False, transient=True) if self.console.is_terminal else None
-        )
-        self._start, self._drawn = time.monotonic(), 0.0
+        self.bar = Bar("step", steps, quiet=not active, begun=begun, console=self.console)
 
     def start(self) -> None:
         """Start the clock and the moving line."""
-        self._start = time.monotonic()
-        if self._live is not None:
-            self._live.start()
+        self.bar.__enter__()
 
     def stop(self) -> None:
         """Take the moving line away."""
-        if self._live is not None:
-            self._live.stop()
+        self.bar.told = False  # how it ended is told in other words
+        self.bar.__exit__(None)
 
     def say(self, text: str) -> None:
         """Write a line that stays."""
-        self.console.print(printable(text), markup=False)
+        self.bar.say(text)
 
     def show(self, step: int, scalars: Mapping[str, float], rate: float, wait: float, final: bool) -> None:
         """Show a step: redraw the moving line, or, for a ``final`` value, write a plain one.
 
         Args:
             step: steps taken.
-            scalars: newest values.
+            scalars: newest values, the loss first.
             rate: images a second.
             wait: share of the time spent waiting for data, in [0, 1].
             final: True for a step that is logged.
         """
-        if self._live is None:
-            if final:
-                self.say(line(step, self.steps, scalars, rate, wait))
-            return
-        now = time.monotonic()
-        if now - self._drawn < 0.1 and not final:
-            return
-        self._drawn = now
-        done = max(1, step - self.begun)
-        left = (now - self._start) / done * (self.steps - step)
-        filled = round(20 * step / self.steps)
-        bar = "━" * filled + "╌" * (20 - filled)
-        text = f"{bar} {line(step, self.steps, scalars, rate, wait)}  {clock(left)} left"
-        self._live.update(Text(text, overflow="ellipsis", no_wrap=True), refresh=True)
-
-
-def screen(quiet: bool = False) -> Console:
-    """Return the place to write to: the terminal, or lines of 120 characters for a file."""
-    console = Console(quiet=quiet, highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console.width = 120
-    return console
-
-
-def line(step: int, steps: int, scalars: Mapping[str, float], rate: float, wait: float) -> str:
-    """Return one step as text."""
-    values = "  ".join(f"{name} {value:.4f}" for name, value in list(scalars.items())[:SHOWN])
-    return f"step {step:>{len(str(steps))}}/{steps}  {values}  {rate:.0f} images/s  waiting {wait:.0%}"
-
-
-def clock(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+        values = [f"{name} {value:.4f}" for name, value in list(scalars.items())[:SHOWN]]
+        self.bar.facts = [*values[:1], f"{rate:.0f} images/s", f"waiting {wait:.0%}", *values[1:]]
+        self.bar.reach(step, at_once=final)
+        if final and not self.console.is_terminal:
+            self.say("  ".join(self.bar.parts()))
 
 
 def summary(columns: Mapping[str, Mapping[str, float]]) -> Table:

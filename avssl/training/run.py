@@ -1,8 +1,8 @@
 """A run's folder: its state, its checkpoints, its log and what is shown of it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, NoReturn, cast
@@ -11,11 +11,14 @@ import torch
 from lightning_fabric import Fabric
 
 from avssl import config
+from avssl.screen import print_table
 from avssl.training import checkpoint
 from avssl.training.appending import reason
 from avssl.training.errors import Stopped, TrainingError
 from avssl.training.export import export
 from avssl.training.journal import FAILURES, LOG, Journal, Tally, read
+from avssl.training.lock import hold
+from avssl.training.loggers import LoggerName, Loggers
 from avssl.training.measures import better
 from avssl.training.progress import Pace, Progress, summary
 
@@ -35,13 +38,15 @@ class Run:
         keep: how many of the last checkpoints to keep.
         resume: if false, refuse a folder that holds a run.
         tensorboard: write events too.
+        loggers: libraries that records are handed to, see `avssl.training.loggers`.
         changed: whether to go on where the data are others than the run was begun with.
 
     Attributes:
         resumed: True if the folder held a run, which now goes on.
 
     Raises:
-        TrainingError: if the folder cannot be written to, or holds a run that cannot go on.
+        TrainingError: if the folder cannot be written to, another run writes to it, or it holds a run that cannot go
+            on.
     """
 
     def __init__(
@@ -57,6 +62,7 @@ class Run:
         resume: bool,
         tensorboard: bool,
         changed: checkpoint.OnChange = "error",
+        loggers: Sequence[LoggerName] = (),
     ):
         self.fabric, self.folder, self.state, self.steps = fabric, folder, state, steps
         self.best, self.goal, self.keep = best, goal, keep
@@ -65,17 +71,28 @@ class Run:
         self.unsaved = ""  # why the last checkpoint could not be written
         self.alone = 0  # batches left out as they held too few recordings
         last = folder / checkpoint.LAST
-        with writing_to(folder):
-            try_to_write(folder)
-            self.resumed = last.exists()
-        require_one_folder(fabric, last, self.resumed)
-        notes = []
+        with ExitStack() as ends:
+            with writing_to(folder):
+                try_to_write(folder)
+                ends.callback(hold(fabric, folder).close)
+                self.resumed = last.exists()
+            require_one_folder(fabric, last, self.resumed)
+            self._begin(last, resume, changed, tensorboard)
+            self.loggers = Loggers(
+                loggers if fabric.is_global_zero else (), folder, state["settings"], self.resumed, self.progress.say
+            )
+            self._ends = ends.pop_all()  # the folder stays held until the run ends
+
+    def _begin(self, last: Path, resume: bool, changed: checkpoint.OnChange, tensorboard: bool) -> None:
+        """Go on from the last checkpoint, if there is one, and open the books."""
+        fabric, folder, state, notes = self.fabric, self.folder, self.state, []
         if self.resumed:
             if not resume:
                 raise TrainingError(f"{folder} holds a run; give another out=, or resume=true to go on with it")
             notes = checkpoint.load(fabric, last, state, changed)
+            require_more(folder, state["step"], self.steps)
         fabric.barrier()  # nobody may look for the checkpoint after the first process has begun to write
-        self.progress = Progress(steps, state["step"], fabric.is_global_zero)
+        self.progress = Progress(self.steps, state["step"], fabric.is_global_zero)
         with writing_to(folder):
             if fabric.is_global_zero:
                 config.write(state["settings"], folder / "config.yaml")
@@ -91,8 +108,10 @@ class Run:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.progress.stop()
-        self.journal.close()
+        with self._ends:
+            self.progress.stop()
+            self.journal.close()
+            self.loggers.close()
 
     def count(self, step: int, scalars: dict[str, float], rates: dict[str, float], log: bool) -> None:
         """Take in what a step gave and its learning rates; write a record of the means since the last if ``log``."""
@@ -101,8 +120,13 @@ class Run:
         self.progress.show(step, scalars, rate, wait, log)
         if log:
             times = {"images_per_second": rate, "waiting": wait}
-            self.journal.write(step, self.tally.take() | rates | times)
+            self.write_down(step, self.tally.take() | rates | times)
             self.pace.restart()
+
+    def write_down(self, step: int, scalars: dict[str, float]) -> None:
+        """Write a record, to the log and wherever else it goes."""
+        self.journal.write(step, scalars)
+        self.loggers.write(step, scalars)
 
     def fail(self, failures: list[dict[str, str]], step: int | None = None) -> None:
         """Write down recordings that could not be read for a step; without one, for measuring after the last."""
@@ -118,7 +142,9 @@ class Run:
         """
         step = self.state["step"]
         self.state["measures"] = scores
-        self.journal.write(step, scores)
+        self.write_down(step, scores)
+        if step == self.progress.bar.begun:  # the random start
+            self.progress.bar.restart()
         self.progress.say(f"step {step}: " + "  ".join(f"{name} {value:.4f}" for name, value in scores.items()))
         if warnings is not None and self.fabric.is_global_zero:
             self.journal.flush()
@@ -185,7 +211,7 @@ class Run:
         columns = {"random start": start_of(self.folder)}
         if best is not None:
             columns[f"best by {self.best} (step {best['step']})"] = best["measures"]
-        self.progress.console.print(summary(columns | {f"end (step {state['step']})": state["measures"]}))
+        print_table(self.progress.console, summary(columns | {f"end (step {state['step']})": state["measures"]}))
         rate, wait = self.pace.rates(whole=True)
         if self.pace.startup is not None:
             say(
@@ -211,6 +237,19 @@ class Run:
                 self.progress.say(
                     f"  and {len(files) - 20} more; all of them, with reasons, in {self.folder / FAILURES}"
                 )
+
+
+def require_more(folder: Path, taken: int, steps: int) -> None:
+    """Refuse to end a run before steps that it has taken.
+
+    Raises:
+        TrainingError: if it would.
+    """
+    if steps < taken:
+        raise TrainingError(
+            f"{folder} has taken {taken} steps, and this config asks for {steps}; set steps={taken} to end it there, "
+            "more to go on, or give another out= to start anew"
+        )
 
 
 def require_one_folder(fabric: Fabric, last: Path, found: bool) -> None:

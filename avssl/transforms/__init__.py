@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from avssl.transforms.cues import Texture as Texture
     from avssl.transforms.cues import Vignette as Vignette
     from avssl.transforms.draws import Draws as Draws
+    from avssl.transforms.geometric import Geometric as Geometric
+    from avssl.transforms.geometric import Window as Window
     from avssl.transforms.geometry import Crop as Crop
     from avssl.transforms.geometry import Flip as Flip
     from avssl.transforms.geometry import Resize as Resize

@@ -14,7 +14,14 @@ Scope = Literal["tuple", "frame"]  # one draw for all frames of a tuple, or one 
 
 
 class Transform(Recorded, ABC):
-    """Changes the frames of a batch, on its device."""
+    """Changes the frames of a batch, on its device.
+
+    Attributes:
+        keeps_places: whether all that is seen stays where it is, so that masks and points of the frames hold for what
+            it returns. Those that move things inherit from `avssl.transforms.geometric.Geometric` and tell where to.
+    """
+
+    keeps_places: bool = False
 
     @abstractmethod
     def __call__(self, frames: Tensor, draws: Draws, train: bool = True) -> Tensor:

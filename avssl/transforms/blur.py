@@ -27,6 +27,8 @@ class GaussianBlur(Transform):
         ValueError: for a kernel that is even, or does not fit the frames, or deviations that do not rise above 0.
     """
 
+    keeps_places = True
+
     def __init__(
         self,
         chance: float = 0.5,

@@ -21,6 +21,8 @@ class GainOffset(Transform):
         ValueError: for a gain outside [0, 1) or a negative offset.
     """
 
+    keeps_places = True
+
     def __init__(self, gain: float = 0.2, offset: float = 0.15, scope: Scope = "frame"):
         if not 0 <= gain < 1 or offset < 0:
             raise ValueError(f"gain must be in [0, 1) and offset at least 0; got gain={gain}, offset={offset}")
@@ -39,6 +41,8 @@ class Grey(Transform):
         chance: share of tuples or frames that lose their colour, in training; none in evaluation.
         scope: ``"tuple"`` or ``"frame"``.
     """
+
+    keeps_places = True
 
     def __init__(self, chance: float = 0.2, scope: Scope = "tuple"):
         self.chance = check_chance(chance)
@@ -65,6 +69,8 @@ class Solarize(Transform):
     Raises:
         ValueError: for a threshold outside [0, 1].
     """
+
+    keeps_places = True
 
     def __init__(self, chance: float = 0.2, threshold: float = 0.5, scope: Scope = "tuple"):
         if not 0 <= threshold <= 1:

@@ -9,8 +9,9 @@ import math
 import torch
 from torch import Tensor
 
-from avssl.transforms.base import Scope, Transform, by_scope, constant, draw_by_scope, unit
+from avssl.transforms.base import Scope, by_scope, constant, draw_by_scope, unit
 from avssl.transforms.draws import Draws
+from avssl.transforms.geometric import Geometric, Window
 from avssl.transforms.resampling import resample, resize_weights
 
 TRIES = 10  # windows that are drawn before the middle one is taken, as in torchvision
@@ -85,7 +86,7 @@ def cut(frames: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
     return resample(by_scope(unit(frames), scope), rows, columns).view(*frames.shape[:3], *size).clamp_(0, 1)
 
 
-class RandomResizedCrop(Transform):
+class RandomResizedCrop(Geometric):
     """Cut a window of random size, shape and place out and resize it; in evaluation the largest one in the middle.
 
     Args:
@@ -116,15 +117,16 @@ class RandomResizedCrop(Transform):
         self.scale, self.ratio = (scale[0], scale[1]), (ratio[0], ratio[1])
         self.scope: Scope = scope
 
-    def __call__(self, frames: Tensor, draws: Draws, train: bool = True) -> Tensor:
-        return cut(frames, self.choose(frames, draws, train), self.size)
-
-    def choose(self, frames: Tensor, draws: Draws, train: bool = True) -> Tensor:
-        """Return the windows to cut, int64 ``(tuples, frames or 1, 4)``, as `draw_boxes` does."""
+    def window(self, frames: Tensor, draws: Draws, train: bool = True) -> Window:
         if train:
-            return draw_boxes(draws, frames, self.scale, self.ratio, self.scope)
-        height, width = frames.shape[-2:]
-        shape = self.size[1] / self.size[0]
-        high, wide = fallback(height, width, (shape, shape))
-        middle = [(height - high) // 2, (width - wide) // 2, high, wide]
-        return constant(middle, frames.device).expand(len(frames), 1, 4)
+            boxes = draw_boxes(draws, frames, self.scale, self.ratio, self.scope)
+        else:
+            height, width = frames.shape[-2:]
+            shape = self.size[1] / self.size[0]
+            high, wide = fallback(height, width, (shape, shape))
+            middle = [(height - high) // 2, (width - wide) // 2, high, wide]
+            boxes = constant(middle, frames.device).expand(len(frames), 1, 4)
+        return Window(boxes=boxes, flipped=None, size=self.size)
+
+    def show(self, frames: Tensor, window: Window) -> Tensor:
+        return cut(frames, window.boxes, self.size)

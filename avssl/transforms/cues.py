@@ -25,6 +25,8 @@ class Aberration(Transform):
         ValueError: for a negative shift.
     """
 
+    keeps_places = True  # green stays
+
     def __init__(self, shift: float = 1.5):
         if shift < 0:
             raise ValueError(f"shift must be at least 0 pixels; got {shift}")
@@ -52,6 +54,8 @@ class Vignette(Transform):
         ValueError: for a share outside [0, 1].
     """
 
+    keeps_places = True
+
     def __init__(self, strength: float = 0.4):
         self.strength = check_chance(strength)
 
@@ -71,6 +75,8 @@ class Light(Transform):
     Raises:
         ValueError: for a strength outside [0, 1].
     """
+
+    keeps_places = True
 
     def __init__(self, strength: float = 0.4):
         self.strength = check_chance(strength)
@@ -92,6 +98,8 @@ class Texture(Transform):
     Raises:
         ValueError: for a reach that is not above 0, or a strength outside [0, 1].
     """
+
+    keeps_places = True
 
     def __init__(self, reach: float = 1.0, strength: float = 0.2):
         if reach <= 0:
@@ -115,6 +123,8 @@ class Lines(Transform):
     Raises:
         ValueError: for a count below 1, or a strength outside [0, 1].
     """
+
+    keeps_places = True
 
     def __init__(self, count: int = 6, strength: float = 0.4):
         if count < 1:
@@ -144,6 +154,8 @@ class Border(Transform):
     Raises:
         ValueError: for a width below 1.
     """
+
+    keeps_places = True
 
     def __init__(self, width: int = 2):
         if width < 1:

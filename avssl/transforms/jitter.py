@@ -73,6 +73,8 @@ class ColorJitter(Transform):
         ValueError: for ranges below 0, or hues beyond half the circle.
     """
 
+    keeps_places = True
+
     def __init__(
         self,
         brightness: Range = 0.0,

@@ -1,16 +1,17 @@
 """Several views of an item: the one rule by which all methods of views see pictures and video alike."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from avssl.config import Recorded
-from avssl.transforms.base import Transform, constant, unit
-from avssl.transforms.crops import RandomResizedCrop, cut
+from avssl.transforms.base import Transform, unit
+from avssl.transforms.crops import RandomResizedCrop
 from avssl.transforms.draws import Draws, numbered
-from avssl.transforms.geometry import Crop, Flip
+from avssl.transforms.geometric import Geometric, Window, cannot_carry, whole
+from avssl.transforms.geometry import Flip, Resize
 
 ONCE = (RandomResizedCrop, Flip)  # what is kept of a view: at most one of each, in this order
 
@@ -25,12 +26,25 @@ class View:
             ``(N, 1, 4)``, or ``(N, frames, 4)`` where each frame has its own.
         flipped: whether it shows the window mirrored, bool ``(N, 1)`` or ``(N, frames)``.
         clip: which clip of the item it shows.
+        moved: the first of its transforms that may have moved things within the window; empty for none.
     """
 
     frames: Tensor
     boxes: Tensor
     flipped: Tensor
     clip: int
+    moved: str = ""
+
+    def carry(self, labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return labels of the clip that it shows, ``(N, frames, ...)``, as it shows them, see `Window.carry`.
+
+        Raises:
+            ValueError: if a transform of the view moves things and does not tell where to.
+        """
+        if self.moved and labels:
+            raise ValueError(cannot_carry(self.moved, labels))
+        size = (self.frames.shape[-2], self.frames.shape[-1])
+        return Window(boxes=self.boxes, flipped=self.flipped, size=size).carry(labels)
 
 
 class MultiView(Recorded):
@@ -42,7 +56,8 @@ class MultiView(Recorded):
 
     Args:
         recipes: for each view the transforms that make it, such as those of `avssl.transforms.recipes`. Each has
-            at most one `RandomResizedCrop` and one `Flip`, the crop first, which the views tell of; and no `Crop`.
+            at most one `RandomResizedCrop` and one `Flip`, the crop first, which the views tell of; a `Resize` behind
+            the crop; and nothing else that shows a part, such as `Crop` or `Trim`.
 
     Raises:
         ValueError: for no recipe, or one whose window could not be told.
@@ -60,12 +75,14 @@ class MultiView(Recorded):
         if not self.recipes:
             raise ValueError("needs a recipe, a list of transforms, for each view; got none")
         for recipe in self.recipes:
-            kept = [type(transform) for transform in recipe if isinstance(transform, ONCE)]
-            if kept != [one for one in ONCE if one in kept] or any(isinstance(one, Crop) for one in recipe):
+            kept = [type(one) for one in recipe if isinstance(one, ONCE)]
+            others = [one for one in recipe if isinstance(one, Geometric) and not isinstance(one, (*ONCE, Resize))]
+            late = any(isinstance(one, Resize) for one in recipe[: cropped_at(recipe)])
+            if kept != [one for one in ONCE if one in kept] or others or late:
                 names = ", ".join(type(transform).__name__ for transform in recipe)
                 raise ValueError(
-                    "a recipe has at most one RandomResizedCrop, at most one Flip behind it, and no Crop, so that the "
-                    f"window of a view can be told; got {names}"
+                    "a recipe has at most one RandomResizedCrop, at most one Flip and Resize behind it, and no Crop or "
+                    f"Trim, so that the window of a view can be told; got {names}"
                 )
 
     def __len__(self) -> int:
@@ -99,19 +116,23 @@ class MultiView(Recorded):
 
     def show(self, frames: Tensor, recipe: Sequence[Transform], draws: Draws, train: bool, clip: int) -> View:
         """Return the view of ``(N, frames, 3, H, W)`` that a recipe makes."""
-        height, width = frames.shape[-2:]
-        boxes = constant((0, 0, height, width), frames.device).expand(len(frames), 1, 4)
+        boxes, moved = whole(frames), ""
         flipped = torch.zeros(len(frames), 1, dtype=torch.bool, device=frames.device)
         for transform in recipe:
-            if isinstance(transform, RandomResizedCrop):
-                boxes = transform.choose(frames, draws, train)
-                frames = cut(frames, boxes, transform.size)
-            elif isinstance(transform, Flip) and train:
-                mirrored = transform.choose(frames, draws)
-                frames, flipped = frames.flip(-1).where(mirrored, frames), mirrored[..., 0, 0, 0]
+            if isinstance(transform, Geometric):
+                window = transform.window(frames, draws, train)
+                frames = transform.show(frames, window)
+                boxes = window.boxes if isinstance(transform, RandomResizedCrop) else boxes
+                flipped = flipped if window.flipped is None else window.flipped
             else:
                 frames = transform(frames, draws, train)
-        return View(frames=unit(frames), boxes=boxes, flipped=flipped, clip=clip)
+                moved = moved or ("" if transform.keeps_places else type(transform).__name__)
+        return View(frames=unit(frames), boxes=boxes, flipped=flipped, clip=clip, moved=moved)
+
+
+def cropped_at(recipe: Sequence[Transform]) -> int:
+    """Return the place of the crop in a recipe, 0 without one."""
+    return next((place for place, one in enumerate(recipe) if isinstance(one, RandomResizedCrop)), 0)
 
 
 def clips_of(frames: Tensor) -> Tensor:

@@ -127,3 +127,11 @@ def test_clips_and_sizes_that_cannot_stand_together_are_refused_in_one_line():
         WithNeighbours(Pictures(odd=1), TABLE, count=1)[0]
     with pytest.raises(DataError, match="each needs one clip"):
         WithNeighbours(Pictures(clips=2), TABLE)[0]
+
+
+def test_neighbours_of_the_same_are_the_same_file_byte_for_byte(tmp_path):
+    made = set()
+    for _ in range(16):
+        write_neighbours(tmp_path / "table.safetensors", Pictures(), TABLE)
+        made.add((tmp_path / "table.safetensors").read_bytes())
+    assert len(made) == 1

@@ -8,7 +8,8 @@ import pytest
 from pyarrow import parquet
 
 from avssl.data import find_recordings
-from avssl.data.recordings import PICTURES, SOUNDS
+from avssl.data.recordings import ENDINGS, PICTURES, SOUNDS
+from avssl.files import FileError
 
 
 def touch(root, *names):
@@ -29,6 +30,15 @@ def test_a_flat_folder_has_no_labels(tmp_path):
     recordings, classes = find_recordings(str(touch(tmp_path, "b.mp4", "a b.webm")))
     assert [r.path.name for r in recordings] == ["a b.webm", "b.mp4"]
     assert classes == [] and {r.label for r in recordings} == {-1}
+
+
+@pytest.mark.parametrize(("name", "endings"), [("a.MP4", ENDINGS), ("a.png", PICTURES), ("a.wav", SOUNDS)])
+def test_one_file_is_a_data_set_of_one(tmp_path, name, endings):
+    touch(tmp_path, name, "b.mp4")
+    recordings, classes = find_recordings(tmp_path / name, None, endings)
+    assert [(one.path, one.label) for one in recordings] == [(tmp_path / name, -1)] and classes == []
+    with pytest.raises(FileError, match=r"is one \w+, which has no split 'train'; set split=null"):
+        find_recordings(tmp_path / name, "train", endings)
 
 
 def test_a_split_of_a_folder_is_its_subfolder(tmp_path):
@@ -61,8 +71,13 @@ def test_a_folder_with_a_manifest_is_read_by_its_manifest(tmp_path):
 @pytest.mark.parametrize(
     ("files", "source", "split", "complaint"),
     [
-        ([], "nowhere", None, "nowhere does not exist; give a folder of videos"),
-        (["x.txt"], "x.txt", None, "x.txt is neither a folder nor a .csv or .parquet manifest"),
+        ([], "nowhere", None, "nowhere does not exist; give a video, a folder of videos"),
+        (
+            ["x.txt"],
+            "x.txt",
+            None,
+            "x.txt is neither a folder nor a .csv or .parquet manifest, nor by its ending a video",
+        ),
         (["x.txt"], "", None, "holds no video; known endings: .3gp"),
         (["run/a.mp4", "b.mp4"], "", None, "mixes class folders and loose files (b.mp4)"),
         (["run/a.mp4"], "", "test", "split 'test' of the folder"),

@@ -138,3 +138,11 @@ def test_a_config_names_the_data_and_the_file():
         config.make(settings, "avssl.data.Dataset")
     described = config.describe(Relabelled(Films(), np.zeros(4, np.int64)))
     assert described["name"] == "Relabelled" and described["labels"] == config.UNRECORDED
+
+
+def test_labels_of_the_same_are_the_same_file_byte_for_byte(tmp_path):
+    made = set()
+    for _ in range(16):
+        write_labels(tmp_path / "labels.safetensors", Films(), SOFT)
+        made.add((tmp_path / "labels.safetensors").read_bytes())
+    assert len(made) == 1

@@ -8,7 +8,7 @@ from avssl.config import ConfigError
 from avssl.data import Dataset
 from avssl.evaluation.baselines import Pixels
 from avssl.features.cache import FeatureCache
-from avssl.features.extraction import Asked, extract
+from avssl.features.extraction import Asked, _Work, extract
 from avssl.features.layers import unit
 from avssl.features.rows import Recipe, pooled
 from avssl.features.sharing import Share
@@ -125,6 +125,28 @@ def test_what_is_kept_is_not_read_again_but_new_layers_are_computed(tmp_path):
     extract(ask("output"), second, Recipe(), FeatureCache(tmp_path), quiet=True)
     extract(ask("output", "conv1"), third, Recipe(), FeatureCache(tmp_path), quiet=True)
     assert (len(first.reads), len(second.reads), len(third.reads)) == (5, 0, 5)
+
+
+def test_all_pieces_become_one_file_for_each_layer_and_one_for_the_rows(tmp_path):
+    plain = extract(ask("output", "conv1"), Films(), Recipe(), FeatureCache(), quiet=True, piece=2)
+    for layers, files in ((("output",), 2), (("output", "conv1"), 3)):
+        extract(ask(*layers), Films(), Recipe(), FeatureCache(tmp_path), quiet=True, piece=2)
+        assert len(list(tmp_path.iterdir())) == files
+    again = Films()
+    found = extract(ask("output", "conv1"), again, Recipe(), FeatureCache(tmp_path), quiet=True, piece=2)
+    assert not again.reads
+    for layer in ("output", "conv1"):
+        np.testing.assert_array_equal(found.features["net"][layer], plain.features["net"][layer])
+    assert found.rows.path.tolist() == plain.rows.path.tolist()
+
+
+def test_layers_that_are_kept_are_not_computed_again_beside_new_ones(tmp_path, monkeypatch):
+    extract(ask("output"), Films(), Recipe(), FeatureCache(tmp_path), quiet=True, piece=2)
+    ran = []
+    plain = _Work._run
+    monkeypatch.setattr(_Work, "_run", lambda self, one, items: ran.append(one.layers) or plain(self, one, items))
+    extract(ask("output", "conv1"), Films(), Recipe(), FeatureCache(tmp_path), quiet=True, piece=2)
+    assert ran == [("conv1",)] * 3
 
 
 def test_other_weights_other_recipes_and_changed_files_are_computed_anew(tmp_path, monkeypatch):

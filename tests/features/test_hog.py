@@ -1,7 +1,9 @@
 """HOG as an encoder tells edges by their direction and their place, whatever the light."""
 
+import numpy as np
 import pytest
 import torch
+from skimage.feature import hog
 
 from avssl.evaluation.baselines import reinitialised
 from avssl.features.hog import Hog
@@ -12,6 +14,21 @@ def bars(horizontal, side=32):
     picture[:, ::8] = 1
     picture[:, 1::8] = 1
     return picture if horizontal else picture.transpose(1, 2)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (29, 47), (64, 48), (17, 90)])
+def test_features_are_those_of_scikit_image_picture_by_picture(size, monkeypatch):
+    monkeypatch.setattr("avssl.features.hog.PIXELS", 2 * size[0] * size[1])  # a few passes
+    pictures = torch.randint(0, 256, (5, 3, *size), generator=torch.Generator().manual_seed(0)).float() / 255
+    pictures[1] = pictures[1, :1]  # grey
+    pictures[2, :, 8:] = 0.5  # edges in few blocks alone
+    cell = max(2, min(size) // 8)
+    expected = [
+        hog(one.permute(1, 2, 0).numpy(), 9, (cell, cell), (2, 2), "L2-Hys", feature_vector=False, channel_axis=-1)
+        for one in pictures
+    ]
+    found = Hog(size).taps(pictures, ["hog"])["hog"].permute(0, 2, 3, 1).numpy()
+    np.testing.assert_allclose(found, np.stack(expected).reshape(found.shape), rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("size", [(32, 32), (64, 48), (20, 30)])

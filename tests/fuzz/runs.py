@@ -13,9 +13,9 @@ from safetensors.torch import save
 from avssl import load_encoder, load_method, load_sound
 from avssl.config import make
 from avssl.features.runs import find_run, fresh_encoders, fresh_methods
-from avssl.features.weights import load_weights
 from avssl.nets import SmallNet
 from avssl.report import write_report
+from avssl.training.weights import load_weights
 from tests.fuzz.mutations import spoil_bytes, spoil_settings, spoil_text
 from tests.fuzz.runner import Kind
 

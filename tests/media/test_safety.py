@@ -38,6 +38,7 @@ def in_child(method: str, video, frames) -> list[int]:
     finally:
         here.close()
         child.join(LIMIT)
+        child.kill()  # nothing where it has ended
         assert child.exitcode == 0
 
 

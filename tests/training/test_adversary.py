@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from training_fakes import Dots, LinearRivals, Rivals, rivals, run, toy
 from training_processes import free_port, one_of_two
 from training_results import assert_same, contents, learned
+from two_processes import ended
 
 from avssl.methods import ContextEncoder, Rotation, SeveralTasks
 from avssl.nets import SmallNet
@@ -130,10 +131,8 @@ def test_two_processes_with_an_adversary_take_the_steps_of_one_with_twice_the_ba
     plain = {"schedule": None, "ema": None, "steps": 3, "optim": SGD(lr=0.1), "adversary": SGD(lr=0.2)}
     port = free_port()
     settings = plain | {"batch_size": 1, "accumulate": 2}
-    processes = [start(one_of_two, rank, port, tmp_path / "two", (), settings, LinearRivals) for rank in range(2)]
-    for process in processes:
-        process.join(90)
-    assert [process.exitcode for process in processes] == [0, 0]
+    given = port, tmp_path / "two", (), settings, LinearRivals
+    assert ended(*(start(one_of_two, rank, *given) for rank in range(2))) == [0, 0]
     torch.manual_seed(0)
     run(tmp_path / "one", method=LinearRivals(), batch_size=4, **plain)
     two, one = learned(tmp_path / "two"), learned(tmp_path / "one")

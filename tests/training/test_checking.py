@@ -24,6 +24,8 @@ from avssl.training.journal import read
         ({"accumulate": 0}, r"^accumulate: got 0"),
         ({"workers": -1}, r"^workers: got -1; needs a whole number of at least 0"),
         ({"prefetch": 0}, r"^prefetch: got 0"),
+        ({"threads": 0}, r"^threads: got 0; needs a whole number of at least 1"),
+        ({"threads": "many"}, r"^threads: got 'many'"),
         ({"seed": -1}, r"^seed: got -1"),
         ({"measure_every": 0}, r"^measure_every: got 0"),
         ({"measure_items": 0}, r"^measure_items: got 0"),

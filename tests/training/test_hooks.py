@@ -7,6 +7,7 @@ from lightning_fabric import Fabric
 from torch import nn
 from training_fakes import Dots, Numbered, Toy, run, toy
 from training_processes import free_port
+from two_processes import ended
 
 from avssl.methods import Rotation
 from avssl.methods.rows import features_of
@@ -178,10 +179,8 @@ def look_as_one_of_two(rank, port, out, name, size, batch_size):
 @pytest.mark.parametrize(("name", "size", "batch_size"), [("XDC", 5, 2), ("SeLaVi", 6, 2), ("XDC", 2, 2)])
 def test_two_processes_look_at_a_share_each_and_find_what_one_finds(tmp_path, start, name, size, batch_size):
     port = free_port()
-    processes = [start(look_as_one_of_two, rank, port, tmp_path, name, size, batch_size) for rank in range(2)]
-    for process in processes:
-        process.join(90)
-    assert [process.exitcode for process in processes] == [0, 0]
+    given = port, tmp_path, name, size, batch_size
+    assert ended(*(start(look_as_one_of_two, rank, *given) for rank in range(2))) == [0, 0]
     one = looked(Fabric(accelerator="cpu", devices=1), name, size, batch_size)
     two = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
     assert sorted(two[0]["read"] + two[1]["read"]) == one["read"] == list(range(size))

@@ -29,7 +29,7 @@ def log(out):
 def test_a_run_leaves_a_log_checkpoints_an_encoder_and_its_settings(tmp_path, capsys):
     run(tmp_path / "run", steps=7)
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    assert names == {"last.ckpt", "best.ckpt", "log.jsonl", "log.csv", "config.yaml", "encoder.safetensors"}
+    assert names - {".lock"} == {"last.ckpt", "best.ckpt", "log.jsonl", "log.csv", "config.yaml", "encoder.safetensors"}
     steps = [record["step"] for record in log(tmp_path / "run") if "loss" in record]
     assert steps == [2, 4, 6, 7]
     settings = config.read(tmp_path / "run" / "config.yaml")
@@ -205,7 +205,7 @@ def test_only_the_last_checkpoints_are_kept(tmp_path):
     run(tmp_path, steps=9, save_every=2, keep=3)
     assert sorted(path.name for path in tmp_path.glob("step_*")) == [f"step_0000000{step}.ckpt" for step in (6, 8, 9)]
     assert torch.load(tmp_path / "step_00000006.ckpt", weights_only=True)["step"] == 6
-    assert not list(tmp_path.glob(".*")) and not list(tmp_path.glob("*.part"))
+    assert [path.name for path in tmp_path.glob(".*")] == [".lock"] and not list(tmp_path.glob("*.part"))
 
 
 def test_with_an_average_it_is_the_average_that_is_measured(tmp_path):

@@ -8,6 +8,7 @@ import torch
 from training_fakes import Classed, Dots, Linear, run, toy
 from training_processes import COMMON, free_port, one_of_two
 from training_results import assert_same, contents
+from two_processes import ended
 
 from avssl.methods import Method
 from avssl.nets import SmallClips, SmallNet
@@ -223,10 +224,7 @@ def test_two_processes_share_the_work_and_monitor_what_one_does_bit_for_bit(tmp_
         "steps": 1,
     }
     port = free_port()
-    processes = [start(one_of_two, rank, port, tmp_path / "two", (), settings) for rank in range(2)]
-    for process in processes:
-        process.join(90)
-    assert [process.exitcode for process in processes] == [0, 0]
+    assert ended(*(start(one_of_two, rank, port, tmp_path / "two", (), settings) for rank in range(2))) == [0, 0]
     torch.manual_seed(0)
     run(tmp_path / "one", method=Linear(), **(settings | {"accumulate": 2}))  # batches of two, as there
     two, one = monitored(tmp_path / "two"), monitored(tmp_path / "one")

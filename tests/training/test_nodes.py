@@ -10,6 +10,7 @@ import torch
 from training_fakes import Linear, run, toy
 from training_processes import agent_of_two, become, free_port, one_noting
 from training_results import assert_same, contents, learned
+from two_processes import ended
 
 from avssl.training import TrainingError, machines
 from avssl.training.checkpoint import check_drawn
@@ -21,18 +22,13 @@ def together(start, nodes, out, **settings):
     """Run the processes of some machines, two on each, and wait for them."""
     port = free_port()
     processes = [start(one_noting, rank, port, nodes, out, {"steps": STEPS} | settings) for rank in range(2 * nodes)]
-    for process in processes:
-        process.join(90)
-    assert [process.exitcode for process in processes] == [0] * 2 * nodes
+    assert ended(*processes) == [0] * 2 * nodes
 
 
 def by_torchrun(start, out, death=None):
     """Run two agents of torchrun, two processes each, and return how they ended."""
     port = free_port()
-    agents = [start(agent_of_two, rank, port, out, STEPS, death) for rank in range(2)]
-    for agent in agents:
-        agent.join(90)
-    return [agent.exitcode for agent in agents]
+    return ended(*(start(agent_of_two, rank, port, out, STEPS, death) for rank in range(2)))
 
 
 def steps_of(out, world, size):

@@ -5,6 +5,7 @@ import torch
 from training_fakes import Dots, Linear, run
 from training_processes import COMMON, free_port, one_of_two
 from training_results import learned
+from two_processes import ended
 
 from avssl.training import TrainingError
 from avssl.training.journal import read
@@ -12,10 +13,7 @@ from avssl.training.journal import read
 
 def together(start, out, bad=(), **settings):
     port = free_port()
-    processes = [start(one_of_two, rank, port, out, bad, settings) for rank in range(2)]
-    for process in processes:
-        process.join(90)
-    return [process.exitcode for process in processes]
+    return ended(*(start(one_of_two, rank, port, out, bad, settings) for rank in range(2)))
 
 
 def alone(out, **settings):

@@ -12,6 +12,7 @@ import pytest
 import torch
 from training_fakes import Dots, run, run_until_killed, toy
 from training_results import assert_same, contents
+from two_processes import ended
 
 from avssl import config
 from avssl.training import SGD, Cosine, Stopped, TrainingError, checkpoint, journal
@@ -32,9 +33,7 @@ def uncut(tmp_path_factory):
 )
 def test_a_run_killed_at_any_step_ends_where_an_uncut_one_does(tmp_path, uncut, start, deaths):
     for last in deaths:
-        process = start(run_until_killed, tmp_path, int(last))
-        process.join(60)
-        assert process.exitcode == -signal.SIGKILL
+        assert ended(start(run_until_killed, tmp_path, int(last))) == [-signal.SIGKILL]
     run(tmp_path, steps=STEPS)
     saved, records = contents(tmp_path)
     assert_same(saved, uncut[0], f"killed after {deaths}")
@@ -42,8 +41,7 @@ def test_a_run_killed_at_any_step_ends_where_an_uncut_one_does(tmp_path, uncut, 
 
 
 def test_a_run_with_workers_is_resumed_by_one_without(tmp_path, uncut, start):
-    process = start(run_until_killed, tmp_path, 7)
-    process.join(60)
+    assert ended(start(run_until_killed, tmp_path, 7)) == [-signal.SIGKILL]
     run(tmp_path, steps=STEPS, workers=2)
     saved, records = contents(tmp_path)
     assert_same(saved, uncut[0])
@@ -52,9 +50,7 @@ def test_a_run_with_workers_is_resumed_by_one_without(tmp_path, uncut, start):
 
 @pytest.mark.parametrize("moment", ["fsync", "replace", "link", "flush"])
 def test_a_death_in_the_middle_of_saving_leaves_a_good_checkpoint(tmp_path, uncut, start, moment):
-    process = start(die_while_saving, tmp_path, moment)
-    process.join(60)
-    assert process.exitcode == -signal.SIGKILL
+    assert ended(start(die_while_saving, tmp_path, moment)) == [-signal.SIGKILL]
     assert torch.load(tmp_path / "last.ckpt", weights_only=True)["step"] in (3, 6)
     run(tmp_path, steps=STEPS, keep=2)
     saved, records = contents(tmp_path)
@@ -83,6 +79,14 @@ def die_while_saving(out, moment):
 
     checkpoint.save = counted
     run(out, steps=STEPS, keep=2)
+
+
+def test_what_a_run_exports_is_the_same_file_byte_for_byte_after_a_resume(tmp_path):
+    for name, cuts in (("uncut", [6]), ("cut", [2, 4, 6])):
+        for steps in cuts:
+            run(tmp_path / name, steps=steps, schedule=None)
+    uncut, cut = ((tmp_path / name / "encoder.safetensors").read_bytes() for name in ("uncut", "cut"))
+    assert uncut == cut
 
 
 def test_more_steps_may_be_asked_of_a_finished_run(tmp_path):

@@ -9,6 +9,7 @@ from lightning_fabric.strategies import DDPStrategy
 from training_fakes import SETTINGS, Dots
 from training_processes import become, free_port
 from training_results import assert_same, contents
+from two_processes import ended
 
 from avssl.methods import RelativePosition, Rotation, SeveralTasks
 from avssl.nets import SmallNet
@@ -100,10 +101,7 @@ def one_of_two(rank, port, out):
 
 def test_two_processes_take_turns_alike(tmp_path, start, uncut):
     port = free_port()
-    processes = [start(one_of_two, rank, port, tmp_path) for rank in range(2)]
-    for process in processes:
-        process.join(90)
-    assert [process.exitcode for process in processes] == [0, 0]
+    assert ended(*(start(one_of_two, rank, port, tmp_path) for rank in range(2))) == [0, 0]
     assert order(tmp_path) == order(uncut)
 
 

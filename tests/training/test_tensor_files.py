@@ -12,11 +12,11 @@ from safetensors.torch import save_file
 import avssl
 from avssl.config import ConfigError
 from avssl.features.runs import fresh_encoders, fresh_methods
-from avssl.features.weights import is_export, load_weights
 from avssl.nets import SmallNet
 from avssl.training import TrainingError
 from avssl.training.checkpoint import peek
 from avssl.training.tensor_files import read_pickled, read_safetensors
+from avssl.training.weights import is_export, load_weights
 
 NET = {"name": "SmallNet", "dim": 8, "width": 4}
 

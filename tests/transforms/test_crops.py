@@ -91,7 +91,7 @@ def test_frames_of_a_tuple_share_a_window_or_have_one_each(keys, noise):
     shared, own = (RandomResizedCrop(16, scope=scope)(frames, Draws(keys(20))) for scope in ("tuple", "frame"))
     assert torch.equal(shared, shared[:, :1].expand_as(shared))
     assert (own[:, 0] != own[:, 1]).flatten(1).any(1).all()
-    boxes = RandomResizedCrop(16, scope="frame").choose(frames, Draws(keys(20)))
+    boxes = RandomResizedCrop(16, scope="frame").window(frames, Draws(keys(20))).boxes
     assert boxes.shape == (20, 4, 4)
     torch.testing.assert_close(own[:, 2:3], cut(frames[:, 2:3], boxes[:, 2:3], (16, 16)))
 
@@ -105,7 +105,12 @@ def test_evaluation_shows_the_largest_window_in_the_middle(keys, noise):
     frames = noise(2, 1, 24, 32)
     shown = RandomResizedCrop(24)(frames, Draws(keys(2)), train=False)
     torch.testing.assert_close(shown, frames[..., 4:28], atol=1e-6, rtol=0)
-    assert RandomResizedCrop((12, 32)).choose(frames, Draws(keys(2)), train=False)[0, 0].tolist() == [6, 0, 12, 32]
+    assert RandomResizedCrop((12, 32)).window(frames, Draws(keys(2)), train=False).boxes[0, 0].tolist() == [
+        6,
+        0,
+        12,
+        32,
+    ]
 
 
 def test_values_are_full_under_autocast(keys, noise):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as tv
 
-from avssl.transforms import ColorJitter, Crop, Draws, Flip, Grey, MultiView, RandomResizedCrop, Resize, recipes
+from avssl.transforms import ColorJitter, Crop, Draws, Flip, Grey, MultiView, RandomResizedCrop, Resize, Trim, recipes
 from avssl.transforms.draws import numbered
 
 EVERY = ["moco_v1", "moco_v2", "simclr", "byol", "swav", "infomin", "rho"]
@@ -149,6 +149,8 @@ def test_more_clips_than_views_are_refused_not_left_out(keys, noise):
         [[RandomResizedCrop(8), RandomResizedCrop(8)]],
         [[RandomResizedCrop(8), Flip(), Flip()]],
         [[Crop(8), ColorJitter()]],
+        [[Trim(2), RandomResizedCrop(8)]],
+        [[Resize(30), RandomResizedCrop(8)]],
     ],
 )
 def test_recipes_whose_window_could_not_be_told_are_refused(wrong):

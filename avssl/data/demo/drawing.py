@@ -5,8 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from os import cpu_count
 from typing import TypeVar
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from avssl.progress import Bar
 
 Thing = TypeVar("Thing")
 
@@ -23,15 +22,13 @@ def draw_all(
         workers: threads; None for one per core, at most 8.
         progress: show a bar.
     """
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with (
-        Progress(*columns, console=Console(stderr=True), disable=not progress) as bar,
+        Bar(f"drawing the demo {what}", len(things), quiet=not progress) as bar,
         ThreadPoolExecutor(workers or min(8, cpu_count() or 1)) as pool,
     ):
-        task = bar.add_task(f"drawing the demo {what}", total=len(things))
         try:
             for _ in pool.map(draw, things):
-                bar.advance(task)
+                bar.advance()
         except BaseException:  # Ctrl-C too: leave after the files at hand, not after all of them
             pool.shutdown(cancel_futures=True)
             raise

@@ -9,14 +9,13 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from avssl.cache import cache_folder, whole
 from avssl.data.demo.files import write_video
 from avssl.data.mocap.film import RATE, film
 from avssl.data.mocap.motions import read_motion
 from avssl.data.mocap.rendering import MISSING
+from avssl.progress import Bar
 
 VERSION = "mocap-v2"  # change it whenever a picture changes: what an older recipe rendered is rendered anew
 HELD_OUT = ("cartwheel", "dance_b", "kick")  # motions that training never sees
@@ -124,19 +123,17 @@ def _forget_others(folder: Path, jobs: Sequence[tuple[Path, int]]) -> None:
 
 def _render_all(jobs: Sequence[tuple[Path, Path, int]], workers: int | None, progress: bool) -> None:
     """Render videos in several processes, with a bar."""
-    columns = TextColumn("rendering motions"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     count = min(len(jobs), workers or min(8, os.cpu_count() or 1))
-    with Progress(*columns, console=Console(stderr=True), disable=not progress) as bar:
-        task = bar.add_task("", total=len(jobs))
+    with Bar("rendering motions", len(jobs), quiet=not progress) as bar:
         if count == 1:
             for job in jobs:
                 _render(job)
-                bar.advance(task)
+                bar.advance()
             return
         with ProcessPoolExecutor(count, get_context("spawn")) as pool:  # a world of pybullet's outlives no fork
             try:
                 for _ in pool.map(_render, jobs, chunksize=2):
-                    bar.advance(task)
+                    bar.advance()
             except BaseException:  # Ctrl-C too: leave after the videos at hand, not after all of them
                 pool.shutdown(cancel_futures=True)
                 raise

@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from avssl.cache import whole
 from avssl.data.sets import matlab
@@ -25,6 +23,7 @@ from avssl.data.sets.planes import normals_from_depth
 from avssl.data.sets.trees import check_folder, relative
 from avssl.data.texts import read_text
 from avssl.installed import extra, prepare
+from avssl.progress import track
 
 LABELLED, SPLITS_FILE = "nyu_depth_v2_labeled.mat", "splits.mat"
 EXPORTED, TRUTH = "exported", "truth.txt"
@@ -111,16 +110,12 @@ def export(root: Path, normals: Path | None = None, exported: Path | None = None
     given = Given(normals) if normals is not None else None
     origin = PLANES if given is None else given.name
     folder = exported or root / EXPORTED
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with _open(root) as file, Progress(*columns, console=Console(stderr=True), disable=not progress) as bar:
+    with _open(root) as file:
         _claim(folder / TRUTH, origin)
-        count = len(file["images"])
-        task = bar.add_task("exporting NYU Depth v2", total=count)
-        for index in range(count):
+        for index in track(range(len(file["images"])), "exporting NYU Depth v2", quiet=not progress):
             targets = {name: folder / path for name, path in files(index).items()}
             if not all(path.is_file() for path in targets.values()):
                 _export_one(file, index, targets, given)
-            bar.advance(task)
 
 
 def files(index: int) -> dict[str, str]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from avssl.data.sets.base import Listing, Problem, SetError
 from avssl.data.sets.checks import JOURNAL, check_files
@@ -19,6 +18,7 @@ from avssl.data.sets.options import make_parser
 from avssl.data.sets.summary import falls_short, show_counts, show_manifest, show_problems
 from avssl.data.sets.trees import check_folder
 from avssl.files import FileError
+from avssl.progress import Bar
 from avssl.text import accept_any_name
 
 
@@ -65,14 +65,8 @@ def prepare(read: Callable[..., Listing], usage: str | None, arguments: Sequence
 def check(listing: Listing, depth: Depth, out: Path, workers: int, console: Console) -> dict[str, Verdict]:
     """Return the verdict on each file of a listing; show how far it is."""
     paths = list(dict.fromkeys(row["path"] for row in listing.rows))
-    columns = TextColumn("checking"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, disable=depth == "none", transient=True) as bar:
-        task = bar.add_task("", total=len(paths))
-
-        def advance(count: int) -> None:
-            bar.advance(task, count)
-
-        return check_files(listing.root, paths, listing.media, depth, out / JOURNAL, workers, advance)
+    with Bar("checking files", len(paths), quiet=depth == "none", console=console) as bar:
+        return check_files(listing.root, paths, listing.media, depth, out / JOURNAL, workers, bar.advance)
 
 
 def sort_out(

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from rich.progress import track
 from torch import Tensor
 
 from avssl.config import ConfigError
@@ -13,6 +12,7 @@ from avssl.evaluation.attention.rotations import turn_points
 from avssl.features.rows import centre
 from avssl.methods.pretext.rotation import QUARTERS, turns
 from avssl.nets.encoders import Takes
+from avssl.progress import track
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -94,7 +94,7 @@ def read_samples(data: Dataset, crop: int | tuple[int, int] | None, takes: Takes
         ConfigError: if none can be read, or pictures differ in size or clips in length.
     """
     images, clips, valids, poses, paths, times, failures = [], [], [], [], [], [], []
-    for index in track(range(len(data)), f"reading {takes}", disable=quiet, transient=True):
+    for index in track(range(len(data)), f"reading {takes}", quiet=quiet):
         item = data[0, index]
         if "failure" in item:
             failures.append(item["failure"])

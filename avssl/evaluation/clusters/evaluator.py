@@ -40,7 +40,7 @@ class ClusterSheets(MethodEvaluator):
     """
 
     name = "cluster_sheets"
-    asks = "clusters_of"
+    lacks = "puts items in no clusters; for any encoder: tools/extract.py, then tools/cluster.py"
 
     def __init__(
         self,
@@ -56,6 +56,10 @@ class ClusterSheets(MethodEvaluator):
         self.data, self.items, self.sheets, self.batch = data, items, sheets, batch
         self.seed, self.workers = seed, workers
 
+    def refuses(self, method: Method) -> str:
+        none = type(method).clusters_of is Method.clusters_of
+        return f"{type(method).__name__} {self.lacks}" if none else ""
+
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
         method.to(device).eval()
         parts: list[tuple[np.ndarray, np.ndarray]] = []
@@ -67,10 +71,7 @@ class ClusterSheets(MethodEvaluator):
                 continue
             found = method.clusters_of(moved(batch, device))
             if found is None:
-                raise ConfigError(
-                    f"{type(method).__name__} puts items in no clusters; for any encoder: tools/extract.py, then "
-                    "tools/cluster.py"
-                )
+                raise ConfigError(f"{type(method).__name__} {self.lacks}")
             count = found.clusters
             parts.append((found.rows.float().cpu().numpy(), found.label.cpu().numpy()))
             about += about_items(batch)

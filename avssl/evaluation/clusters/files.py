@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 from pyarrow import parquet
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from avssl.cache import whole
@@ -18,7 +18,7 @@ from avssl.features.command import ABOUT
 from avssl.features.extraction import Rows
 from avssl.installed import tool
 from avssl.nets import Clusters
-from avssl.nets.tensor_files import read_safetensors
+from avssl.nets.tensor_files import in_order, read_safetensors
 from avssl.text import to_column
 
 CLUSTERS, TABLE, LABELS = "clusters.safetensors", "clusters.parquet", "labels.safetensors"
@@ -40,7 +40,9 @@ def write_clusters(path: Path, clusters: Clusters, labels: Tensor, about: dict[s
     settings = {"dim": clusters.dim, "unit": clusters.unit, "spherical": clusters.spherical}
     metadata = {"clusters": json.dumps(settings), "about": json.dumps(about)}
     with whole(path) as part:
-        save_file({name: values.cpu().contiguous() for name, values in tensors.items()}, part, metadata=metadata)
+        part.write_bytes(
+            in_order(save({name: values.cpu().contiguous() for name, values in tensors.items()}, metadata=metadata))
+        )
 
 
 def read_clusters(path: str | Path, device: str = "cpu") -> Clusters:

@@ -7,7 +7,6 @@ head gives the normal itself and learns by the cosine, where they choose among 2
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -75,8 +74,8 @@ class Normals(Evaluator):
     """
 
     name = "eval_normals"
-    needs: ClassVar = frozenset(("normals",))
-    takes: ClassVar = ("pictures",)
+    truths = ("normals",)
+    takes = ("pictures",)
 
     def __init__(
         self,

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from rich.progress import Progress
 from torch import Tensor
 
 from avssl.config import ConfigError, describe
@@ -22,6 +21,7 @@ from avssl.features.layers import check_layer
 from avssl.features.runs import Fresh
 from avssl.nets import Encoder
 from avssl.nets.encoders import require_takes
+from avssl.progress import Bar
 from avssl.sampling import rng_for
 
 POOL = 256  # pictures that give random encoders their batch statistics
@@ -152,14 +152,13 @@ def fit_all(
         for tuning in (plan.tuning if list(encoders[0].parameters()) else ("frozen",))
     ]
     trials = []
-    with Progress(disable=plan.quiet, transient=True) as progress:
-        bar = progress.add_task("", total=len(jobs))
+    with Bar("fits", len(jobs), plan.quiet) as bar:
         for row, tuning, seed, encoder in jobs:
-            progress.update(bar, description=f"{row}, {tuning}, seed {seed}")
+            bar.describe(f"{row}, {tuning}, seed {seed}")
             own = None if key is None else {**key, "weights": digest(encoder), "tuning": tuning, "fit": seed}
             found = cached(cache, own, names, partial(on_copy, work, encoder, tuning == "frozen", seed))
             trials.append(Trial(row=row, tuning=tuning, seed=seed, found=found))
-            progress.advance(bar)
+            bar.advance()
     return trials
 
 

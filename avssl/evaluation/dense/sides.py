@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from rich.progress import track
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.features.cache import digest
+from avssl.progress import track
 
 
 def stamp(data: Dataset) -> str | None:
@@ -45,7 +45,7 @@ def scan(data: Dataset, truth: str, what: str, see: Callable[[Mapping[str, Any]]
         ConfigError: if an item lacks the truth, or none can be read.
     """
     found = []
-    for index in track(range(len(data)), f"reading {what} pictures", disable=quiet, transient=True):
+    for index in track(range(len(data)), f"reading {what} pictures", quiet=quiet):
         item = data[0, index]
         if "failure" in item:
             continue

@@ -6,11 +6,10 @@ https://arxiv.org/abs/1603.08561
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import Progress
 
 from avssl.config import ConfigError
 from avssl.data import Dataset
@@ -29,6 +28,7 @@ from avssl.features.layers import Extractor, check_layer
 from avssl.features.runs import Fresh
 from avssl.nets import Encoder
 from avssl.nets.clips import StillClips
+from avssl.progress import Bar
 from avssl.report.scores import HOG, PIXELS, RANDOM, Scores
 from avssl.sampling import rng_for
 
@@ -83,7 +83,7 @@ class KeyPoints(Evaluator):
     """
 
     name = "eval_keypoints"
-    needs: ClassVar = frozenset(("keypoints",))
+    truths = ("keypoints",)
 
     def __init__(
         self,
@@ -146,13 +146,12 @@ class KeyPoints(Evaluator):
             Fit(row=MEAN_POSE, head="", labels=count, draw=draw, found=constant(labelled, len(test)))
             for (count, draw), labelled in draws.items()
         ]
-        with Progress(disable=self.quiet, transient=True) as progress:
-            bar = progress.add_task("key points", total=len(jobs))
+        with Bar("key points", len(jobs), self.quiet) as bar:
             for name, network, head, count, draw in jobs:
-                progress.update(bar, description=f"{name}, {head.name}, {count} labels")
+                bar.describe(f"{name}, {head.name}, {count} labels")
                 found = self._fit(network, head, draws[count, draw], test, extract, draw, cache)
                 fits.append(Fit(row=name, head=head.name, labels=count, draw=draw, found=found))
-                progress.advance(bar)
+                bar.advance()
         return summarize(
             fits, scorer, self._protocol(encoder, train, scorer, counts), against=RANDOM, num_shown=self.num_shown
         )

@@ -6,11 +6,11 @@ from typing import Literal
 
 import numpy as np
 import torch
-from rich.progress import track
 from torch import Tensor
 
 from avssl.config import ConfigError
 from avssl.data import Dataset
+from avssl.progress import track
 
 Joints = Literal["labelled", "visible"]
 ALONE = "\0item "  # the group of an item that has none; no data set has such a name
@@ -94,7 +94,7 @@ def collect(
     images, points, counted, times, video, paths, failures = [], [], [], [], [], [], []
     reference, groups, bare = [], [], 0
     chosen = range(len(data)) if items is None else items
-    for index in track(chosen, f"reading {what} pictures", disable=quiet, transient=True):
+    for index in track(chosen, f"reading {what} pictures", quiet=quiet):
         item = data[0, index]
         if "failure" in item:
             failures.append(item["failure"])

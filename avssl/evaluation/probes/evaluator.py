@@ -8,12 +8,11 @@ averaged to about 9,000 numbers). https://arxiv.org/abs/1603.08511, https://arxi
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from PIL.Image import Image
-from rich.progress import Progress
 from torch import Tensor
 
 from avssl.data import Dataset
@@ -40,6 +39,7 @@ from avssl.features.runs import Fresh
 from avssl.metrics.bootstrap import Difference
 from avssl.metrics.classification import Precision
 from avssl.nets import Encoder
+from avssl.progress import Bar
 from avssl.report.comparison import (
     Group,
     Metric,
@@ -95,7 +95,7 @@ class Probes(Evaluator):
     """
 
     name = "eval_probe"
-    needs: ClassVar = frozenset(("label",))
+    truths = ("label",)
 
     def __init__(
         self,
@@ -130,6 +130,8 @@ class Probes(Evaluator):
         self.sides: list[Dataset] = list(folds) or [side for side in (train, test) if side is not None]
         self.folded = bool(folds)
         self.probes = list(probes) if probes is not None else [Linear(), KNearest()]
+        if not self.probes:
+            raise ValueError("probes: got none; name at least one, such as Linear")
         if len({probe.name for probe in self.probes}) < len(self.probes):
             raise ValueError("two probes have the same name; use each once")
         self.layers, self.shots, self.draws, self.clusters = layers, list(shots), draws, clusters
@@ -228,15 +230,14 @@ class Probes(Evaluator):
             for draw in range(1 if shots == "all" else self.draws)
         ]
         found: dict[Group, list[list[np.ndarray]]] = {}
-        with Progress(disable=self.quiet, transient=True) as bar:
-            task = bar.add_task("probes", total=len(jobs))
+        with Bar("probes", len(jobs), self.quiet) as bar:
             for name, layer, probe, shots, draw in jobs:
                 row = name.rpartition(" ")[0]
-                bar.update(task, description=f"{row}, {layer}, {probe.name}, {shots}")
+                bar.describe(f"{row}, {layer}, {probe.name}, {shots}")
                 group = group_at(row, probe=probe.name, labels=str(shots), layer=layer)
                 scores = [self._one(split, sides, labels, name, layer, probe, shots, draw, cache) for split in splits]
                 found.setdefault(group, []).append(scores)
-                bar.advance(task)
+                bar.advance()
         return found
 
     def _one(

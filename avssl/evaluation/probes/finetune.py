@@ -8,11 +8,10 @@ scored.
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import Progress
 from torch import nn
 
 from avssl.config import describe
@@ -39,6 +38,7 @@ from avssl.features.runs import Fresh
 from avssl.metrics.classification import Precision
 from avssl.nets import Encoder
 from avssl.nets.encoders import require_takes
+from avssl.progress import Bar
 from avssl.report.comparison import (
     Group,
     Values,
@@ -89,7 +89,7 @@ class FineTune(Evaluator):
     """
 
     name = "eval_finetune"
-    needs: ClassVar = frozenset(("label",))
+    truths = ("label",)
 
     def __init__(
         self,
@@ -143,17 +143,16 @@ class FineTune(Evaluator):
         asked = labels.among(labels.shown)  # what training never shows can not be learned
         jobs = [(row, shots, draw) for row in rows for shots in self.shots for draw in range(self.draws)]
         found: dict[Group, list[np.ndarray]] = {}
-        with Progress(disable=self.quiet, transient=True) as bar:
-            task = bar.add_task("fine-tuning", total=len(jobs))
+        with Bar("fine-tuning", len(jobs), self.quiet) as bar:
             for row, shots, draw in jobs:
-                bar.update(task, description=f"{row}, {shots} labels, draw {draw + 1}")
+                bar.describe(f"fine-tuning, {row}, {shots} labels, draw {draw + 1}")
                 start = rows[row][draw % len(rows[row])]
                 chosen = labelled(asked, shots, draw, self.seed)
                 file = file_of(folder, shots, draw) if folder and self.save and row == TRAINED else None
                 scores = self._one(start, train, asked, test, chosen, draw, device, cache, file)
                 group = group_at(row, prefix="fine-tuned", labels=str(shots))
                 found.setdefault(group, []).append(scores)
-                bar.advance(task)
+                bar.advance()
         return self._scores(found, scorer, labels, test, encoder, train)
 
     def _one(

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avssl.evaluation.probes.base import Labels, Probe, standardised
+from avssl.evaluation.probes.logistic import Fitted, fit_all
 from avssl.metrics.classification import accuracy, mean_average_precision
 from avssl.sampling import rng_for
 
@@ -38,18 +39,21 @@ class Linear(Probe):
     def __call__(self, train: np.ndarray, labels: Labels, test: np.ndarray, seed: int) -> np.ndarray:
         known, asked = standardised(train, test)
         penalty = self.choose(known, labels, seed)
-        return predict(asked, fit(known, labels, penalty, self.steps))
+        (fitted,) = self._fit(known, labels, [penalty])
+        return predict(asked, fitted)
 
     def choose(self, features: np.ndarray, labels: Labels, seed: int) -> float:
         """Return the penalty that does best on held-out training items (the heaviest of equals)."""
         held_out, learn = part(labels, self.held_out, seed)
         if len(self.penalties) == 1 or not len(held_out) or not len(learn):
             return max(self.penalties)
-        found = {}
-        for penalty in sorted(self.penalties, reverse=True):
-            scores = predict(features[held_out], fit(features[learn], labels.take(learn), penalty, self.steps))
-            found[penalty] = quality(scores, labels.take(held_out))
-        return max(found, key=lambda penalty: found[penalty])
+        penalties, asked, truth = sorted(self.penalties, reverse=True), features[held_out], labels.take(held_out)
+        fits = self._fit(features[learn], labels.take(learn), penalties)
+        found = [quality(predict(asked, fitted), truth) for fitted in fits]
+        return penalties[int(np.argmax(found))]
+
+    def _fit(self, features: np.ndarray, labels: Labels, penalties: Sequence[float]) -> list[Fitted]:
+        return fit_all(features, labels.table, labels.several is not None, penalties, self.steps)
 
 
 class NonLinear(Probe):
@@ -131,26 +135,8 @@ def quality(scores: np.ndarray, labels: Labels) -> float:
     return mean_average_precision(scores, labels.table) if np.nansum(labels.table) else 0.0
 
 
-def fit(features: np.ndarray, labels: Labels, penalty: float, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return weights ``(dim, classes)`` and biases ``(classes,)`` of logistic regression."""
-    known, truth = torch.from_numpy(features), torch.from_numpy(labels.table).float()
-    weights = torch.zeros(known.shape[1], truth.shape[1], requires_grad=True)
-    bias = torch.zeros(truth.shape[1], requires_grad=True)
-    optimiser = torch.optim.LBFGS([weights, bias], max_iter=steps, history_size=10, line_search_fn="strong_wolfe")
-
-    def cost() -> Tensor:
-        optimiser.zero_grad()
-        total = (
-            loss_of(known @ weights + bias, truth, labels.several is not None) + penalty / 2 * weights.square().sum()
-        )
-        total.backward()
-        return total
-
-    optimiser.step(cost)
-    return weights.detach().numpy(), bias.detach().numpy()
-
-
-def predict(features: np.ndarray, fitted: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+def predict(features: np.ndarray, fitted: Fitted) -> np.ndarray:
+    """Return the scores of items, ``(items, classes)``."""
     return features @ fitted[0] + fitted[1]
 
 

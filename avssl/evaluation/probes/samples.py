@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from rich.progress import track
 from torch import Tensor, nn
 
 from avssl.config import ConfigError
@@ -17,6 +16,7 @@ from avssl.features.rows import frames_per_pass
 from avssl.nets import Encoder
 from avssl.nets.clips import encode_clips
 from avssl.nets.encoders import Takes
+from avssl.progress import track
 from avssl.transforms import Draws, Transform
 
 
@@ -42,7 +42,7 @@ def read_samples(data: Dataset, what: str, quiet: bool, takes: Takes = "pictures
         ConfigError: if none can be read, or frames differ in size or clips in length.
     """
     images, item, about, failures = [], [], [], []
-    for index in track(range(len(data)), f"reading {what} data", disable=quiet, transient=True):
+    for index in track(range(len(data)), f"reading {what} data", quiet=quiet):
         one = data[0, index]
         if "failure" in one:
             failures.append(one["failure"])

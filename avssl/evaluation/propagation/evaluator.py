@@ -1,38 +1,41 @@
 """Labels of first frames, propagated through videos by features alone: masks, points and classes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import track
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
-from avssl.evaluation.base import Evaluator
+from avssl.evaluation.base import WithMethod
 from avssl.evaluation.baselines import pool_of
+from avssl.evaluation.propagation.adaptation import Adapt
 from avssl.evaluation.propagation.clips import Clip, read_clip
 from avssl.evaluation.propagation.maps import LayerMaps
 from avssl.evaluation.propagation.pictures import shown_frames, strip
 from avssl.evaluation.propagation.results import write_masks
-from avssl.evaluation.propagation.rows import Carried, Member, carry, rows_of, score, trained_of
+from avssl.evaluation.propagation.rows import Carried, Member, adapted_beside, carry, rows_of, score, trained_of
 from avssl.evaluation.propagation.scoring import VideoScore
 from avssl.evaluation.propagation.tables import Found, notes_of, numbers_of, pictures_of, table_of, tables_of, told
 from avssl.features.cache import FeatureCache, digest
 from avssl.features.propagation.settings import preset_of
 from avssl.features.runs import Fresh
+from avssl.methods import Method
 from avssl.nets import Encoder
+from avssl.progress import track
 from avssl.report.scores import Scores
 
 
-class LabelPropagation(Evaluator):
+class LabelPropagation(WithMethod):
     """Scores what an encoder's maps find alike, by carrying the labels of each first frame through its video.
 
     Nothing is learned. Rows: ``copy`` (the labels of the first frame, where they were), ``colour`` (mean colours) and
     ``pixels`` (windows of several sides) propagated the same way, ``random`` (initial weights, batch statistics of the
-    data; several initialisations), ``trained``, and further runs or encoders. A row below ``copy`` or ``pixels`` has
+    data; several initialisations), ``trained``, and further runs or encoders; with ``adapt`` a row ``adapted``: the
+    trained weights after a few steps of the method's own loss on each video. A row below ``copy`` or ``pixels`` has
     learned no correspondence that a picture's own pixels do not have.
 
     Columns: J and F of objects as the official tool of DAVIS counts them, and of all objects of a video together; PCK
@@ -59,6 +62,7 @@ class LabelPropagation(Evaluator):
         others: further rows of other encoders, from a name to the encoder, such as ``{name: TimmEncoder, model:
             resnet18, pretrained: true}``.
         layers: of single rows, from the name of the row.
+        adapt: steps on each video, for a run with its checkpoint, such as ``{steps: 20}``; None for no such row.
         horizons: frames at which a new stretch starts, counted from the first frame.
         results: folder for masks as palette PNGs, ``<row>/<video>/<frame>.png``, as the official tool of DAVIS takes
             them; None writes none.
@@ -70,8 +74,8 @@ class LabelPropagation(Evaluator):
     """
 
     name = "eval_propagation"
-    needs: ClassVar = frozenset(("masks",))
-    takes: ClassVar = ("pictures",)
+    truths = ("masks",)
+    takes = ("pictures",)
 
     def __init__(
         self,
@@ -92,6 +96,7 @@ class LabelPropagation(Evaluator):
         extra: Mapping[str, str] | None = None,
         others: Mapping[str, Encoder] | None = None,
         layers: Mapping[str, str] | None = None,
+        adapt: Adapt | None = None,
         horizons: Sequence[int] = (1, 6, 16),
         results: str | Path | None = None,
         batch: int = 16,
@@ -108,6 +113,7 @@ class LabelPropagation(Evaluator):
         self.data, self.pool, self.preset, self.objects, self.classes = data, pool, preset, objects, classes
         self.thresholds, self.layer, self.windows = tuple(thresholds), layer, windows
         self.initialisations, self.extra, self.others, self.layers = initialisations, extra, others or {}, layers or {}
+        self.adapt, self.needs_method = adapt, adapt is not None
         ends = [later - 1 for later in horizons[1:]]
         self.horizons = tuple(zip(horizons, [*ends, None], strict=True))
         self.results = None if results is None else Path(results)
@@ -115,13 +121,20 @@ class LabelPropagation(Evaluator):
         self.seed, self.quiet = seed, quiet
 
     def __call__(
-        self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
+        self,
+        encoder: Encoder,
+        fresh: Fresh | None = None,
+        folder: Path | None = None,
+        device: str = "cpu",
+        method: Method | None = None,
     ) -> Scores:
         pool = pool_of(self.pool or self.data, 96, crop="common")
         rows = rows_of(
             encoder, pool, self.settings, fresh, device, self.initialisations, self.seed, self.extra, self.others,
             self.layer, self.layers, self.windows, self.multiple,
         )  # fmt: skip
+        if self.adapt is not None:
+            rows = adapted_beside(rows, method, self.adapt, self.settings, device, self.multiple)
         found = self._propagated(rows, FeatureCache(folder), device)
         return Scores(
             title="Labels of first frames, propagated",
@@ -138,7 +151,7 @@ class LabelPropagation(Evaluator):
         found = Found(scores={name: [[] for _ in members] for name, members in rows.items()})
         labels = ""
         drawn = set(np.linspace(0, len(self.data) - 1, self.num_shown).round().astype(int).tolist())
-        for index in track(range(len(self.data)), "propagating", disable=self.quiet, transient=True):
+        for index in track(range(len(self.data)), "propagating", quiet=self.quiet):
             clip = read_clip(self.data, index, self.objects)
             if isinstance(clip, dict):
                 found.failures.append(clip)
@@ -180,12 +193,14 @@ class LabelPropagation(Evaluator):
             "device": torch.device(device).type,
         }
         masks = "regions" if self.classes is None else "tables"
-        parts = [part for part, there in ((masks, clip.masks), ("far", clip.points)) if there is not None]
+        needed = ((masks, clip.masks), ("far", clip.points), ("adapted", one.adapter))
+        parts = [part for part, there in needed if there is not None]
         writes = name is not None and self.results is not None and clip.masks is not None
         if not drawn and not writes and all(cache.has(key | {"part": part}) for part in parts):
             return VideoScore(**{part: cache.get(key | {"part": part}) for part in parts}), None
-        labels = carry(one, clip, self.settings, objects, self.batch, self.multiple)
-        scores = score(labels, clip, objects, self.classes)
+        own, adapted = one.on(clip)
+        labels = carry(own, clip, self.settings, objects, self.batch, self.multiple)
+        scores = replace(score(labels, clip, objects, self.classes), adapted=adapted)
         for part in parts:
             cache.put(key | {"part": part}, getattr(scores, part))
         if writes:
@@ -213,5 +228,6 @@ class LabelPropagation(Evaluator):
             "frames that count": "J, F: all but the first and the last; points and classes: all but the first",
             "random": f"{self.initialisations} initialisations, batch statistics of "
             f"{'the data' if self.pool is None else 'a pool of other data'}",
+            "adapted": None if self.adapt is None else asdict(self.adapt),
             "seed": self.seed,
         }

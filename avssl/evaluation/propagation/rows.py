@@ -10,6 +10,7 @@ from torch import Tensor
 
 from avssl.config import ConfigError
 from avssl.evaluation.baselines import add_rows, compared_encoders
+from avssl.evaluation.propagation.adaptation import Adapt, Adapter
 from avssl.evaluation.propagation.clips import Clip
 from avssl.evaluation.propagation.maps import LayerMaps, Maps, Windows, features_of, receptive_field, seen_by
 from avssl.evaluation.propagation.scoring import VideoScore, class_tables, point_scores, region_scores
@@ -19,11 +20,12 @@ from avssl.features.propagation.labels import cells_to_mask, cells_to_points, ma
 from avssl.features.propagation.propagate import propagate
 from avssl.features.propagation.settings import Propagation
 from avssl.features.runs import Fresh
+from avssl.methods import Method
 from avssl.nets import Encoder
 from avssl.nets.encoders import require_takes
 from avssl.report.scores import TRAINED
 
-COPY, COLOUR = "copy", "colour"
+COPY, COLOUR, ADAPTED = "copy", "colour", "adapted"
 LARGEST = 4  # strides: windows of whole receptive fields beyond that would be slower than any network
 
 
@@ -34,10 +36,19 @@ class Member:
     Args:
         maps: what maps pictures to features; None copies the labels of the first frame.
         about: all that its results depend on, as text.
+        adapter: makes maps for each video, in place of ``maps``; None for maps that are the same for all.
     """
 
     maps: Maps | None
     about: str
+    adapter: Adapter | None = None
+
+    def on(self, clip: Clip) -> tuple["Member", np.ndarray | None]:
+        """Return the member as it sees a video, and what adaptation did (`Adapted.numbers`); None without one."""
+        if self.adapter is None:
+            return self, None
+        adapted = self.adapter(lambda places: clip.frames[list(places)], len(clip.frames))
+        return Member(maps=self.adapter.maps(adapted), about=self.about), adapted.numbers()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -110,6 +121,29 @@ def members_of(
         name: [member(one, layers.get(name, None if name in others else layer), pool, device) for one in several]
         for name, several in networks.items()
     }
+
+
+def adapted_beside(
+    rows: Mapping[str, list[Member]],
+    method: Method | None,
+    adapt: Adapt,
+    settings: Propagation,
+    device: str,
+    multiple: int,
+) -> dict[str, list[Member]]:
+    """Return the rows with one more, whose weights are the trained ones, adapted to each video.
+
+    Raises:
+        ConfigError: without the method that the encoder is part of.
+    """
+    trained = trained_of(rows)
+    if method is None or digest(method.encoder) != digest(trained.encoder):
+        raise ConfigError(
+            "adapt: steps are taken on the loss of the whole method whose encoder is scored; give run=FOLDER of a run "
+            "with its checkpoint, and its export 'encoder'"
+        )
+    adapter = Adapter(method, adapt, settings, trained.layer, device, multiple)
+    return add_rows(rows, {ADAPTED: [Member(maps=None, about=adapter.about, adapter=adapter)]}, "evaluator.adapt")
 
 
 def trained_of(rows: Mapping[str, list[Member]]) -> LayerMaps:

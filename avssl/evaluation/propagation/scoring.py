@@ -25,11 +25,14 @@ class VideoScore:
             lost ones left out of length and count, ``(2, frames, points)``; None without points.
         tables: pixels by true and found class, of later frames and of the first, ``(2, classes, classes)``; None
             without classes.
+        adapted: what adaptation did to the weights, `avssl.evaluation.propagation.adaptation.Adapted.numbers`; None
+            without one.
     """
 
     regions: np.ndarray | None = None
     far: np.ndarray | None = None
     tables: np.ndarray | None = None
+    adapted: np.ndarray | None = None
 
 
 def region_scores(found: np.ndarray, truth: np.ndarray, objects: int) -> np.ndarray:

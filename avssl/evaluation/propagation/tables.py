@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from PIL.Image import Image
 
-from avssl.evaluation.propagation.rows import COPY
+from avssl.evaluation.propagation.adaptation import TOLD
+from avssl.evaluation.propagation.rows import ADAPTED, COPY
 from avssl.evaluation.propagation.scoring import (
     F,
     J,
@@ -135,8 +136,9 @@ def notes_of(found: Found, thresholds: Sequence[float], settings: Propagation) -
         column = percent(metric, metric.upper())
         floors = {row: one for row, one in of_rows.items() if row == COPY or row.startswith("pixels")}
         best = min(floors, key=lambda row, floors=floors: floors[row].mean)
-        for row in (RANDOM, best):
+        for row in (RANDOM, best, *({ADAPTED} & set(of_rows))):
             yield from difference_notes({group_at(TRAINED): of_rows[row]}, column, row)
+    yield from adaptation_notes(found)
     if settings.name != OWN.name:
         yield f"Propagated as the evaluator of {settings.name} does; numbers of other settings do not compare."
     short = sum(length < 3 for length in found.lengths)
@@ -146,13 +148,32 @@ def notes_of(found: Found, thresholds: Sequence[float], settings: Propagation) -
         yield f"{len(found.failures)} videos could not be scored; the first: {told(found.failures[0])}."
 
 
+def adaptation_notes(found: Found) -> Iterator[str]:
+    """Yield what adaptation did to its own loss, and in how many videos there was nothing to learn."""
+    values = adaptations(found)
+    if not len(values):
+        return
+    each = [f"{name} {known_mean(values[:, place]):.3f} to {known_mean(values[:, place + len(TOLD)]):.3f}"
+            for place, name in enumerate(TOLD) if not np.isnan(values[:, place]).all()]  # fmt: skip
+    if each:
+        yield f"Adapted to each of {len(values)} videos, on clips spread over it: {', '.join(each)} (means)."
+    if still := int((values[:, -1] == 0).sum()):
+        yield f"{still} of these stand still or have one frame: they teach no more than that places differ."
+
+
+def adaptations(found: Found) -> np.ndarray:
+    """Return what adaptation did to each video, ``(videos, before, after and motion)``; no video without one."""
+    rows = [score.adapted for score in found.scores.get(ADAPTED, [[]])[0] if score.adapted is not None]
+    return np.stack(rows) if rows else np.empty((0, 2 * len(TOLD) + 1))
+
+
 def told(failure: Mapping[str, str]) -> str:
     """Return which video could not be scored, and why."""
     return f"{failure['path']} ({failure['error']})"
 
 
 def tables_of(found: Found, thresholds: Sequence[float], horizons: Horizons) -> dict[str, list[dict[str, Any]]]:
-    """Return all scores of all rows, and those of each video."""
+    """Return all scores of all rows, those of each video, and what adaptation did to each."""
     rows = [
         {"row": row, "metric": metric, "mean": round(float(own.mean()), 5), "members": len(own)}
         for row, values in found.values(thresholds, horizons).items()
@@ -169,7 +190,12 @@ def tables_of(found: Found, thresholds: Sequence[float], horizons: Horizons) -> 
             if one[0].far is not None:
                 cells |= {"pck": round(known_mean(right(one[0].far[0], thresholds[0])), 5)}
             videos.append(cells)
-    return {"scores": rows, "videos": videos}
+    names = [f"{name} {when}" for when in ("before", "after") for name in TOLD] + ["motion"]
+    adapted = [
+        {"video": path} | {name: round(float(value), 5) for name, value in zip(names, values, strict=True)}
+        for path, values in zip(found.paths, adaptations(found), strict=False)
+    ]
+    return {"scores": rows, "videos": videos} | ({"adaptation": adapted} if adapted else {})
 
 
 def pictures_of(found: Found, threshold: float) -> dict[str, Image]:

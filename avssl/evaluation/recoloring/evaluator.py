@@ -6,7 +6,7 @@ accuracy". https://arxiv.org/abs/1603.08511
 
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -65,8 +65,9 @@ class Recoloring(MethodEvaluator):
     """
 
     name = "eval_recoloring"
-    needs: ClassVar = frozenset(("label",))
-    asks = "colorize"
+    truths = ("label",)
+    needs = Recolors
+    lacks = "gives no colours; ask a method of colorization"
 
     def __init__(
         self,
@@ -92,8 +93,8 @@ class Recoloring(MethodEvaluator):
         self.allow_shared_groups, self.seed, self.quiet = allow_shared_groups, seed, quiet
 
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
-        if not isinstance(method, Recolors):
-            raise ConfigError(f"{type(method).__name__} gives no colours; ask a method of colorization")
+        self.require(method)
+        assert isinstance(method, Recolors)
         test = read_samples(self.test, "test", self.quiet)
         true = test.images.numpy()
         rows = self._rows(method, fresh, true, device)

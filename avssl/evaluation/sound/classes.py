@@ -6,7 +6,6 @@ clusters' agreement with classes), https://arxiv.org/abs/1705.08168.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -56,8 +55,9 @@ class Classes(MethodEvaluator):
     """
 
     name = "eval_classes"
-    needs: ClassVar = frozenset(("sound", "label"))
-    asks = "sound"
+    truths = ("sound", "label")
+    needs = PairScorer | JointEmbedder
+    lacks = "hears and does not see; ask what it hears by SoundProbe"
 
     def __init__(
         self,
@@ -78,8 +78,8 @@ class Classes(MethodEvaluator):
 
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
         spec = encoder_of(method).spec
-        if not isinstance(method, PairScorer | JointEmbedder):
-            raise ConfigError(f"{type(method).__name__} hears and does not see; ask what it hears by SoundProbe")
+        self.require(method)
+        assert isinstance(method, PairScorer | JointEmbedder)
         sides = [listen(data, self.items, workers=self.workers, rate=spec.rate) for data in (self.train, self.test)]
         if min(int(side.label.min()) for side in sides) < 0:
             raise ConfigError("evaluator: recordings without a class; classes are what is asked for, name them")

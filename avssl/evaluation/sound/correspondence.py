@@ -6,13 +6,13 @@ shortcuts: "Objects that Sound", ECCV 2018, section 3.3, https://arxiv.org/abs/1
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from avssl.config import ConfigError, describe
+from avssl.config import describe
 from avssl.data import Dataset
 from avssl.evaluation.base import MethodEvaluator
 from avssl.evaluation.sound.clips import Heard, listen, others, over
@@ -48,8 +48,9 @@ class Correspondence(MethodEvaluator):
     """
 
     name = "eval_correspondence"
-    needs: ClassVar = frozenset(("sound",))
-    asks = "score_pairs"
+    truths = ("sound",)
+    needs = PairScorer
+    lacks = "does not score pairs of picture and sound; ask AVE, AVOL or L3"
 
     def __init__(
         self,
@@ -67,8 +68,8 @@ class Correspondence(MethodEvaluator):
         self.negatives, self.initialisations, self.seed = negatives, initialisations, seed
 
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
-        if not isinstance(method, PairScorer):
-            raise ConfigError(f"{type(method).__name__} does not score pairs of picture and sound; ask AVE, AVOL or L3")
+        self.require(method)
+        assert isinstance(method, PairScorer)
         rate = method.sound.spec.rate
         heard = self.hear(self.data, rate)
         partner = others(heard.recording, self.negatives, self.seed)

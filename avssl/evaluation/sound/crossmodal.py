@@ -6,7 +6,6 @@ and one second of sound of each recording, nDCG@30, in all four directions.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -50,8 +49,9 @@ class CrossModal(MethodEvaluator):
     """
 
     name = "eval_crossmodal"
-    needs: ClassVar = frozenset(("sound",))
-    asks = "embed_pictures"
+    truths = ("sound",)
+    needs = JointEmbedder
+    lacks = "has no common space of pictures and sounds; ask AVE"
 
     def __init__(
         self,
@@ -71,8 +71,8 @@ class CrossModal(MethodEvaluator):
         self.initialisations, self.num_shown, self.seed = initialisations, num_shown, seed
 
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
-        if not isinstance(method, JointEmbedder):
-            raise ConfigError(f"{type(method).__name__} has no common space of pictures and sounds; ask AVE")
+        self.require(method)
+        assert isinstance(method, JointEmbedder)
         heard = listen(self.data, self.items, workers=self.workers, rate=method.sound.spec.rate)
         if (heard.label < 0).any():
             raise ConfigError("evaluator.data: recordings without a class, which says what is right; name classes")

@@ -7,7 +7,6 @@ every table here.
 """
 
 from pathlib import Path
-from typing import ClassVar
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset, Stills, Videos
@@ -49,8 +48,9 @@ class Localisation(MethodEvaluator):
     """
 
     name = "eval_localisation"
-    needs: ClassVar = frozenset(("sound", "annotations"))
-    asks = "locate"
+    truths = ("sound", "annotations")
+    needs = Localizer
+    lacks = "has no map of where the sound comes from; ask AVOL"
 
     def __init__(
         self,
@@ -69,8 +69,8 @@ class Localisation(MethodEvaluator):
         self.initialisations, self.num_shown, self.seed, self.workers = initialisations, num_shown, seed, workers
 
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
-        if not isinstance(method, Localizer):
-            raise ConfigError(f"{type(method).__name__} has no map of where the sound comes from; ask AVOL")
+        self.require(method)
+        assert isinstance(method, Localizer)
         rate = method.sound.spec.rate
         heard, sources = self.look(self.data, rate)
         level = MIDDLE

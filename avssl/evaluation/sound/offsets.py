@@ -7,7 +7,7 @@ sound and picture are nearest, averaged over a stretch of video); AVTS, NeurIPS 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -79,8 +79,9 @@ class Offsets(MethodEvaluator):
     """
 
     name = "eval_sync"
-    needs: ClassVar = frozenset(("sound", "video"))
-    asks = "score_pairs"
+    truths = ("sound", "video")
+    needs = PairScorer
+    lacks = "does not score pairs of picture and sound; ask AVTS or AVE"
 
     def __init__(
         self,
@@ -100,8 +101,8 @@ class Offsets(MethodEvaluator):
         self.initialisations, self.seed, self.workers = initialisations, seed, workers
 
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
-        if not isinstance(method, PairScorer):
-            raise ConfigError(f"{type(method).__name__} does not score pairs of picture and sound; ask AVTS or AVE")
+        self.require(method)
+        assert isinstance(method, PairScorer)
         heard = self.cut(method.sound.spec.rate)
         others = following(heard.recording, torch.arange(len(heard)).flip(0))  # the one before, in a ring
         curves = {

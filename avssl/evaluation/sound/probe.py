@@ -8,7 +8,6 @@ are the mean over its windows.
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
@@ -56,8 +55,8 @@ class SoundProbe(MethodEvaluator):
     """
 
     name = "eval_sound_probe"
-    needs: ClassVar = frozenset(("sound", "label"))
-    asks = "sound"
+    truths = ("sound", "label")
+    lacks = "does not hear; ask AVE, XDC or another method of sound"
 
     def __init__(
         self,
@@ -81,6 +80,9 @@ class SoundProbe(MethodEvaluator):
         self.sides, self.folded, self.layer = sides, bool(folds), layer
         self.probe = probe or SVM(costs=(1.0,))
         self.initialisations, self.seed, self.workers, self.quiet = initialisations, seed, workers, quiet
+
+    def refuses(self, method: Method) -> str:
+        return "" if hears(method) else f"{type(method).__name__} {self.lacks}"
 
     def __call__(self, method: Method, fresh: FreshMethod, folder: Path | None = None, device: str = "cpu") -> Scores:
         sound = encoder_of(method)
@@ -182,10 +184,16 @@ def encoder_of(method: Method) -> SoundEncoder:
     Raises:
         ConfigError: if it does not hear.
     """
-    sound = getattr(method, "sound", None)
-    if not isinstance(sound, SoundEncoder):
-        raise ConfigError(f"{type(method).__name__} does not hear; ask AVE, XDC or another method of sound")
+    if not hears(method):
+        raise ConfigError(f"{type(method).__name__} {SoundProbe.lacks}")
+    sound = method.sound
+    assert isinstance(sound, SoundEncoder)
     return sound
+
+
+def hears(method: Method) -> bool:
+    """Tell whether a method has an encoder of sounds."""
+    return isinstance(getattr(method, "sound", None), SoundEncoder)
 
 
 def averaged(scores: np.ndarray, place: np.ndarray) -> np.ndarray:

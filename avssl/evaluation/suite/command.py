@@ -11,6 +11,7 @@ from rich.table import Table as Printed
 
 from avssl.config import ConfigError, Trust, build, plan, read, trusting
 from avssl.config.finding import find
+from avssl.evaluation.base import Evaluator, MethodEvaluator
 from avssl.evaluation.suite.question import Question
 from avssl.evaluation.suite.table import (
     Answers,
@@ -25,6 +26,7 @@ from avssl.evaluation.suite.table import (
 )
 from avssl.features.device import find_device
 from avssl.features.subject import find_subject
+from avssl.screen import print_table
 from avssl.text import printable
 from avssl.training.export import ENCODER, FILE
 
@@ -44,6 +46,9 @@ def compare(
     export: str = ENCODER,
 ) -> dict[str, dict[str, Any]]:
     """Ask the same of all runs, and write one table: means and standard errors over seeds, and the floors.
+
+    Questions are asked of encoders or of whole methods, as their evaluators are. Where an evaluator declares that it
+    cannot ask an encoder or a method of some kind, the row has a dash, and a note says why; any other failure is one.
 
     ``out`` gains ``table.md``, ``table.csv``, ``table.png`` and ``page.html``, and ``kept``: an answer is computed
     once, floors once for all runs, so a comparison that was cut off, or that grows by a row, goes on.
@@ -71,6 +76,7 @@ def compare(
         raise ConfigError("compare needs questions, and runs or configs to ask them of")
     out, device, console = Path(out), find_device(device), Console()
     columns = columns_of(questions)
+    evaluators = [question.evaluator() for question in questions]
     folders = {row: list(own) for row, own in (runs or {}).items()}
     for row, config in (configs or {}).items():
         if row in folders:
@@ -79,23 +85,41 @@ def compare(
     for row, own in folders.items():
         if not own:
             raise ConfigError(f"runs.{row}: no folder; give one for each seed")
-    found: dict[str, list[Answers]] = {row: [] for row in folders}
     with trusting(trust):
-        for row, own in folders.items():
-            for folder in own:
-                subject = find_subject(folder, trust=trust, export=export)
-                answers: Answers = {}
-                for question in questions:
-                    console.print(printable(f"{row}: {question.config} of {folder}"), style="dim")
-                    numbers = question.ask(subject.encoder, subject.fresh, out / "kept", device)
-                    for name, heading, value in question.found(numbers):
-                        answers.setdefault(name, {})[heading] = value
-                found[row].append(answers)
+        found, refused = answers_of(folders, questions, evaluators, out / "kept", device, trust, export)
     table = table_of(found, columns)
-    write(out, title, table, columns, folders)
+    write(out, title, table, columns, folders, refused)
     show(table, columns, console)
     console.print(printable(f"Written: {out / MARKDOWN}, {out / CSV}, {out / PAGE}"))
     return {row: {heading: cell.values for heading, cell in cells.items()} for row, cells in table.items()}
+
+
+def answers_of(
+    folders: Mapping[str, Sequence[str]],
+    questions: Sequence[Question],
+    evaluators: Sequence[Evaluator | MethodEvaluator],
+    kept: Path,
+    device: str,
+    trust: Trust,
+    export: str,
+) -> tuple[dict[str, list[Answers]], dict[str, str]]:
+    """Return the answers of all runs, by row; and why some cannot be asked, by row and headings."""
+    found: dict[str, list[Answers]] = {row: [] for row in folders}
+    refused: dict[str, str] = {}
+    for row, own in folders.items():
+        for folder in own:
+            subject = find_subject(folder, trust=trust, export=export)
+            answers: Answers = {}
+            for question, evaluator in zip(questions, evaluators, strict=True):
+                print(printable(f"{row}: {question.config} of {folder}"))
+                numbers = question.ask(evaluator, subject, kept, device)
+                if isinstance(numbers, str):
+                    refused[f"{row}, {', '.join(question.columns)}"] = numbers
+                    continue
+                for name, heading, value in question.found(numbers):
+                    answers.setdefault(name, {})[heading] = value
+            found[row].append(answers)
+    return found, refused
 
 
 def columns_of(questions: Sequence[Question]) -> list[Column]:
@@ -134,8 +158,9 @@ def write(
     table: Mapping[str, Mapping[str, Any]],
     columns: Sequence[Column],
     folders: Mapping[str, Sequence[str]],
+    refused: Mapping[str, str],
 ) -> None:
-    """Write the table in all forms."""
+    """Write the table in all forms, and under it why there are dashes in it."""
     out.mkdir(parents=True, exist_ok=True)
     counts = sorted({len(own) for own in folders.values()})
     over = " or ".join(map(str, counts))
@@ -143,6 +168,7 @@ def write(
         f"Means over {over} runs a row, ± their standard error. Bold: better than random weights of the same network "
         "by more than two standard errors of the difference over runs. Rows without an error are one value each; "
         "those of random weights are means over starts.",
+        *(f"– in {cells}: {reason}." for cells, reason in refused.items()),
     ]
     (out / MARKDOWN).write_text(printable(to_markdown(table, columns, notes)), encoding="utf-8")
     write_csv(out / CSV, table, columns)
@@ -167,4 +193,4 @@ def show(table: Mapping[str, Mapping[str, Any]], columns: Sequence[Column], cons
         texts = [written(cells.get(one.heading), one) for one in columns]
         marks = [bool(cell and cell.above) for one in columns for cell in [cells.get(one.heading)]]
         printed.add_row(row, *(f"[bold]{t}[/]" if mark else t for t, mark in zip(texts, marks, strict=True)))
-    console.print(printed)
+    print_table(console, printed)

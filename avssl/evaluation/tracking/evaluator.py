@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import track
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
@@ -23,6 +22,7 @@ from avssl.features.propagation.settings import preset_of
 from avssl.features.runs import Fresh
 from avssl.nets import Encoder
 from avssl.nets.follower import Follower
+from avssl.progress import track
 from avssl.report.scores import Scores
 
 
@@ -65,8 +65,8 @@ class BoxTracking(Evaluator):
     """
 
     name = "eval_tracking"
-    needs: ClassVar = frozenset(("track",))
-    takes: ClassVar = ("pictures",)
+    truths = ("track",)
+    takes = ("pictures",)
 
     def __init__(
         self,
@@ -139,7 +139,7 @@ class BoxTracking(Evaluator):
         """Return the boxes of all videos; one video is in memory at a time."""
         found = Followed(boxes={name: [[] for _ in trackers] for name, trackers in rows.items()})
         drawn = set(np.linspace(0, len(self.data) - 1, self.num_shown).round().astype(int).tolist())
-        for index in track(range(len(self.data)), "following", disable=self.quiet, transient=True):
+        for index in track(range(len(self.data)), "following", quiet=self.quiet):
             targets = read_targets(self.data, index, self.objects, self.side)
             if isinstance(targets, dict):
                 found.failures.append(targets)

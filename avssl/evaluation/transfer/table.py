@@ -15,12 +15,12 @@ from avssl.evaluation.transfer.labels import Looking
 from avssl.evaluation.transfer.student import Student
 from avssl.evaluation.transfer.teachers import Loaded
 from avssl.features.extraction import Asked
-from avssl.features.weights import load_weights
 from avssl.nets import Encoder
 from avssl.report.comparison import format_mean
 from avssl.report.scores import CHANCE, RANDOM, Scores
 from avssl.text import printable
 from avssl.training.export import load_encoder
+from avssl.training.weights import load_weights
 
 PERMUTED = "permuted"
 LEARNED = ("train/accuracy", "train/accuracy_chance")

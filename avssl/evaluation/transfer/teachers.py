@@ -14,11 +14,11 @@ from avssl.features.extraction import kind_of
 from avssl.features.layers import OUTPUT, check_layer, last_map
 from avssl.features.rows import Recipe
 from avssl.features.runs import find_run
-from avssl.features.weights import load_weights
 from avssl.nets import Encoder, SoundEncoder
 from avssl.report.scores import HOG, PIXELS
 from avssl.training.export import ENCODER, load_encoder, load_sound
 from avssl.training.items import change_of
+from avssl.training.weights import load_weights
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -8,28 +8,23 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
-from rich.console import Console
-from rich.progress import track as progress
 
 from avssl.cache import whole
 from avssl.config import ConfigError, Count, Positive, Trust
 from avssl.data.masks import read_mask
-from avssl.evaluation.propagation.maps import LayerMaps, Maps, Windows
+from avssl.evaluation.propagation.adaptation import Adapt
 from avssl.evaluation.propagation.results import write_masks
 from avssl.features.device import find_device
-from avssl.features.layers import check_layer, last_map
 from avssl.features.propagation.settings import OWN
-from avssl.features.runs import find_run
 from avssl.inference.film import check_out, write_film
 from avssl.inference.tracking.carrying import PIECE, carry_marks
+from avssl.inference.tracking.compared import maps_of, told
 from avssl.inference.tracking.drawing import marked
 from avssl.inference.tracking.marks import Marks, read_marks, save_frame
 from avssl.inference.tracking.page import Shown, write_page
 from avssl.media import Reader, open_video
-from avssl.nets.encoders import require_takes
-from avssl.training.export import load_encoder
+from avssl.progress import track as progress
 
-SIDE, STRIDE = 8, 4  # of windows of raw pixels: what is compared where there are no weights
 COLUMNS = ("frame", "time", "name", "x", "y", "confidence", "pixels")
 
 
@@ -59,6 +54,7 @@ def track(
     frame: Annotated[int, Field(ge=0)] = 0,
     run: Path | None = None,
     layer: str | None = None,
+    adapt: Adapt | None = None,
     short: Count = 240,
     context: Annotated[int, Field(ge=0)] = 7,
     k: Count = 10,
@@ -85,6 +81,8 @@ def track(
         frame: number of the frame that was marked, 0 for the first.
         run: folder of the run whose encoder says what looks alike; None compares windows of raw pixels.
         layer: of the encoder; None for its deepest map of more than one cell.
+        adapt: steps of the run's own loss on this recording first, such as ``adapt.steps=20``; None for its weights as
+            they are.
         short: shorter side that frames are compared at, in pixels; smaller ones stay as they are.
         context: recent frames that a frame looks at, beside the marked one.
         k: cells that a cell takes its label from.
@@ -114,44 +112,22 @@ def track(
         size = min(short, large.info.height, large.info.width)
         settings = replace(OWN, context=context, k=k, radius=radius, temperature=temperature)
         with open_video(video, size=size) as small:
-            maps = maps_of(run, layer, small, find_device(device), trust)
+            maps = maps_of(run, layer, small, find_device(device), trust, adapt, settings, multiple)
             folder = out.with_name(f"{out.stem}_masks")
             found = progress(
                 carry_marks(small, maps, marks, frame, settings, multiple),
-                "following", total=len(large), console=Console(stderr=True), transient=True,
-            )  # fmt: skip
+                "following",
+                len(large),
+            )
             paths = kept(found, marks, len(large), folder)
         write_table(out.with_suffix(".csv"), paths, large.timeline.times)
         shown = Shown(out, len(large), frame, steps)
         write_film(video, large, out, drawn(large, marks, paths, folder, strength, shown))
-        page = write_page(shown, paths, large.timeline.times, video.name, told(run))
-    print(f"Followed {', '.join(marks.names)} from frame {frame} through {len(paths.places)} frames by {told(run)}.")
+        page = write_page(shown, paths, large.timeline.times, video.name, told(run, adapt))
+    by = told(run, adapt)
+    print(f"Followed {', '.join(marks.names)} from frame {frame} through {len(paths.places)} frames by {by}.")
     print(f"Written: {out}, {out.with_suffix('.csv')}, {page}" + (f", {folder}" if marks.objects else ""))
     return out
-
-
-def told(run: Path | None) -> str:
-    """Return what compared frames, in words."""
-    if run is None:
-        return f"windows of {SIDE}x{SIDE} raw pixels, nothing learned: give run=FOLDER for features of a run"
-    return f"the features of {run}"
-
-
-def maps_of(run: Path | None, layer: str | None, small: Reader, device: str, trust: Trust) -> Maps:
-    """Return what maps frames to features: an encoder's layer, or windows of pixels.
-
-    Raises:
-        ConfigError: if there is no such run or layer, its encoder takes clips, or ``layer`` is given without a run.
-    """
-    if run is None:
-        if layer is not None:
-            raise ConfigError(f"layer: {layer!r} is of a run; give run=FOLDER too")
-        return Windows(SIDE, STRIDE)
-    encoder = load_encoder(find_run(run), trust=trust)
-    require_takes(encoder, "pictures", "track")
-    if layer is not None:
-        check_layer(encoder, layer)
-    return LayerMaps(encoder, layer or last_map(encoder.eval(), small.frames([0]).data), device)
 
 
 def kept(found, marks: Marks, frames: int, folder: Path) -> Paths:
@@ -191,7 +167,7 @@ def drawn(
     times = large.timeline.times
     shown.folder.mkdir(parents=True, exist_ok=True)
     starts = range(0, len(times), PIECE)
-    for start in progress(starts, "drawing", console=Console(stderr=True), transient=True):
+    for start in progress(starts, "drawing"):
         images = large.frames(np.arange(start, min(start + PIECE, len(times)))).data.permute(0, 2, 3, 1).numpy()
         painted = []
         for frame, image in enumerate(images, start):

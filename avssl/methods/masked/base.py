@@ -22,7 +22,8 @@ MASKS = -3  # the stream of chance of masks, beside that of views
 class MaskedMethod(Method, ABC):
     """A method whose encoder sees some tokens of each clip and tells something of the others.
 
-    Each clip of an item counts by itself: several clips of a recording from one decoding cost little more than one.
+    Each clip of an item counts by itself: four clips of a recording from one decoding cost
+    about as much as two by themselves.
     Measured beside what ``forward`` returns: ``rank`` and ``spread`` of the encoder's features of whole clips
     (`avssl.methods.collapse`).
 

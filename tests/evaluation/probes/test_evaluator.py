@@ -228,3 +228,8 @@ def test_features_that_are_not_numbers_are_told():
 def test_shared_groups_may_be_allowed_and_are_told():
     scores = probed(Colors(12), Colors(12), allow_shared_groups=True)
     assert "share groups" in scores.notes[-1] and scores.protocol["shared groups"] is True
+
+
+def test_without_a_probe_there_is_nothing_to_ask():
+    with pytest.raises(ValueError, match="probes: got none; name at least one, such as Linear"):
+        Probes(Colors(4), Colors(2, seed=1), probes=[])

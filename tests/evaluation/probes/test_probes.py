@@ -9,7 +9,8 @@ import torch
 from avssl.config import ConfigError
 from avssl.evaluation.probes import SVM, KNearest, Labels, Linear, NonLinear
 from avssl.evaluation.probes.base import standardised
-from avssl.evaluation.probes.linear import fit, loss_of, part
+from avssl.evaluation.probes.linear import loss_of, part
+from avssl.evaluation.probes.logistic import fit_all
 from avssl.evaluation.probes.scoring import Scorer
 from avssl.evaluation.probes.shots import labelled, number_of
 
@@ -93,7 +94,8 @@ def test_the_same_seed_gives_the_same_scores(probe):
 def test_logistic_regression_is_at_the_minimum_of_its_cost():
     train, labels = blobs(30)
     known, _ = standardised(train, train)
-    weights, bias = (torch.from_numpy(side).requires_grad_() for side in fit(known, labels, 0.1, 200))
+    (fitted,) = fit_all(known, labels.table, False, [0.1], 200)
+    weights, bias = (torch.from_numpy(side).requires_grad_() for side in fitted)
     truth = torch.from_numpy(labels.table).float()
     cost = loss_of(torch.from_numpy(known) @ weights + bias, truth, False) + 0.05 * weights.square().sum()
     cost.backward()

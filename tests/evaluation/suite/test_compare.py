@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from avssl.config import ConfigError, make, plan, read
-from avssl.evaluation import Evaluator
+from avssl.evaluation import Evaluator, MethodEvaluator
 from avssl.evaluation.suite import command
 from avssl.evaluation.suite.question import Question
 from avssl.evaluation.suite.table import Cell, Column, table_of, to_markdown, to_page
 from avssl.features.subject import Subject
 from avssl.installed import configs
-from avssl.nets import SmallNet
+from avssl.methods import RandomWalk, Rotation
+from avssl.nets import MapNet, SmallNet
 from avssl.report.scores import Scores
 
 ACCURACY = Column(heading="accuracy", scale=100, digits=1, less=False)
@@ -54,6 +55,85 @@ def asked(tmp_path, monkeypatch):
     monkeypatch.setattr(Question, "asked", lambda self: {"name": "FirstWeight", "of": self.config})
     monkeypatch.setattr(Question, "evaluator", lambda self: evaluator)
     return evaluator.asked
+
+
+class OfMethods(MethodEvaluator):
+    """Scores methods that can turn; the row stands between two parts of the names of numbers."""
+
+    name = "of_methods"
+    needs = Rotation
+    lacks = "does not turn"
+
+    def __call__(self, method, fresh, folder=None, device="cpu"):
+        assert isinstance(method, Rotation)
+        rows = {"trained": 0.75, "random": 0.5, "log-mel": 0.25, "trained-log-mel": 0.5, "trained-random": 0.25}
+        numbers = {f"to sound/{row}/score": value for row, value in rows.items()}
+        return Scores(title="", numbers=numbers, protocol={}, table=({"row": "trained"},))
+
+
+@pytest.fixture
+def methods(tmp_path, monkeypatch):
+    """Make every folder a run of a method, one that turns where its name says so, and the question `OfMethods`."""
+    torch.manual_seed(0)
+    made = {"turns": Rotation(SmallNet(dim=4, width=1)), "walks": RandomWalk(MapNet(dim=4, width=2), "conv3", 16, 8)}
+
+    def subject(folder, trust=(), export="encoder"):
+        return Subject(encoder=made[folder].encoder, fresh=None, folder=Path(folder), run=Path(folder))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command, "find_subject", subject)
+    monkeypatch.setattr(Subject, "method", lambda self: made[self.folder.name])
+    monkeypatch.setattr(Subject, "fresh_methods", lambda self: None)
+    monkeypatch.setattr(Question, "asked", lambda self: {"name": "OfMethods", "of": self.config})
+    evaluator = OfMethods()
+    monkeypatch.setattr(Question, "evaluator", lambda self: evaluator)
+    return evaluator
+
+
+OF_ROWS = {"accuracy": "to sound/{row}/score"}
+
+
+def test_methods_are_asked_and_one_that_cannot_be_has_a_dash_and_a_reason(methods):
+    table = command.compare([question(columns=OF_ROWS)], {"a": ["turns"], "b": ["walks"]}, device="cpu")
+    assert table == {"a": {"accuracy": (75,)}, "b": {}, "log-mel": {"accuracy": (25,)}, "random": {"accuracy": (50,)}}
+    text = Path("runs/compare/table.md").read_text()
+    assert "| b | – |" in text and "– in b, accuracy: RandomWalk does not turn." in text
+    assert "does not turn" in Path("runs/compare/page.html").read_text()
+
+
+def test_a_table_in_which_nobody_can_be_asked_is_dashes_and_not_an_error(methods):
+    assert command.compare([question(columns=OF_ROWS)], {"b": ["walks"]}, device="cpu") == {"b": {}}
+
+
+def test_what_fails_without_having_been_declared_is_never_a_dash(methods, monkeypatch):
+    def fails(self, *arguments, **named):
+        raise ConfigError("the data are gone")
+
+    monkeypatch.setattr(OfMethods, "__call__", fails)
+    with pytest.raises(ConfigError, match="the data are gone"):
+        command.compare([question(columns=OF_ROWS)], {"a": ["turns"]}, device="cpu")
+
+
+def test_answers_of_methods_are_kept_by_the_weights_of_the_whole_method(methods, monkeypatch):
+    asked = []
+    ask = OfMethods.__call__
+    monkeypatch.setattr(OfMethods, "__call__", lambda self, *a, **k: asked.append(1) or ask(self, *a, **k))
+    for _ in range(2):
+        command.compare([question(columns=OF_ROWS)], {"a": ["turns"]}, device="cpu")
+    assert len(asked) == 1
+    head = command.find_subject("turns").method()
+    with torch.no_grad():
+        next(value for name, value in head.named_parameters() if not name.startswith("encoder")).add_(1)
+    command.compare([question(columns=OF_ROWS)], {"a": ["turns"]}, device="cpu")
+    assert len(asked) == 2
+
+
+def test_encoders_of_a_kind_that_an_evaluator_does_not_take_have_a_dash(asked, monkeypatch):
+    monkeypatch.setattr(FirstWeight, "takes", ("clips",))
+    assert command.compare([question()], {"a": ["0.5"]}, device="cpu") == {"a": {}}
+    assert asked == []
+    note = "FirstWeight asks encoders of clips; SmallNet takes pictures"
+    assert note in Path("runs/compare/table.md").read_text()
 
 
 def question(**settings):

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from avssl.config import ConfigError
+from avssl.evaluation.propagation.adaptation import Adapt
 from avssl.inference.tracking.command import track
 from avssl.inference.tracking.marks import read_objects
 from avssl.media import open_video
@@ -124,14 +125,41 @@ def test_a_run_compares_frames_by_its_encoder(tmp_path, monkeypatch):
 
     torch.manual_seed(0)
     seen = []
-    monkeypatch.setattr("avssl.inference.tracking.command.find_run", lambda run: seen.append(run) or run)
-    monkeypatch.setattr("avssl.inference.tracking.command.load_encoder", lambda run, trust: MapNet(dim=16, width=8))
+    monkeypatch.setattr("avssl.inference.tracking.compared.find_run", lambda run: seen.append(run) or run)
+    monkeypatch.setattr("avssl.inference.tracking.compared.load_encoder", lambda run, trust: MapNet(dim=16, width=8))
     pictures, masks = frames(4)
     video = write(tmp_path / "film.mp4", pictures, sound=False)
     Image.fromarray(masks[0]).save(tmp_path / "mask.png")
     out = track(video=video, out=tmp_path / "o.mp4", mask=tmp_path / "mask.png", run=tmp_path / "mine", **SETTINGS)
     assert seen == [tmp_path / "mine"] and "features of" in out.with_suffix(".html").read_text()
     assert jaccard(painted(out, 3) == 1, masks[3] == 1) > 0.5
+
+
+def test_a_run_is_adapted_to_the_recording_first(tmp_path, monkeypatch, capsys):
+    import torch
+
+    from avssl.inference.tracking import compared
+    from avssl.methods import RandomWalk
+    from avssl.nets import MapNet
+
+    torch.manual_seed(0)
+    method = RandomWalk(MapNet(dim=8, width=4), layer="conv3", patch=16, stride=16, dim=8).eval()
+    start = {name: value.clone() for name, value in method.state_dict().items()}
+    made = []
+    monkeypatch.setattr(compared, "find_run", lambda run: run)
+    monkeypatch.setattr(compared, "load_encoder", lambda run, trust: method.encoder)
+    monkeypatch.setattr(compared, "load_method", lambda run, trust: method)
+    maps = compared.Adapter.maps
+    monkeypatch.setattr(compared.Adapter, "maps", lambda self, found: made.append(found) or maps(self, found))
+    video = write(tmp_path / "film.mp4", frames(4)[0], sound=False)
+    adapt = Adapt(steps=1, clips=1, lr=1e-2)
+    out = track(video=video, out=tmp_path / "o.mp4", points="20,12", run=tmp_path / "mine", adapt=adapt, **SETTINGS)
+    text = capsys.readouterr().out
+    assert "Adapted to the recording in 1 steps: loss" in text and "adapted to the recording in 1 steps" in text
+    assert "adapted to the recording" in out.with_suffix(".html").read_text()
+    assert all(torch.equal(method.state_dict()[name], value) for name, value in start.items())
+    own = made[0].encoder.trunk.state_dict()["conv1.0.weight"]
+    assert not torch.equal(own, start["encoder.trunk.conv1.0.weight"])
 
 
 def test_no_more_frames_and_features_are_held_than_a_piece_and_the_context(tmp_path, monkeypatch):
@@ -160,6 +188,7 @@ def test_no_more_frames_and_features_are_held_than_a_piece_and_the_context(tmp_p
         ({"points": "20,12;200,3"}, r"points: \[200.0, 3.0\] lies outside the frames of 96x64"),
         ({"points": "20,12", "frame": 12}, r"frame: got 12; .*film.mp4 has 4, 0 to 3"),
         ({"points": "20,12", "layer": "conv1"}, r"layer: 'conv1' is of a run"),
+        ({"points": "20,12", "adapt": Adapt()}, r"adapt: Adapt\(steps=20.*\) is of a run"),
         ({"mask": "small.png"}, r"small.png is 8x8, the frames are 96x64"),
         ({"mask": "empty.png"}, r"empty.png holds no object"),
         ({"mask": "soft.png"}, r"soft.png has \d+ colours; at most 32"),

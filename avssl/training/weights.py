@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from avssl.config import ConfigError, Trust
 from avssl.nets import Encoder
@@ -14,6 +14,9 @@ from avssl.text import printable
 from avssl.training.errors import TrainingError
 from avssl.training.export import load_encoder
 from avssl.training.tensor_files import read_metadata, read_pickled, read_safetensors
+
+if TYPE_CHECKING:
+    from avssl.methods import Method
 
 NESTS = ("state_dict", "model", "model_state", "net")  # where checkpoints of other people keep their tensors
 PREFIXES = ("module.", "encoder.", "backbone.", "trunk.", "model.")  # what wrappers put before a key
@@ -59,6 +62,34 @@ def load_weights(path: str | Path, like: Encoder | None, trust: Trust = ()) -> E
     told = f"; left out: {', '.join(left[:4])}{' ...' if len(left) > 4 else ''}" if left else ""
     print(printable(f"{path}: {len(matched)} of {len(own)} tensors matched {type(like).__name__}{told}"))
     return encoder.eval()
+
+
+def begin_with(method: "Method", path: str | Path) -> None:
+    """Put weights into the encoder of a method that has not learned yet, and into the copies that its teachers hold.
+
+    Args:
+        method: whose ``encoder`` shall begin with them.
+        path: a run's folder, an export or a plain state dict, see `load_weights`; settings that no tensor depends on,
+            such as how a map is pooled, may differ from those of the run.
+
+    Raises:
+        ConfigError: if there is no such file, or it cannot be read safely.
+        TrainingError: if its tensors are not those of the encoder.
+    """
+    path, encoder = Path(path).expanduser(), method.encoder
+    copies = [module for module in method.modules() if module is encoder or same(module, encoder)]
+    like = deepcopy(encoder)
+    found = load_encoder(path, encoder=like) if is_export(path) else load_weights(path, like)
+    for copied in copies:
+        copied.load_state_dict(found.state_dict())
+
+
+def same(module: nn.Module, encoder: Encoder) -> bool:
+    """Tell whether a module is of an encoder's class and holds equal tensors."""
+    if type(module) is not type(encoder):
+        return False
+    own, others = module.state_dict(), encoder.state_dict()
+    return own.keys() == others.keys() and all(value.equal(others[name]) for name, value in own.items())
 
 
 def read_tensors(path: Path) -> dict[str, Any]:
