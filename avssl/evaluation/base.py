@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from avssl.config import ConfigError
 from avssl.features.runs import Fresh, FreshMethod
@@ -17,13 +17,13 @@ class Evaluator(ABC):
 
     Attributes:
         name: the folder in the run that the results go to.
-        wants: what the data must give beside pictures: ``label``, ``keypoints``, ``masks`` and so on, as a manifest's
-            columns are called, ``video`` where frames follow each other, ``sound``.
         takes: the kinds of encoders that can be asked.
+        truths: what the data must give beside pictures: ``label``, ``keypoints``, ``masks`` and so on, as a manifest's
+            columns are called, ``video`` where frames follow each other, ``sound``.
     """
 
     name: str
-    wants: ClassVar[frozenset[str]] = frozenset()
+    truths: tuple[str, ...] = ()
     takes: tuple[Takes, ...] = ("pictures", "clips")
 
     def refuses(self, encoder: Encoder) -> str:
@@ -83,15 +83,13 @@ class MethodEvaluator(ABC):
     Attributes:
         name: the folder in the run that the results go to.
         needs: what a method must be, a class or a protocol such as those of `avssl.methods.sound.base`.
-        asks: the function or part of it that a class of methods has, where it can be asked.
-        wants: what the data must give, as for `Evaluator`.
         lacks: what is said of a method that is not, behind its name.
+        truths: what the data must give, as for `Evaluator`.
     """
 
     name: str
+    truths: tuple[str, ...] = ()
     needs: Any = Method
-    asks: ClassVar[str] = ""
-    wants: ClassVar[frozenset[str]] = frozenset()
     lacks: str = "cannot be asked this"
 
     def refuses(self, method: Method) -> str:

@@ -6,6 +6,7 @@ from functools import cache
 from inspect import signature
 from pathlib import Path
 from shlex import quote
+from types import UnionType
 from typing import Any
 
 from avssl import data, evaluation, installed, methods, nets, sampling
@@ -13,7 +14,6 @@ from avssl.config import ConfigError
 from avssl.config.reading import read
 from avssl.evaluation.base import Evaluator, MethodEvaluator
 from avssl.features.runs import CONFIG
-from avssl.methods import Method
 from avssl.report.inputs import read_given
 from avssl.report.page import Suggestion, inner
 
@@ -72,13 +72,23 @@ def suits(kind: type, settings: Mapping[str, Any]) -> bool:
     method = getattr(methods, str(inner(settings, "method").get("name")), None)
     if not issubclass(kind, MethodEvaluator) or not isinstance(method, type):
         return False
-    own = getattr(method, kind.asks, None)
-    return own is not getattr(Method, kind.asks, None) or kind.asks in signature(method).parameters
+    hears = "sound" in signature(method).parameters
+    return can_be(method, kind.needs) and (hears or "sound" not in kind.truths)
+
+
+def can_be(method: type, needed: Any) -> bool:
+    """Tell whether objects of a class are what an evaluator needs: of a class, or with the functions of a protocol."""
+    if isinstance(needed, UnionType):
+        return any(can_be(method, one) for one in needed.__args__)
+    if not getattr(needed, "_is_protocol", False):
+        return issubclass(method, needed)
+    functions = [name for name, value in vars(needed).items() if callable(value) and not name.startswith("_")]
+    return all(callable(getattr(method, name, None)) for name in functions)
 
 
 def has(run: Path, whole: Mapping[str, Any], kind: type) -> bool:
     """Tell whether a run exported what a config asks for: another encoder, or a classifier."""
-    wanted = [str(whole.get("export") or "")] + ["classifier"] * ("classifier" in kind.wants)
+    wanted = [str(whole.get("export") or "")] + ["classifier"] * ("classifier" in kind.truths)
     return all((run / f"{name}.safetensors").is_file() for name in wanted if name)
 
 
@@ -104,8 +114,8 @@ def fitting(
     own = inner(settings, "data")
     asked = {name: inner(evaluator, name) for name in DATA if inner(evaluator, name)}
     made_for = own.get("source") in [one.get("source") for one in asked.values()]
-    columns = kind.wants | ({"label"} if evaluator.get("relevant") == "label" else set())
-    if ready != made_for or (not ready and not columns <= {*read_given(run), "classifier"}):
+    truths = {*kind.truths, *(["label"] if evaluator.get("relevant") == "label" else [])}
+    if ready != made_for or (not ready and not truths <= {*read_given(run), "classifier"}):
         return None
     clips = issubclass(kind, Evaluator) and takes_of(settings) == "clips" and "unit" in evaluator
     words = ["evaluator.unit=clip"] if clips and evaluator["unit"] == "frame" else []
@@ -126,8 +136,8 @@ def brief(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of data or of a sampler without those that are what they would be anyway.
 
     Examples:
-        >>> brief({"name": "Videos", "source": "films", "split": None, "sampler": {"name": "Segments"}})
-        {'name': 'Videos', 'source': 'films', 'sampler': {'name': 'Segments'}}
+        >>> brief({"name": "Videos", "split": None, "sampler": {"name": "Segments", "pick": "centre"}})
+        {'name': 'Videos', 'sampler': {'name': 'Segments'}}
     """
     name = str(settings.get("name"))
     kind = getattr(data, name, None) or getattr(sampling, name, None)

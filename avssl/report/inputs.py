@@ -70,7 +70,7 @@ def batch_of(run: Path, trust: Trust) -> tuple[Dataset, dict[str, Any], list[Giv
 
 
 def what_is_given(data: Dataset, batch: Mapping[str, Any]) -> list[str]:
-    """Return what data give beside pictures, in the words that evaluators use (`avssl.evaluation.Evaluator.needs`).
+    """Return what data give beside pictures, in the words that evaluators use (`avssl.evaluation.Evaluator.truths`).
 
     Args:
         data: all of it; what its recordings have is known without reading them.

@@ -41,7 +41,6 @@ class ClusterSheets(MethodEvaluator):
 
     name = "cluster_sheets"
     lacks = "puts items in no clusters; for any encoder: tools/extract.py, then tools/cluster.py"
-    asks = "clusters_of"
 
     def __init__(
         self,

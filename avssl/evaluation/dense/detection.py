@@ -6,7 +6,7 @@ Prediction", ICCV 2015, section 4.3, and He et al., "Momentum Contrast", CVPR 20
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -84,8 +84,8 @@ class Detection(Evaluator):
     """
 
     name = "eval_detection"
+    truths = ("boxes",)
     takes = ("pictures",)
-    wants: ClassVar = frozenset(("boxes",))
 
     def __init__(
         self,

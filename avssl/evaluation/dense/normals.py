@@ -7,7 +7,6 @@ head gives the normal itself and learns by the cosine, where they choose among 2
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -75,8 +74,8 @@ class Normals(Evaluator):
     """
 
     name = "eval_normals"
+    truths = ("normals",)
     takes = ("pictures",)
-    wants: ClassVar = frozenset(("normals",))
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ pretext tasks: Zhang, Isola and Efros, "Colorful Image Colorization", ECCV 2016,
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -76,8 +76,8 @@ class Segmentation(Evaluator):
     """
 
     name = "eval_segmentation"
+    truths = ("mask",)
     takes = ("pictures",)
-    wants: ClassVar = frozenset(("mask",))
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ https://arxiv.org/abs/1603.08561
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -83,7 +83,7 @@ class KeyPoints(Evaluator):
     """
 
     name = "eval_keypoints"
-    wants: ClassVar = frozenset(("keypoints",))
+    truths = ("keypoints",)
 
     def __init__(
         self,

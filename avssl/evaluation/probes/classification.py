@@ -7,7 +7,7 @@ scores fine-tuned networks and the students distilled from them. https://arxiv.o
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -61,7 +61,7 @@ class Classification(Evaluator):
     """
 
     name = "eval_classifier"
-    wants: ClassVar = frozenset(("classifier",))
+    truths = ("classifier",)
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ best matching, NMI, ARI), https://arxiv.org/abs/2005.12320.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,7 +56,7 @@ class Clusters(Evaluator):
     """
 
     name = "eval_clusters"
-    wants: ClassVar = frozenset(("label",))
+    truths = ("label",)
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ averaged to about 9,000 numbers). https://arxiv.org/abs/1603.08511, https://arxi
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -95,7 +95,7 @@ class Probes(Evaluator):
     """
 
     name = "eval_probe"
-    wants: ClassVar = frozenset(("label",))
+    truths = ("label",)
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ scored.
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -89,7 +89,7 @@ class FineTune(Evaluator):
     """
 
     name = "eval_finetune"
-    wants: ClassVar = frozenset(("label",))
+    truths = ("label",)
 
     def __init__(
         self,

@@ -6,7 +6,6 @@ asked of any encoder: what a pretext task makes the same at all times, such as c
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -68,8 +67,8 @@ class Order(Evaluator):
     """
 
     name = "eval_order"
+    truths = ("video",)
     takes = ("pictures",)
-    wants: ClassVar = frozenset(("video",))
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -74,8 +74,8 @@ class LabelPropagation(WithMethod):
     """
 
     name = "eval_propagation"
+    truths = ("masks",)
     takes = ("pictures",)
-    wants: ClassVar = frozenset(("masks",))
 
     def __init__(
         self,

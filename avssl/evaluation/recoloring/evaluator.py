@@ -6,7 +6,7 @@ accuracy". https://arxiv.org/abs/1603.08511
 
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -65,10 +65,9 @@ class Recoloring(MethodEvaluator):
     """
 
     name = "eval_recoloring"
+    truths = ("label",)
     needs = Recolors
     lacks = "gives no colours; ask a method of colorization"
-    wants: ClassVar = frozenset(("label",))
-    asks = "colorize"
 
     def __init__(
         self,

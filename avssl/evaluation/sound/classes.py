@@ -6,7 +6,6 @@ clusters' agreement with classes), https://arxiv.org/abs/1705.08168.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -56,10 +55,9 @@ class Classes(MethodEvaluator):
     """
 
     name = "eval_classes"
+    truths = ("sound", "label")
     needs = PairScorer | JointEmbedder
     lacks = "hears and does not see; ask what it hears by SoundProbe"
-    wants: ClassVar = frozenset(("sound", "label"))
-    asks = "sound"
 
     def __init__(
         self,

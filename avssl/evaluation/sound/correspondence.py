@@ -6,7 +6,7 @@ shortcuts: "Objects that Sound", ECCV 2018, section 3.3, https://arxiv.org/abs/1
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -48,10 +48,9 @@ class Correspondence(MethodEvaluator):
     """
 
     name = "eval_correspondence"
+    truths = ("sound",)
     needs = PairScorer
     lacks = "does not score pairs of picture and sound; ask AVE, AVOL or L3"
-    wants: ClassVar = frozenset(("sound",))
-    asks = "score_pairs"
 
     def __init__(
         self,

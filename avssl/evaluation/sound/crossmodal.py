@@ -6,7 +6,6 @@ and one second of sound of each recording, nDCG@30, in all four directions.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -50,10 +49,9 @@ class CrossModal(MethodEvaluator):
     """
 
     name = "eval_crossmodal"
+    truths = ("sound",)
     needs = JointEmbedder
     lacks = "has no common space of pictures and sounds; ask AVE"
-    wants: ClassVar = frozenset(("sound",))
-    asks = "embed_pictures"
 
     def __init__(
         self,

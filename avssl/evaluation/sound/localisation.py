@@ -7,7 +7,6 @@ every table here.
 """
 
 from pathlib import Path
-from typing import ClassVar
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset, Stills, Videos
@@ -49,10 +48,9 @@ class Localisation(MethodEvaluator):
     """
 
     name = "eval_localisation"
+    truths = ("sound", "annotations")
     needs = Localizer
     lacks = "has no map of where the sound comes from; ask AVOL"
-    wants: ClassVar = frozenset(("sound", "annotations"))
-    asks = "locate"
 
     def __init__(
         self,

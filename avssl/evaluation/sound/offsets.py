@@ -7,7 +7,7 @@ sound and picture are nearest, averaged over a stretch of video); AVTS, NeurIPS 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -79,10 +79,9 @@ class Offsets(MethodEvaluator):
     """
 
     name = "eval_sync"
+    truths = ("sound", "video")
     needs = PairScorer
     lacks = "does not score pairs of picture and sound; ask AVTS or AVE"
-    wants: ClassVar = frozenset(("sound", "video"))
-    asks = "score_pairs"
 
     def __init__(
         self,

@@ -8,7 +8,6 @@ are the mean over its windows.
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
@@ -56,9 +55,8 @@ class SoundProbe(MethodEvaluator):
     """
 
     name = "eval_sound_probe"
+    truths = ("sound", "label")
     lacks = "does not hear; ask AVE, XDC or another method of sound"
-    wants: ClassVar = frozenset(("sound", "label"))
-    asks = "sound"
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -65,8 +65,8 @@ class BoxTracking(Evaluator):
     """
 
     name = "eval_tracking"
+    truths = ("track",)
     takes = ("pictures",)
-    wants: ClassVar = frozenset(("track",))
 
     def __init__(
         self,
