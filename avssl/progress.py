@@ -1,6 +1,7 @@
 """How far something is: one moving line on a terminal, a line now and then elsewhere, both with the time left."""
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence, Sized
@@ -35,8 +36,11 @@ class Line:
     def __init__(self, console: Console):
         self.console, self.bars = console, list["Bar"]()
         self.said = self.drawn = time.monotonic()
-        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
-        if self._live is not None:
+        self._live: Live | None = None
+        if console.is_terminal:
+            # What goes to a file stays there: only what would cross the line on a terminal is printed above it.
+            above = {"redirect_stdout": sys.stdout.isatty(), "redirect_stderr": sys.stderr.isatty()}
+            self._live = Live(console=console, auto_refresh=False, transient=True, **above)
             self._live.start()
         self._ended = threading.Event()
         threading.Thread(target=self._keep_alive, daemon=True).start()
@@ -139,11 +143,13 @@ class Bar:
             _lines[0].show(at_once)
 
     def say(self, text: str) -> None:
-        """Write a line that stays, on the bar's own console."""
+        """Write a line that stays, on the bar's own console; on a terminal, above the line that moves there."""
         with _drawing:
-            (self._console or screen(stderr=True)).print(printable(text), markup=False)
+            console = self._console or screen(stderr=True)
             for line in _lines:
                 line.said = time.monotonic()
+                console = line.console if line.console.is_terminal and console.is_terminal else console
+            console.print(printable(text), markup=False)
 
     def parts(self) -> list[str]:
         """Return all there is to say, the most telling first."""

@@ -113,6 +113,11 @@ def test_only_training_knows_lightning():
     assert {package(path) for path in knowing} <= {"training"}
 
 
+def test_how_far_something_is_is_shown_in_one_way():
+    own = {name(path) for path in MODULES if {"rich.live", "rich.progress", "tqdm"} & set(imports(path))}
+    assert own == {"avssl/progress.py"}
+
+
 def test_no_package_holds_a_quarter_of_all_lines():
     lines = Counter()
     for path in MODULES:

@@ -141,6 +141,20 @@ def test_a_line_that_stays_is_whole_whatever_its_signs(turned):
     assert shown(out) == "runs/[try] \\udce9\n"
 
 
+def test_what_is_written_to_a_file_stays_there_while_a_terminal_shows_a_bar(turned, capsys):
+    out = console(terminal=True)
+    with Bar("reading", 2, console=out):
+        print("a result")
+    assert capsys.readouterr().out == "a result\n" and "a result" not in shown(out)
+
+
+def test_a_bar_within_another_says_its_lines_above_it(turned):
+    outer, inner = console(terminal=True), console(terminal=True)
+    with Bar("outer", 2, console=outer), Bar("inner", 2, console=inner) as bar:
+        bar.say("a line that stays")
+    assert "a line that stays\n" in shown(outer) and shown(inner) == ""
+
+
 def test_quiet_shows_nothing(turned, capsys):
     for _ in track(range(3), "reading", quiet=True):
         turned.now += 100

@@ -33,7 +33,7 @@ def check_data(
     """Check every file of a source; a stopped run goes on when it is called again.
 
     Args:
-        source: a folder, a manifest, or what else ``data.source`` takes that lies in files.
+        source: a folder, one file, a manifest, or what else ``data.source`` takes that lies in files.
         out: the folder for ``manifest.csv`` (the good) and ``problems.csv`` (the others).
         media: what the files are; None tells by the ending of the first.
         depth: decode all of each file, or only open it.
@@ -64,13 +64,16 @@ def check_data(
 
 
 def listed(source: str, media: Media | None) -> Listing:
-    """Return the rows of a manifest, or of a folder of class folders or files."""
+    """Return the rows of a manifest, or of a folder of class folders or files, or of one file."""
     folder = Path(source).expanduser()
     try:
         manifest = find_manifest(source)
     except FileError:
+        if folder.is_file() and folder.suffix.lower() in frozenset().union(*MEDIA.values()):
+            one = [{"path": folder.name, "label": ""}]
+            return Listing(name=source, root=folder.parent, media=media or media_of([folder.name]), rows=one)
         if not folder.is_dir():
-            raise FileError(f"{source} is no folder or manifest that is there; check the path") from None
+            raise FileError(f"{source} is no folder, manifest or recording that is there; check the path") from None
     else:
         rows = rows_of(manifest)
         return Listing(name=source, root=manifest.parent, media=media or media_of([rows[0]["path"]]), rows=rows)

@@ -28,6 +28,13 @@ def test_a_good_folder_becomes_the_same_data_by_a_manifest(folder, tmp_path):
     assert [one.path.resolve() for one in now.recordings] == [one.path.resolve() for one in was.recordings]
 
 
+def test_one_file_is_checked_too(folder, tmp_path):
+    assert check_data(source=str(folder / "cat" / "a.png"), out=tmp_path / "out", workers=0) == 0
+    assert [one.path.name for one in Pictures(tmp_path / "out").recordings] == ["a.png"]
+    with pytest.raises(FileError, match=r"nowhere\.png is no folder, manifest or recording that is there"):
+        check_data(source=str(folder / "nowhere.png"), out=tmp_path / "out", workers=0)
+
+
 def test_broken_and_doubled_files_are_left_out_and_named(folder, tmp_path, capsys):
     (folder / "cat" / "bad.png").write_bytes((folder / "cat" / "a.png").read_bytes()[:40])
     (folder / "dog" / "copy.png").write_bytes((folder / "cat" / "a.png").read_bytes())
