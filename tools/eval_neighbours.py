@@ -2,7 +2,9 @@
 
 ``python tools/eval_neighbours.py [CONFIG.yaml] [run=FOLDER] [key.sub=value ...]``.
 
-Without arguments it judges the newest run under runs/ on the demo figures. It is ``tools/eval_retrieval.py`` with
+Without arguments it judges the newest run under runs/ on the demo figures; with
+``evaluator.queries.source=FOLDER evaluator.queries.split=null`` it shows neighbours among videos of which nothing is
+known. It is ``tools/eval_retrieval.py`` with
 ``evaluator.relevant=null``.
 """
 

@@ -22,16 +22,26 @@ from avssl.report.curves import colors, overlaid, show, svg
 from avssl.report.inputs import INPUTS
 from avssl.report.inside import address, picture_data
 from avssl.report.log import ASKED, MEASURED, MONITORED, Chart, read_charts
-from avssl.report.records import Score, read_drawn, read_failures, read_scores, read_warnings, shortened
+from avssl.report.records import (
+    Score,
+    Session,
+    read_drawn,
+    read_failures,
+    read_scores,
+    read_sessions,
+    read_warnings,
+    shortened,
+)
 from avssl.report.scores import TRAINED, lines
 from avssl.text import printable
-from avssl.training.journal import FAILURES, WARNINGS
+from avssl.training.journal import FAILURES, SESSIONS, WARNINGS
+from avssl.training.sessions import PACKAGES
 from avssl.version import __version__
 
 PAGE = "report.html"
 WHEN = "%Y-%m-%d %H:%M %Z"
 SCORES = "scores.jsonl"
-PACKAGES = ("torch", "torchvision", "torchaudio", "numpy", "av", "lightning-fabric", "scikit-learn")
+FILES = ("config.yaml", "log.csv", "*.jsonl", "*.ckpt", "*.safetensors", "*.onnx", "*.pt2")  # that are linked to
 
 
 class Suggestion(NamedTuple):
@@ -70,7 +80,8 @@ def write_report(run: str | Path, told: Sequence[str] = (), suggested: Sequence[
         suggested=[one for one in suggested if one.evaluator not in {entry["evaluator"] for entry in evaluations}],
         seen=seen(run, left_out),
         config=config,
-        facts=facts(run),
+        facts=facts(run, read_sessions(run / SESSIONS, left_out)),
+        files=files_of(run),
         failures=failures,
         warned=warned,
         left_out=shortened(left_out),
@@ -236,10 +247,66 @@ def format_value(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def facts(run: Path) -> dict[str, str]:
-    """Return the commands that repeat the run and its scores, and the versions at this moment."""
+def facts(run: Path, sessions: Sequence[Session]) -> dict[str, str]:
+    """Return the command that repeats the run, how long it took and on what, and with which versions and commit.
+
+    Args:
+        run: its folder.
+        sessions: that it was trained in; of an older run none, and then the versions of this moment are told.
+    """
     config, again = (quote(one) for one in (str(run / CONFIG), f"out={run}_again"))
     found = {"train": f"{tool('train')} {config} {again}"} if (run / CONFIG).exists() else {}
-    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    machine = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
-    return found | {"versions": f"avssl {__version__}, {versions}", "machine": machine}
+    if not sessions:
+        versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+        machine = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+        return found | {
+            "duration": "not recorded",
+            "versions of this page": f"avssl {__version__}, {versions}",
+            "machine of this page": machine,
+        }
+    began = datetime.fromisoformat(sessions[0].began).astimezone().strftime(WHEN)
+    over = f", over {len(sessions)} sessions" if len(sessions) > 1 else ""
+    spent = format_seconds(sum(session.seconds for session in sessions))
+    steps = f"steps {sessions[0].from_step} to {sessions[-1].to_step}"
+    found |= {"began": began, "duration": f"{spent} for {steps}{over}, measuring and saving included"}
+    for name in ("device", "machine", "versions", "commit"):
+        values = list(dict.fromkeys(getattr(session, name) for session in sessions))
+        found |= {name: "; then ".join(values)} if any(values) else {}
+    return found
+
+
+def format_seconds(seconds: float) -> str:
+    """Return a duration as a person says it.
+
+    Examples:
+        >>> [format_seconds(seconds) for seconds in (12.34, 250, 7500)]
+        ['12.3 s', '4 min 10 s', '2 h 5 min']
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def files_of(run: Path) -> list[dict[str, str]]:
+    """Return the files of a run that a person may open or load: name, address and size."""
+    names = sorted(path.name for pattern in FILES for path in run.glob(pattern) if path.is_file())
+    found = []
+    for name in dict.fromkeys(names):
+        try:
+            where = address(run, name)
+        except ValueError:  # a link that leads elsewhere
+            continue
+        if where is not None:
+            found.append({"name": name, "address": where, "size": format_bytes((run / name).stat().st_size)})
+    return found
+
+
+def format_bytes(count: int) -> str:
+    """Return a size as a person reads it.
+
+    Examples:
+        >>> [format_bytes(count) for count in (900, 12_345, 3_839_518)]
+        ['900 bytes', '12 kB', '3.8 MB']
+    """
+    return f"{count} bytes" if count < 1000 else f"{count / 1e3:.0f} kB" if count < 1e6 else f"{count / 1e6:.1f} MB"

@@ -43,6 +43,21 @@ class Drawn(BaseModel):
     picture: str
 
 
+class Session(BaseModel):
+    """A line of ``sessions.jsonl``, as `avssl.training.sessions` writes it."""
+
+    model_config = ConfigDict(strict=True)
+
+    began: str
+    from_step: Annotated[int, Field(ge=0)]
+    to_step: Annotated[int, Field(ge=0)]
+    seconds: Annotated[float, Field(ge=0, lt=GREATEST)]
+    device: str
+    machine: str
+    versions: str
+    commit: str = ""
+
+
 class Failure(BaseModel):
     """A line of ``failures.jsonl``."""
 
@@ -172,6 +187,20 @@ def read_warnings(path: Path, left_out: list[str]) -> list[str]:
         else:
             found.append(f"step {warned.step}: {warned.warning[:400].removeprefix('warning: ')}")
     return found[::-1]
+
+
+def read_sessions(path: Path, left_out: list[str]) -> list[Session]:
+    """Return the sessions that a run was trained in, in their order."""
+    found: list[Session] = []
+    for number, record in read_lines(path, left_out):
+        try:
+            session = Session.model_validate(record)
+            datetime.fromisoformat(session.began).astimezone()
+        except (ValueError, OverflowError):
+            left_out.append(f"{path.name}, line {number}: names no session of a training")
+        else:
+            found.append(session)
+    return found
 
 
 def read_drawn(path: Path, left_out: list[str]) -> list[Drawn]:

@@ -14,7 +14,7 @@ from avssl.training.appending import Appended, reason
 from avssl.training.errors import TrainingError
 from avssl.training.events import Events
 
-LOG, FAILURES, WARNINGS = "log.jsonl", "failures.jsonl", "warnings.jsonl"
+LOG, FAILURES, WARNINGS, SESSIONS = "log.jsonl", "failures.jsonl", "warnings.jsonl", "sessions.jsonl"
 
 
 class Journal:
@@ -43,6 +43,7 @@ class Journal:
         self.folder, self.active, self.say, self.events = folder, active, say, None
         self.log, self.failures = Appended(folder / LOG, say), Appended(folder / FAILURES, say)
         self.warnings = Appended(folder / WARNINGS, say)
+        self.sessions = Appended(folder / SESSIONS, say)
         if active:
             for name in (LOG, FAILURES, WARNINGS):
                 rewind(folder / name, -1 if step is None else step)
@@ -79,6 +80,12 @@ class Journal:
         """Write down a line that a method warned with."""
         if self.active:
             self.warnings.add(line_of({"step": step, "warning": line}))
+
+    def end(self, session: dict[str, Any]) -> None:
+        """Write down what is to be said of a session."""
+        if self.active:
+            self.sessions.add(line_of(session))
+            self.sessions.close()
 
     def flush(self) -> None:
         """Force the log to the disk and make ``log.csv`` of it."""

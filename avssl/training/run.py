@@ -21,6 +21,7 @@ from avssl.training.lock import hold
 from avssl.training.loggers import LoggerName, Loggers
 from avssl.training.measures import better
 from avssl.training.progress import Pace, Progress, summary
+from avssl.training.sessions import Session
 
 Warnings = Callable[[dict[str, float], dict[str, float]], list[str]]
 
@@ -102,6 +103,7 @@ class Run:
             self.progress.say(note)
 
     def __enter__(self) -> "Run":
+        self.session = Session(self.fabric, self.state["step"])
         self.progress.start()
         verb = "goes on from" if self.resumed else "starts at"
         self.progress.say(f"{self.folder}: {verb} step {self.state['step']} of {self.steps} on {self.fabric.device}")
@@ -110,6 +112,7 @@ class Run:
     def __exit__(self, *_: object) -> None:
         with self._ends:
             self.progress.stop()
+            self.journal.end(self.session.line(self.state["step"]))
             self.journal.close()
             self.loggers.close()
 

@@ -33,7 +33,7 @@ def test_a_page_needs_nothing_but_a_folder(run):
 def test_the_page_asks_nothing_of_the_network(run):
     log(run, {"step": 1, "train/loss": 0.7})
     text = write_report(run).read_text()
-    assert not re.search(r"""(src|href)\s*=\s*["'](?!data:)|@import|url\(""", text)
+    assert not re.search(r"""(src|href)\s*=\s*["'](?!data:|log.jsonl")|@import|url\(""", text)
 
 
 def test_curves_of_training_held_out_and_pixels_share_a_chart(run):
@@ -269,3 +269,27 @@ def test_the_commands_of_a_page_are_safe_to_copy(tmp_path):
     run.mkdir()
     (run / "config.yaml").write_text(CONFIG)
     assert f"tools/train.py &#39;{run}/config.yaml&#39; &#39;out={run}_again&#39;" in write_report(run).read_text()
+
+
+SESSION = {"began": "2026-01-01T10:00:00+00:00", "from_step": 0, "to_step": 70, "seconds": 100.0, "device": "cpu",
+           "machine": "Python 3", "versions": "avssl 1", "commit": "abc"}  # fmt: skip
+
+
+def test_the_page_tells_how_long_training_took_on_what_and_of_which_commit(run):
+    later = SESSION | {"from_step": 70, "to_step": 90, "seconds": 150.0, "device": "cuda:0", "commit": "abc"}
+    odd = SESSION | {"began": "yesterday"}
+    (run / "sessions.jsonl").write_text("".join(json.dumps(one) + "\n" for one in (SESSION, later, odd, [])))
+    text = write_report(run).read_text()
+    assert "4 min 10 s for steps 0 to 90, over 2 sessions" in text and "cpu; then cuda:0" in text
+    assert text.count("abc") == 1 and "2026-01-01" in text and "names no session" in text
+    (run / "sessions.jsonl").unlink()
+    assert "not recorded" in write_report(run).read_text()
+
+
+def test_the_page_leads_to_the_files_of_the_run_and_to_no_others(run, outside):
+    (run / "config.yaml").write_text(CONFIG)
+    (run / "a b.safetensors").write_bytes(b"x" * 1500)
+    (run / "last.ckpt").symlink_to(outside / "key")
+    text = write_report(run).read_text()
+    assert re.findall(r'<a class="file" href="([^"]*)"', text) == ["a%20b.safetensors", "config.yaml"]
+    assert "2 kB" in text

@@ -12,7 +12,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from avssl.config import ConfigError
 from avssl.data import Dataset
 from avssl.evaluation.base import Evaluator
 from avssl.evaluation.keypoints.skeletons import FIGURE, Skeleton, skeleton_of
@@ -31,6 +30,8 @@ from avssl.features.runs import Fresh
 from avssl.features.search import Centre, Engine, Similarity, Space
 from avssl.nets import Encoder
 from avssl.report.scores import Scores
+
+LOOK = "neighbours to look at; answers that the cheapest row gives too, in %"  # where nothing tells what is right
 
 
 class Retrieval(Evaluator):
@@ -56,7 +57,9 @@ class Retrieval(Evaluator):
         layer: features to compare: ``"output"`` or a layer of the encoder.
         ks: how many answers count.
         relevant: what is right: the same ``"label"`` (where rows have several, a shared one; nDCG then counts how many
-            are shared), the same ``"group"`` (source), or None: nothing, and poses alone are compared.
+            are shared), the same ``"group"`` (source), or None: nothing, and poses alone are compared. Where there are
+            none either, as in a folder of videos, neighbours are drawn, and all that is counted is how many of them
+            pixels find too.
         exclude: what may not answer: rows of the query's own ``"group"`` (its file where the data has no groups), its
             ``"path"`` (file) or ``"item"``, or ``"none"`` where queries and gallery are different data.
         similarity: ``"cosine"``, ``"dot"`` or ``"euclidean"``.
@@ -145,7 +148,7 @@ class Retrieval(Evaluator):
             if by_class := classes(retrieved):
                 tables["classes"] = by_class
         return Scores(
-            title=f"Retrieval of {self._unit}s: {self._asking}",
+            title=f"Retrieval of {self._unit}s: {self._asking if retrieved.tells else LOOK}",
             numbers=retrieved.numbers(),
             protocol=self._protocol(retrieved, encoder),
             table=tuple(table(retrieved)),
@@ -180,18 +183,9 @@ class Retrieval(Evaluator):
         return rank(space, question, self.ks, self.whole and self.relevant is not None)
 
     def _skeleton(self, ours: Rows, theirs: Rows) -> Skeleton | None:
-        """Return the convention of the key points, where poses can be compared.
-
-        Raises:
-            ConfigError: if nothing else is asked for and they cannot.
-        """
+        """Return the convention of the key points, where poses can be compared; None where they cannot."""
         if ours.keypoints is not None and theirs.keypoints is not None and ours.box is None and self.skeleton.torso:
             return self.skeleton
-        if self.relevant is None:
-            raise ConfigError(
-                "relevant: null compares poses, and these data have no key points of whole frames (unit: frame) with a "
-                "torso; name what is right: label or group"
-            )
         return None
 
     def _protocol(self, retrieved: Retrieved, encoder: Encoder) -> dict[str, Any]:

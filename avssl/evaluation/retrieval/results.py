@@ -23,15 +23,22 @@ from avssl.report.comparison import (
     item_difference,
     numbers_of,
 )
+from avssl.report.scores import LOG_MEL, PIXELS
 
 CHANCE, ORACLE = "chance", "oracle"
 POSE = "pose distance"
+CHEAP = (PIXELS, LOG_MEL)  # rows whose answers a person would get without a network
 MEDIAN = "median rank"  # over queries, of the first right answer
 
 
 def pose_name(k: int) -> str:
     """Return what the mean pose distance of the ``k`` nearest is called."""
     return f"{POSE}@{k}/torso"
+
+
+def shared_name(row: str, k: int) -> str:
+    """Return what the share of the ``k`` first answers that a cheap row gives too is called."""
+    return f"as {row}@{k}"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -80,12 +87,18 @@ class Retrieved:
     best: Mapping[str, float] = field(default_factory=dict)
 
     @property
+    def tells(self) -> bool:
+        """Whether anything tells what is right: labels, groups, or poses."""
+        return bool(self.question.total.any() or self.best)
+
+    @property
     def headline(self) -> dict[str, str]:
         """The measures of the table: from a column to the full name."""
         shown = 5 if 5 in self.ks else self.ks[0]
         alone = self.question.total.max() <= 1  # where one row is right, its rank says more than gains
         columns = {name: name for name in (*(f"R@{k}" for k in self.ks), MEDIAN if alone else f"nDCG@{self.ks[-1]}")}
         columns |= {"mAP": "mAP", f"pose@{shown}": pose_name(shown)}
+        columns |= {name: name for row in CHEAP for name in [shared_name(row, k) for k in self.ks]}
         return {column: name for column, name in columns.items() if name in self.levels}
 
     @property
@@ -172,6 +185,13 @@ def collect(
                 each = [mean_of(poses.found[row, number][:, :k]) for number in range(len(several))]
                 scores[row][pose_name(k)] = np.stack(each)
         far = {row: poses.found[row, 0] for row in ranked} if best else {}
+    cheap = next((row for row in CHEAP if row in ranked), None)
+    if not levels and cheap is not None:  # nothing tells what is right
+        for k in ks:
+            levels[shared_name(cheap, k)] = float(np.mean(k / question.size))
+            for row, several in ranked.items():
+                each = [alike(one.answers.index, ranked[cheap][0].answers.index, k) for one in several]
+                scores[row][shared_name(cheap, k)] = np.stack(each)
     rows = {
         row: Found(scores=scores[row], answers=several[0].answers, far=far.get(row)) for row, several in ranked.items()
     }
@@ -185,6 +205,16 @@ def collect(
         theirs=sides[1],
         unit=unit,
     )
+
+
+def alike(index: np.ndarray, others: np.ndarray, k: int) -> np.ndarray:
+    """Return the share of each query's ``k`` first answers that are among others' ``k`` first, ``(queries,)``.
+
+    Examples:
+        >>> alike(np.array([[3, 1, 2]]), np.array([[1, 4, 3]]), 2)
+        array([0.5])
+    """
+    return (index[:, :k, None] == others[:, None, :k]).any(2).mean(1)
 
 
 def members(rows: Rows, label: int) -> np.ndarray:

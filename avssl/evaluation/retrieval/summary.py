@@ -53,6 +53,12 @@ def notes(retrieved: Retrieved) -> list[str]:
             notes.append(
                 f"{lost} of {len(retrieved.ours)} queries have nothing right in the gallery and count nowhere."
             )
+    if not retrieved.tells:
+        notes.append(
+            "Nothing in these data tells what is right (no key points of whole frames; labels and groups were not "
+            "asked for), so nothing here says that one row is better than another: look at the picture. What is "
+            "counted is the share of answers that the cheapest row gives too; near 100 %, features add nothing to it."
+        )
     notes += class_notes(retrieved.question)
     if retrieved.best:
         notes.append(

@@ -129,6 +129,18 @@ def test_an_encoder_that_reveals_the_joints_finds_nearer_poses_than_chance():
     assert set(scores.pictures) == {"gallery"} and set(scores.tables) == {"items", "neighbours"}
 
 
+def test_videos_that_nothing_is_known_of_are_shown_with_their_neighbours_and_not_scored():
+    class Unknown(Colors):
+        def __getitem__(self, key):
+            return super().__getitem__(key) | {"label": -1}
+
+    scores = retrieved(Unknown(12), relevant=None, exclude="path", ks=(2,))
+    assert "neighbours to look at" in scores.title and "Nothing in these data tells what is right" in scores.notes[0]
+    assert {row["row"]: row["as pixels@2"][:5] for row in scores.table}["pixels"] == "100.0"
+    assert scores.numbers["chance/as pixels@2"] == pytest.approx(2 / 11)
+    assert scores.pictures["gallery"].size[0] > 100 and len(list(scores.tables["neighbours"])) == 12 * 4 * 2
+
+
 def test_poses_alone_need_no_labels_and_go_to_a_folder_of_their_own():
     assert Retrieval(Dots(2), relevant=None).name == "eval_neighbours"
     assert Retrieval(Dots(2)).name == "eval_retrieval"
