@@ -12,7 +12,7 @@ from avssl.features.search import Answers
 from avssl.text import printable
 
 NONE = "none"
-STYLE = "max-width:240px;max-height:240px;min-width:120px;image-rendering:auto"
+STYLE = "max-width:240px;max-height:240px;min-width:180px"
 OTHER = "_other"  # ends the names of columns of the second map
 OWN = frozenset(  # columns of an index that are shown otherwise, or not at all
     ("path", "item", "clip", "start", "end", "label", "group", "labels", "box", "keypoints", "visible")
@@ -59,7 +59,7 @@ def html(row: int, medium: Medium) -> str:
     """Return what plays or shows a row, of a film or sound its part alone; nothing where nothing can be had."""
     address = f"/media/{row}"
     part = f"#t={max(0.0, medium.start):.3f},{medium.end:.3f}" if medium.end > medium.start else ""
-    played = f'src="{address}{part}" controls autoplay'
+    played = f'src="{address}{part}" controls'
     return {
         "film": f'<video {played} poster="{address}/picture" style="{STYLE}"></video>',
         "sound": f'<audio {played} style="width:240px"></audio>',

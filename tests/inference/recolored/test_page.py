@@ -1,6 +1,5 @@
 """The page of the real-or-recoloured test, driven in headless Chromium as a person would: by keys, buttons, a phone."""
 
-import shutil
 import threading
 from contextlib import contextmanager
 
@@ -12,16 +11,8 @@ from avssl.inference.recolored.pairs import Pairs
 from avssl.inference.recolored.serving import Server
 from avssl.inference.recolored.session import Sessions
 from avssl.inference.recolored.trials import trials
+from tests.browsing import chromium, watched
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SHOWN = 0.3  # s
 # Keeps when the pair was shown and hidden, too short to be polled.
 WATCH = """window.seen = [];
@@ -42,11 +33,7 @@ class Red:
 
 @pytest.fixture(scope="module")
 def browser():
-    api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[test]'")
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        pytest.skip("needs a Chromium, such as Debian's package chromium")
-    with api.sync_playwright() as playwright, playwright.chromium.launch(executable_path=found, args=FLAGS) as one:
+    with chromium() as one:
         yield one
 
 
@@ -66,13 +53,9 @@ def serving(path, port=0):
 @contextmanager
 def opened(browser, server, width=1000, height=800):
     """A page; what it complains of on its console, or asks of another place than the server, is a failure."""
-    amiss = []
     with browser.new_context(viewport={"width": width, "height": height}) as context:
         page = context.new_page()
-        page.on("console", lambda message: amiss.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: amiss.append(str(error)))
-        page.on("request", lambda request: request.url.startswith((server.address, "blob:", "data:"))
-                or amiss.append(request.url))  # fmt: skip
+        amiss = watched(page, server.address)
         page.add_init_script(WATCH)
         page.goto(server.address)
         yield page, amiss
