@@ -1,19 +1,27 @@
 """How fast evaluation is: PCK of a hundred thousand people, retrieval of UCF101's size, probes of all layers at once.
 
-``python benchmarks/evaluation.py``. Ratios come from one run, best of three; milliseconds depend on the machine.
+``python benchmarks/evaluation.py``, or some of it: ``python benchmarks/evaluation.py probes gradients``. Ratios come
+from one run, best of three; milliseconds depend on the machine.
 """
 
+import os
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
+from skimage.feature import hog
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from avssl.data import Dataset
 from avssl.data.base import Key, split_key
+from avssl.evaluation.probes.logistic import fit_all
 from avssl.features.cache import FeatureCache
 from avssl.features.extraction import Asked, extract
+from avssl.features.hog import Hog
 from avssl.features.rows import Recipe
 from avssl.features.search import search
 from avssl.metrics import pck
@@ -104,11 +112,66 @@ def layers() -> None:
     print(f"{apart / together:.1f} times faster")
 
 
+def probes() -> None:
+    """Logistic regression with five penalties at once, against PyTorch's L-BFGS for one after the other."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(10, size=2400)
+    features = rng.normal(size=(len(truth), 1536)).astype(np.float32) + 0.1 * truth[:, None].astype(np.float32)
+    known, labels, penalties, steps = (
+        torch.from_numpy(features),
+        torch.from_numpy(truth),
+        (1.0, 0.1, 0.01, 1e-3, 1e-4),
+        40,
+    )
+
+    def alone(penalty: float) -> None:
+        layer = nn.Linear(known.shape[1], 10)
+        nn.init.zeros_(layer.weight), nn.init.zeros_(layer.bias)
+        descent = torch.optim.LBFGS(layer.parameters(), max_iter=steps, line_search_fn="strong_wolfe")
+
+        def cost() -> Tensor:
+            descent.zero_grad()
+            loss = F.cross_entropy(layer(known), labels) + penalty / 2 * layer.weight.square().sum()
+            loss.backward()
+            return loss
+
+        descent.step(cost)
+
+    table = np.eye(10)[truth]
+    pairs = paired(lambda: fit_all(features, table, False, penalties, steps), lambda: [alone(one) for one in penalties])
+    print(f"linear probes, {len(penalties)} penalties, {features.shape[0]:,} x {features.shape[1]:,}: {pairs}")
+
+
+def gradients() -> None:
+    """HOG of many pictures at once, against scikit-image's of one after the other."""
+    for side in (28, 36, 128):
+        pictures = torch.rand(32, 3, side, side)
+        encoder, each, cell = Hog((side, side)), pictures.permute(0, 2, 3, 1).numpy(), side // 8
+        pairs = paired(
+            lambda encoder=encoder, pictures=pictures: encoder(pictures),
+            lambda each=each, cell=cell: [hog(one, 9, (cell, cell), (2, 2), channel_axis=-1) for one in each],
+        )
+        print(f"HOG of {len(pictures)} pictures of {side} px: {pairs}")
+
+
+def paired(ours: Callable[[], object], theirs: Callable[[], object], times: int = 3) -> str:
+    """Return seconds of CPU of both, taken in turns, and the median of their ratios."""
+    found = []
+    for _ in range(times + 1):
+        moments = [time.process_time()]
+        for work in (ours, theirs):
+            work()
+            moments.append(time.process_time())
+        found.append(np.diff(moments))
+    mine, other = np.array(found[1:]).T  # the first of all warms up
+    return f"{np.median(mine):.3f} and {np.median(other):.3f} s of CPU, a ratio of {np.median(mine / other):.2f}"
+
+
 def main() -> None:
-    torch.set_num_threads(2)
-    key_points()
-    retrieval()
-    layers()
+    parts = {part.__name__: part for part in (key_points, retrieval, layers, probes, gradients)}
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
+    for name in sys.argv[1:] or parts:
+        parts[name]()
 
 
 if __name__ == "__main__":
