@@ -13,7 +13,7 @@ from avssl.features.cache import digest
 from avssl.features.propagation.settings import OWN
 from avssl.methods import RandomWalk
 from avssl.nets import MapNet
-from tests.evaluation.propagation.test_propagation import Squares
+from tests.evaluation.propagation.squares import Squares
 
 SMALL = {"steps": 2, "lr": 1e-2, "clips": 2}
 
