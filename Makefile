@@ -22,4 +22,4 @@ bench:
 	$(PYTHON) benchmarks/reading.py && $(PYTHON) benchmarks/training.py && $(PYTHON) benchmarks/transforms.py && $(PYTHON) benchmarks/views.py && $(PYTHON) benchmarks/clustering.py && $(PYTHON) benchmarks/propagation.py && $(PYTHON) benchmarks/evaluation.py
 
 docs:
-	.venv/bin/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict

@@ -1,4 +1,4 @@
-"""What the site's page of the API lists: filled in by mkdocs from the code, as `avssl list` reads it."""
+"""What the site's page of the API lists: filled in from the code, as `avssl list` reads it."""
 
 import re
 from pathlib import Path
@@ -23,12 +23,15 @@ def filled(markdown):
 
 
 def listing(kind, package, listed):
-    """Return a table of a kind, or of what else is public in a package: the name, where it leads, and a sentence."""
+    """Return a table of a kind, or of what else is public in a package: linked names, sentences."""
     found = [row for row in entries(kind, package) if row[0] not in listed]
     listed |= {path for path, _, _ in found if path}
     if not found:
         return ""
-    rows = [f"| {linked(path, name)} | {about.replace('|', chr(92) + '|')} |" for path, name, about in found]
+    rows = [
+        f"| {linked(path, name)} | {about.replace('|', chr(92) + '|')} |"
+        for path, name, about in found
+    ]
     return "\n".join(["| name | |", "|---|---|", *rows])
 
 
@@ -44,7 +47,11 @@ def entries(kind, package):
         return [entry(one.module, name) for name, one in cli.members(kind).items()]
     if kind == "losses":
         package = "avssl.losses"
-        return [entry(package, name) for name in sorted(exports(package)) if not is_class(resolve(package, name))]
+        return [
+            entry(package, name)
+            for name in sorted(exports(package))
+            if not is_class(resolve(package, name))
+        ]
     rows = [line.split(maxsplit=1) for line in cli.listing(kind).splitlines()]
     return [(None, name, about) for name, about in rows]
 
@@ -64,14 +71,22 @@ def entry(module, name):
 def canonical(module, name):
     """Return the dotted path of the definition that a public name leads to."""
     place = names(module).get(name)
-    return canonical(*place) if isinstance(place, tuple) and place[0] != module else f"{module}.{name}"
+    return (
+        canonical(*place) if isinstance(place, tuple) and place[0] != module else f"{module}.{name}"
+    )
 
 
 def rest(listed):
     """Return what is listed and stands on no other page."""
     said = re.findall(
-        r"^::: (\S+)$", "\n".join(page.read_text(encoding="utf-8") for page in PAGES.glob("**/*.md")), re.M
+        r"^::: (\S+)$",
+        "\n".join(page.read_text(encoding="utf-8") for page in PAGES.glob("**/*.md")),
+        re.M,
     )
     explained = {canonical(*path.rpartition(".")[::2]) for path in said}
     left = sorted(listed - explained, key=lambda path: path.rpartition(".")[2].lower())
-    return "\n\n## What stands on no other page\n\n" + "\n\n".join(f"::: {path}" for path in left) + "\n"
+    return (
+        "\n\n## What stands on no other page\n\n"
+        + "\n\n".join(f"::: {path}" for path in left)
+        + "\n"
+    )

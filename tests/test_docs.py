@@ -21,6 +21,7 @@ from tests.pages import DOCS, FENCE, ROOT, TUTORIALS, blocks, lines_of, name, no
 
 PAGES = sorted(DOCS.rglob("*.md"))
 TEXTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES]
+COLUMNS = 100  # of code, at the width that docs/site.css gives a page
 RUNNING = [
     DOCS / name
     for name in (
@@ -67,6 +68,19 @@ def test_every_name_of_the_reference_can_be_imported(page):
     for dotted in named(page):
         module, _, last = dotted.rpartition(".")
         assert hasattr(import_module(module), last), dotted
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=name)
+def test_code_fits_its_column_and_commands_are_continued(page):
+    start = blocks(ROOT / "README.md", "")[:2]  # each one command, to be copied whole
+    commands = [block for block in blocks(page, "") if re.match(r"(# .*\n)*(python|avssl|torchrun|\.) ", block)]
+    shown = [*blocks(page, "python"), *blocks(page, "yaml"), *(block for block in commands if block not in start)]
+    assert not [line for block in shown for line in block.splitlines() if len(line) > COLUMNS]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_code_in_tables_has_no_bar_that_the_site_would_show_with_its_backslash(page):
+    assert not re.search(r"^\|.*`[^`|]*\\\|[^`]*`.*\|$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 
 # --- commands -------------------------------------------------------------------------------------------------------
@@ -202,6 +216,18 @@ def test_the_table_of_monitors_names_every_argument():
     assert set(rows) == {one for one in table_of("avssl.training") if one.endswith("Monitor")} - {"Monitor"}
     for kind, arguments in rows.items():
         assert re.findall(r"`(\w+)`", arguments) == list(parameters(resolve("avssl.training", kind))), kind
+
+
+def test_the_tables_of_encoders_name_every_one():
+    rows = re.findall(r"^\| (`\w+.*?) \|", (DOCS / "nets.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert {one for row in rows for one in re.findall(r"`([A-Z]\w+)", row)} == set(cli.members("encoders"))
+
+
+def test_the_table_of_samplers_names_every_one():
+    page = (DOCS / "sampling.md").read_text(encoding="utf-8")
+    _, _, table = page.partition("| sampler | what it chooses |")
+    rows = re.findall(r"^\| `(\w+)\(", table.partition("\n\n")[0], flags=re.MULTILINE)
+    assert sorted(rows) == sorted(cli.members("samplers"))
 
 
 # --- code -----------------------------------------------------------------------------------------------------------
