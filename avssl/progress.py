@@ -39,8 +39,13 @@ class Line:
         self._live: Live | None = None
         if console.is_terminal:
             # What goes to a file stays there: only what would cross the line on a terminal is printed above it.
-            above = {"redirect_stdout": sys.stdout.isatty(), "redirect_stderr": sys.stderr.isatty()}
-            self._live = Live(console=console, auto_refresh=False, transient=True, **above)
+            self._live = Live(
+                console=console,
+                auto_refresh=False,
+                transient=True,
+                redirect_stdout=sys.stdout.isatty(),
+                redirect_stderr=sys.stderr.isatty(),
+            )
             self._live.start()
         self._ended = threading.Event()
         threading.Thread(target=self._keep_alive, daemon=True).start()

@@ -34,7 +34,7 @@ from avssl.training.schedule import Schedule
 from avssl.training.seeding import seed_torch
 from avssl.training.step import agree, prefixed, update
 from avssl.training.stopping import StopSignals
-from avssl.training.threads import Threads, choose, computing_with
+from avssl.training.threads import Threads, choose, computing_with, told
 from avssl.training.weights import begin_with
 
 Accelerator = Literal["auto", "cpu", "cuda", "mps"]
@@ -156,6 +156,7 @@ def train(
     devices, nodes = processes_of(devices, nodes)
     strategy = strategy_for_partial(strategy, devices, nodes) if method.partial else strategy
     shared = shared_by(strategy, ema, adversary, precision)
+    said = told()
     fabric = launch(accelerator, devices, shared, precision, halves_of(precision, shared, [optim, adversary]), nodes)
     if sync_batchnorm:
         share_batch_statistics(method, fabric.device.type, fabric.world_size)
@@ -209,7 +210,7 @@ def train(
             fabric, module, average, data, held_out, items=measure_items, seed=seed, fail=run.fail, **loading
         )
         monitor = Monitors(fabric, module, average, monitors, seed=seed, fail=run.fail, **loading)
-        computing, why = choose(threads, workers, state["threads"], fabric.world_size // nodes)
+        computing, why = choose(threads, workers, said, state["threads"], fabric.world_size // nodes)
         ends.enter_context(computing_with(computing))
         state["threads"] = state["threads"] or computing
         for fact in (why, *method.facts(), *not_rebuilt(method)):

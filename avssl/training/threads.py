@@ -14,21 +14,29 @@ Threads = Count | Literal["auto"]
 SET = "OMP_NUM_THREADS"  # what a person, or torchrun, says to every library that computes
 
 
-def choose(threads: Threads, workers: int, begun: int | None = None, processes: int = 1) -> tuple[int, str]:
+def told() -> str | None:
+    """Return what the environment says of threads; to be asked before Fabric starts processes, and says so itself."""
+    return os.environ.get(SET) or None
+
+
+def choose(
+    threads: Threads, workers: int, said: str | None = None, begun: int | None = None, processes: int = 1
+) -> tuple[int, str]:
     """Return how many threads compute, and a line that says why.
 
     Args:
         threads: as set; ``"auto"`` takes this process's share of the cores less its workers, never more than PyTorch
             would. ``OMP_NUM_THREADS`` wins over both.
         workers: processes that load data for this one.
+        said: by the environment, see `told`.
         begun: with how many the run was begun, which ``"auto"`` keeps, so that sums keep their order; None for a new
             run.
         processes: that train on this machine.
     """
     own, cores = torch.get_num_threads(), cpu_count()
-    if os.environ.get(SET):
+    if said is not None:
         ignored = "" if threads in ("auto", own) else f", which wins over threads={threads}"
-        made, why = own, f"{SET}={os.environ[SET]}{ignored}"
+        made, why = own, f"{SET}={said}{ignored}"
     elif threads != "auto":
         made, why = threads, f"threads={threads}"
     elif begun is not None and begun <= own:

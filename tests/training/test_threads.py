@@ -4,8 +4,8 @@ import pytest
 import torch
 from training_fakes import run, toy
 
-from avssl.training import threads
-from avssl.training.threads import choose, computing_with
+from avssl.training import loop, threads
+from avssl.training.threads import choose, computing_with, told
 
 
 @pytest.fixture
@@ -59,7 +59,20 @@ def test_a_run_that_goes_on_with_other_threads_says_what_that_changes(machine, a
 def test_what_the_environment_says_wins(machine, monkeypatch, asked, why):
     machine(8, own=4)
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
-    assert choose(asked, workers=2) == (4, f"compute threads: 4 (OMP_NUM_THREADS=4{why})")
+    assert choose(asked, workers=2, said=told()) == (4, f"compute threads: 4 (OMP_NUM_THREADS=4{why})")
+
+
+def test_what_fabric_says_to_the_environment_when_it_starts_processes_is_nobodys_wish(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    begin = loop.launch
+
+    def launch(*settings):
+        monkeypatch.setenv("OMP_NUM_THREADS", "1")
+        return begin(*settings)
+
+    monkeypatch.setattr(loop, "launch", launch)
+    run(tmp_path, steps=1, threads=2)
+    assert "compute threads: 2 (threads=2)\n" in capsys.readouterr().out
 
 
 def test_a_run_computes_with_its_threads_says_so_once_and_leaves_those_that_were(tmp_path, monkeypatch, capsys):
