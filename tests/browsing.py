@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
+PATIENCE = 300_000  # milliseconds that a page may take on a machine that is very busy
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

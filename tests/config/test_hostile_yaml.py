@@ -75,11 +75,11 @@ FILES = {
 @pytest.mark.parametrize(("content", "complaint"), list(FILES.values()), ids=list(FILES))
 def test_a_file_that_is_no_settings_is_one_line_soon(tmp_path, content, complaint):
     (tmp_path / "c.yaml").write_bytes(content)
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(ConfigError, match=complaint) as caught:
         config.read(tmp_path / "c.yaml")
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 10  # what grows by powers takes hours
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ ROWS = [
     '"b c.mp4",0,train heldout,,,cat,g2,,,,',
     "ü.mp4,2,heldout,1e0,3,,,,,,1.5",
 ]
-TIMEOUT = 5.0
+TIMEOUT = 60.0
 
 
 @cache

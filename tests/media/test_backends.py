@@ -142,7 +142,7 @@ def test_no_handle_crosses_a_fork(odd, peer):
             num_workers=2,
             multiprocessing_context="fork",
             collate_fn=video.frames,
-            timeout=60,
+            timeout=600,
         )
         assert [number for frames in loader for number in numbers(frames)] == picks
         assert numbers(video.frames([11])) == [11]

@@ -168,7 +168,7 @@ def read_through_workers(odd, workers: int, start: str, backend: str):
             num_workers=workers,
             multiprocessing_context=start,
             collate_fn=video.frames,
-            timeout=60,
+            timeout=600,
         )
         found = [number for frames in loader for number in numbers(frames)]
         assert found == [odd.numbers[index] for index in picks]

@@ -89,4 +89,4 @@ def test_a_million_items_take_seconds():
         str(recording.path)
     begun_at = time.process_time()
     items_of(data)
-    assert time.process_time() - begun_at < 0.6  # 50 times as many in half a minute on a slow machine
+    assert time.process_time() - begun_at < 3  # what grows by squares takes minutes

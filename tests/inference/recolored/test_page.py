@@ -11,7 +11,7 @@ from avssl.inference.recolored.pairs import Pairs
 from avssl.inference.recolored.serving import Server
 from avssl.inference.recolored.session import Sessions
 from avssl.inference.recolored.trials import trials
-from tests.browsing import chromium, watched
+from tests.browsing import PATIENCE, chromium, watched
 
 SHOWN = 0.3  # s
 # Keeps when the pair was shown and hidden, too short to be polled.
@@ -43,11 +43,13 @@ def serving(path, port=0):
     pictures = np.kron(rng.integers(60, 200, (COUNT, 3, 4, 4)), np.ones((16, 16))).astype(np.uint8)
     pairs = Pairs(pictures=pictures, names=[f"p{one}" for one in range(COUNT)], method=Red(), within=None, device="cpu")
     with Server(Sessions(pairs, path, "m", PRACTICE, TESTS, seed=0), port, SHOWN, None) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @contextmanager
@@ -55,6 +57,7 @@ def opened(browser, server, width=1000, height=800):
     """A page; what it complains of on its console, or asks of another place than the server, is a failure."""
     with browser.new_context(viewport={"width": width, "height": height}) as context:
         page = context.new_page()
+        page.set_default_timeout(PATIENCE)
         amiss = watched(page, server.address)
         page.add_init_script(WATCH)
         page.goto(server.address)

@@ -177,7 +177,7 @@ def ask(server, path, body=None, **headers):
     base = {"Content-Type": "application/json"} if data else {}
     request = urllib.request.Request(server.address + path, data, base | headers)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=300) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         with error:
@@ -204,7 +204,7 @@ def send(server, body: bytes, path="choose", length=None, method="POST", target=
     """Send bytes as they are, and return the status and the body of the answer."""
     lines = [f"{method} {target or '/' + path} HTTP/1.1", f"Host: {server.server_address[0]}:{server.server_port}"]
     lines += ["Content-Type: application/json", f"Content-Length: {len(body) if length is None else length}", "", ""]
-    with socket.create_connection(server.server_address, timeout=10) as line:
+    with socket.create_connection(server.server_address, timeout=300) as line:
         line.sendall("\r\n".join(lines).encode() + body)
         line.shutdown(socket.SHUT_WR)
         answer = line.makefile("rb").read()
