@@ -21,6 +21,7 @@ from avssl.training.export import load_method
 COLUMNS = "grey, coloured, truth"
 SHEET = "sheet"
 MOST = 64  # lines of the sheet
+COLOURED = 0.5  # distance from grey in a and b, below which a picture has no colours but what rounding leaves
 
 
 def colorize(
@@ -80,9 +81,8 @@ def colorize(
     if not lines:
         raise ConfigError(f"files: none of {len(paths)} could be read")
     save(sheet(lines, f"{COLUMNS}, from left to right"), out / f"{SHEET}.png")
-    found, none = np.mean(errors, axis=0)
     print(f"{len(errors)} pictures coloured, {len(paths) - len(errors)} left out; {COLUMNS}, from left to right")
-    print(f"root mean square distance from the true a and b {found:.2f}; of the grey pictures {none:.2f}")
+    print(measured(errors))
     print(f"Written: {out}/{SHEET}.png, and a file a picture")
     return out
 
@@ -96,6 +96,21 @@ def colored(
     grey, drawn, true = (lab_of(one.astype(np.float32) / 255)[0, 1:] for one in shown)
     panels = [np.ascontiguousarray(one[0].transpose(1, 2, 0)) for one in shown]
     return panels, (distance(drawn, true), distance(grey, true))
+
+
+def measured(errors: Sequence[tuple[float, float]]) -> str:
+    """Return how far colours are from the true ones, in one line; pictures that have none tell nothing.
+
+    Args:
+        errors: of each picture: of its colours, and of no colours.
+    """
+    known = [pair for pair in errors if pair[1] > COLOURED]
+    grey = f"{len(errors) - len(known)} came without colours, and tell no truth"
+    if not known:
+        return f"{grey}: nothing is measured"
+    found, none = np.mean(known, axis=0)
+    told = f"root mean square distance from the true a and b of CIE Lab {found:.2f}; of no colour at all {none:.2f}"
+    return told if len(known) == len(errors) else f"{told}; {grey}"
 
 
 def distance(one: np.ndarray, other: np.ndarray) -> float:

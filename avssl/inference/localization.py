@@ -40,7 +40,7 @@ def localise(
         run: folder of the run; None for the one that was written last.
         runs: where runs lie.
         device: where the method runs.
-        strength: share of colour where the map is 1.
+        strength: share of colour where the map is 1; where it is 0, a quarter of that, of black.
         trust: packages whose classes the run may name and so run, see `avssl.load_encoder`.
 
     Returns:
@@ -60,7 +60,7 @@ def localise(
         starts = track(range(0, len(times), PIECE), "frames")
         pieces = (times[start : start + PIECE] for start in starts)
         write_film(video, large, out, ((piece, overlay(small, large, method, piece, strength)) for piece in pieces))
-    print(f"Written: {out}")
+    print(f"Written: {out}; from dark (probability 0) to bright yellow (1) that the sound comes from there")
     return out
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from avssl import config
 from avssl.config import ConfigError
-from avssl.inference.colorization import colored, colorize, free
+from avssl.inference.colorization import colored, colorize, free, measured
 from avssl.training import train
 from avssl.transforms.lab import lab_from_rgb
 
@@ -112,3 +112,10 @@ def test_a_run_that_gives_no_colours_is_refused(folder, tmp_path):
     other = trained("Rotation", tmp_path / "rotation", folder)
     with pytest.raises(ConfigError, match=r"Rotation of .* gives no colours; name one that does"):
         colorize(files=[folder], run=other)
+
+
+def test_pictures_without_colours_tell_no_truth():
+    assert measured([(3.0, 0.01)]) == "1 came without colours, and tell no truth: nothing is measured"
+    both = measured([(3.0, 0.0), (10.0, 20.0)])
+    assert "CIE Lab 10.00; of no colour at all 20.00" in both and "1 came without colours" in both
+    assert "without colours" not in measured([(10.0, 20.0)])

@@ -1,5 +1,7 @@
 """A trained method on anybody's recordings: embedding, scoring along time, drawing where the sound comes from."""
 
+from pathlib import Path
+
 import av
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from avssl.features.runs import find_run
 from avssl.inference.embeddings import embed
 from avssl.inference.loading import frames_at, lasting, within_of
 from avssl.inference.localization import localise
-from avssl.inference.sync import curve_of, score_sync
+from avssl.inference.sync import curve_of, score_sync, shows_offset, summarize
 from avssl.media import open_video
 
 NETS = {
@@ -126,7 +128,8 @@ def test_a_recording_is_scored_along_time_and_by_offset(band, runs, tmp_path, ca
     found = score_sync(video=recording(band), out=tmp_path, run=runs / "AVE", reach=0.4, step=0.2, device="cpu")
     assert abs(found["offset"]) <= 0.4 and "00000.mp4: " in capsys.readouterr().out
     lines = (tmp_path / "00000_sync.csv").read_text().splitlines()
-    assert lines[0] == "time,-0.400,-0.200,+0.000,+0.200,+0.400" and len(lines) == 1 + 15
+    offsets = ("-0.400", "-0.200", "+0.000", "+0.200", "+0.400")
+    assert lines[0] == ",".join(["time in s", *(f"sound {one} s" for one in offsets)]) and len(lines) == 1 + 15
     assert (tmp_path / "00000_sync.png").stat().st_size > 5000
 
 
@@ -143,6 +146,27 @@ def test_a_method_of_clips_sees_and_hears_what_its_sampler_gave_it(band, runs, t
     assert abs(found["offset"]) <= 0.2
     with pytest.raises(ConfigError, match="train with a stride in time"):
         within_of({"frames": 4, "stride": "frames(2)"}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("found", "told", "shown"),
+    [
+        ({"offset": 0.2, "score": 2.0, "at 0": 1.0, "error": 0.1, "at the edge": 0.0}, "fits best 0.20 s later", True),
+        ({"offset": 0.2, "score": 2.0, "at 0": 1.9, "error": 0.1, "at the edge": 0.0}, "no offset is shown", False),
+        ({"offset": -0.4, "score": 2.0, "at 0": 1.0, "error": 0.1, "at the edge": 1.0}, "is the edge of what", False),
+        ({"offset": 0.2, "score": 2.0, "at 0": 1.0, "error": float("nan"), "at the edge": 0.0}, "no offset is", False),
+        ({"offset": 0.0, "score": -1.0, "at 0": -1.0, "error": 0.0, "at the edge": 0.0}, "above 0 would say", False),
+    ],
+)
+def test_only_an_offset_that_stands_out_is_told_as_the_best(found, told, shown):
+    text = summarize(Path("a.mp4"), found)
+    assert told in text and shows_offset(found) == shown
+    assert ("fits best" in text and "no offset" not in text) == shown
+
+
+def test_a_file_is_no_folder_for_the_score(tmp_path):
+    with pytest.raises(ConfigError, match="give a folder"):
+        score_sync(video=tmp_path / "a.mp4", out=tmp_path / "a.png", device="cpu")
 
 
 def test_the_curve_counts_moments_that_have_every_offset():
