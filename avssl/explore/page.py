@@ -85,11 +85,11 @@ class Table:
 
 def app_of(columns: dict[str, Any], props: dict[str, Any], media: App, port: int) -> App:
     """Return the page's server: Embedding Atlas's, with media beside it, for pages of its own alone."""
-    import embedding_atlas
-    import pandas as pd
-    from embedding_atlas.server import make_server
+    import embedding_atlas  # pyright: ignore[reportMissingImports]
+    import pandas as pd  # pyright: ignore[reportMissingImports]
+    from embedding_atlas.server import make_server  # pyright: ignore[reportMissingImports]
 
-    static = Path(embedding_atlas.__file__).parent / "static"
+    static = Path(str(embedding_atlas.__file__)).parent / "static"
     source: Any = Table(pd.DataFrame(columns), {"props": props})
     atlas: App = make_server(source, static_path=str(static), duckdb_uri="server")
     page = page_of((static / "index.html").read_text(encoding="utf-8")).encode()
@@ -131,7 +131,7 @@ def bound(port: int) -> socket.socket:
 
 def serve(app: App, listening: socket.socket) -> None:
     """Answer until Ctrl-C."""
-    import uvicorn
+    import uvicorn  # pyright: ignore[reportMissingImports]
 
     settings = uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
     uvicorn.Server(settings).run(sockets=[listening])

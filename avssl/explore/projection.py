@@ -55,7 +55,7 @@ def project(features: np.ndarray, cache: FeatureCache, layout: Layout | None = N
 def umap_layout(features: np.ndarray, index: np.ndarray, distances: np.ndarray) -> np.ndarray:
     """Return what UMAP makes of a graph of neighbours; a bar on the error stream shows how far it is."""
     print(f"placing {len(features)} points (UMAP, which is compiled before it begins)", flush=True)
-    import umap
+    import umap  # pyright: ignore[reportMissingImports]
 
     bar = {"desc": "map", "leave": False, "bar_format": "{desc} {bar} {n_fmt}/{total_fmt} {remaining}"}
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # it tells of its phases there
