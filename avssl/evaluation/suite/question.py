@@ -35,6 +35,7 @@ class Question:
         less: less is better.
         floors: numbers that stand elsewhere than in the same place of another row, from ``"row: heading"`` to the
             number's whole name, such as ``"mean pose: key points"`` to ``"mean pose/50/pck@0.2/torso"``.
+        without: rows of the evaluation that are not shown, such as those that ask the trained weights something else.
     """
 
     config: str
@@ -44,6 +45,7 @@ class Question:
     digits: int = 1
     less: bool = False
     floors: Mapping[str, str] = field(default_factory=dict)
+    without: Sequence[str] = ()
 
     def asked(self) -> dict[str, Any]:
         """Return the settings of the evaluator.
@@ -85,7 +87,7 @@ class Question:
                     f"{self.config}: column {heading!r}: there is no number {place!r}{suggest(place, known)}"
                 )
             for row, value in rows.items():
-                if not is_difference(row, rows):
+                if row not in self.without and not is_difference(row, rows):
                     yield row, heading, value
         for name, number in self.floors.items():
             row, _, heading = name.partition(": ")

@@ -101,6 +101,11 @@ def test_methods_are_asked_and_one_that_cannot_be_has_a_dash_and_a_reason(method
     assert "does not turn" in Path("runs/compare/page.html").read_text()
 
 
+def test_rows_that_are_left_out_are_not_shown(methods):
+    table = command.compare([question(columns=OF_ROWS, without=["log-mel"])], {"a": ["turns"]}, device="cpu")
+    assert list(table) == ["a", "random"]
+
+
 def test_a_table_in_which_nobody_can_be_asked_is_dashes_and_not_an_error(methods):
     assert command.compare([question(columns=OF_ROWS)], {"b": ["walks"]}, device="cpu") == {"b": {}}
 
