@@ -19,7 +19,7 @@ from avssl.data.items import items_of
 from avssl.methods import Method
 from avssl.training.average import Average
 from avssl.training.checking import check_batches, check_classes, check_numbers, check_settings
-from avssl.training.checkpoint import OnChange, Straight
+from avssl.training.checkpoint import OnChange
 from avssl.training.errors import TrainingError, in_one_line
 from avssl.training.export import exports_of, not_rebuilt
 from avssl.training.feed import Feed, features_of_all, images, is_empty
@@ -33,6 +33,7 @@ from avssl.training.schedule import Schedule
 from avssl.training.seeding import seed_torch
 from avssl.training.step import agree, prefixed, update
 from avssl.training.stopping import StopSignals
+from avssl.training.writing import Straight
 
 Accelerator = Literal["auto", "cpu", "cuda", "mps"]
 
