@@ -126,7 +126,8 @@ def probes() -> None:
 
     def alone(penalty: float) -> None:
         layer = nn.Linear(known.shape[1], 10)
-        nn.init.zeros_(layer.weight), nn.init.zeros_(layer.bias)
+        nn.init.zeros_(layer.weight)
+        nn.init.zeros_(layer.bias)
         descent = torch.optim.LBFGS(layer.parameters(), max_iter=steps, line_search_fn="strong_wolfe")
 
         def cost() -> Tensor:

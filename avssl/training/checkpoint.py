@@ -4,13 +4,8 @@ import math
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal
-
-import torch
-from lightning_fabric import Fabric
-from lightning_fabric.plugins import TorchCheckpointIO
+from typing import TYPE_CHECKING, Any, Literal
 
 from avssl.config import ConfigError
 from avssl.config.plainness import require_plain
@@ -18,6 +13,9 @@ from avssl.text import printable
 from avssl.training.errors import TrainingError
 from avssl.training.items import changes_of
 from avssl.training.tensor_files import is_state, read_pickled
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric  # slow to load, and readers of checkpoints need none of it
 
 LAST, BEST = "last.ckpt", "best.ckpt"
 FORM = {"settings": dict, "encoder": dict | str, "step": int, "world": int, "measures": dict, "method": Mapping}
@@ -32,22 +30,7 @@ OnChange = Literal["error", "go-on"]
 ANEW = "take it away to start anew, or put back an older one: step_*.ckpt or best.ckpt under this name"
 
 
-class Straight(TorchCheckpointIO):
-    """Writes a checkpoint straight to its file, so that what goes wrong is an OSError.
-
-    Fabric's own is copied from the system's folder of temporary files, stays there where the copy fails, and passes
-    over missing rights.
-    """
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Write a checkpoint."""
-        made = BytesIO()
-        torch.save(checkpoint, made)
-        with open(path, "wb") as file:
-            file.write(made.getbuffer())
-
-
-def save(fabric: Fabric, folder: Path, state: dict[str, Any], name: str = LAST, keep: int = 1) -> None:
+def save(fabric: "Fabric", folder: Path, state: dict[str, Any], name: str = LAST, keep: int = 1) -> None:
     """Write a checkpoint beside its final name, force it to the disk, and only then rename it.
 
     Args:
@@ -115,7 +98,7 @@ def flush(folder: Path) -> None:
             os.close(handle)
 
 
-def load(fabric: Fabric, path: Path, state: dict[str, Any], changed: OnChange = "error") -> list[str]:
+def load(fabric: "Fabric", path: Path, state: dict[str, Any], changed: OnChange = "error") -> list[str]:
     """Restore ``state`` in place from a checkpoint that its settings can go on from.
 
     Args:

@@ -19,7 +19,7 @@ from avssl.data.items import items_of
 from avssl.methods import Method
 from avssl.training.average import Average
 from avssl.training.checking import check_batches, check_classes, check_numbers, check_settings
-from avssl.training.checkpoint import LAST, OnChange, Straight
+from avssl.training.checkpoint import LAST, OnChange
 from avssl.training.errors import TrainingError, in_one_line
 from avssl.training.export import exports_of, not_rebuilt
 from avssl.training.feed import Feed, features_of_all, images, is_empty
@@ -36,6 +36,7 @@ from avssl.training.step import agree, prefixed, update
 from avssl.training.stopping import StopSignals
 from avssl.training.threads import Threads, choose, computing_with, told
 from avssl.training.weights import begin_with
+from avssl.training.writing import Straight
 
 Accelerator = Literal["auto", "cpu", "cuda", "mps"]
 

@@ -1,5 +1,8 @@
 """Weights from elsewhere find their place, or say why not."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -70,6 +73,11 @@ def test_what_are_no_weights_is_refused(tmp_path, write, complaint):
     write(tmp_path / "w.pth")
     with pytest.raises(ConfigError, match=complaint):
         load_weights(tmp_path / "w.pth", SmallNet())
+
+
+def test_who_reads_a_run_does_not_wait_for_the_loop_of_training_to_load():
+    code = "import sys, avssl.features.runs; sys.exit('lightning_fabric' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 # --- what a run begins with -----------------------------------------------------------------------------------------
