@@ -1,5 +1,6 @@
 """Which evaluations fit a run: its data, its encoder and its method, by what evaluators declare that they need."""
 
+import ast
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -48,7 +49,7 @@ def suggestions(run: str | Path) -> list[Suggestion]:
             words = fitting(evaluator, settings, run, kind, ready)
             if words is not None:
                 first = tool if config.stem == tool else f"{tool} {config.stem}"
-                found[tool] = Suggestion(kind.__name__, asked(kind), command(first, run, words))
+                found[tool] = Suggestion(kind.__name__, asked(tool), command(first, run, words))
     return list(found.values())
 
 
@@ -149,9 +150,15 @@ def brief(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def asked(kind: type) -> str:
-    """Return what an evaluator asks, the first sentence of its docstring."""
-    return (kind.__doc__ or "").strip().split("\n")[0].rstrip(".")
+def asked(tool: str) -> str:
+    """Return what a tool asks, the first sentence of its docstring without how to call it.
+
+    Examples:
+        >>> asked("eval_keypoints"), asked("eval_neighbours")
+        ('Find key points from few labels', 'Ask how alike in pose nearest neighbours are')
+    """
+    told = ast.get_docstring(ast.parse(installed.tools()[tool].read_text(encoding="utf-8"))) or ""
+    return told.partition("\n")[0].partition(": ``")[0].rstrip(".")
 
 
 def command(first: str, run: Path, words: list[str]) -> str:

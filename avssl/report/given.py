@@ -92,6 +92,8 @@ def note(found: list[Given], place: str, values: Tensor) -> None:
 @contextmanager
 def listening_to_pictures(encoder: Encoder, place: str, found: list[Given]) -> Iterator[None]:
     """Note the pictures or clips that an encoder normalises; blocks that it is not shown are grey."""
+    own: Callable[[Tensor], Tensor] = encoder.normalized
+    looked: Any = getattr(encoder, "tokens", None)  # of encoders that can look at chosen blocks alone
 
     def normalized(images: Tensor) -> Tensor:
         note(found, place, images)
@@ -103,11 +105,11 @@ def listening_to_pictures(encoder: Encoder, place: str, found: list[Given]) -> I
             found[-1].values = blanked(found[-1].values, visible, encoder)
         return made
 
-    own = encoder.normalized
-    with replaced(encoder, "normalized", normalized):
-        looked = getattr(encoder, "tokens", None)  # of encoders that can look at chosen blocks alone
-        with replaced(encoder, "tokens", tokens) if looked is not None else ExitStack():
-            yield
+    with ExitStack() as ends:
+        ends.enter_context(replaced(encoder, "normalized", normalized))
+        if looked is not None:
+            ends.enter_context(replaced(encoder, "tokens", tokens))
+        yield
 
 
 @contextmanager
@@ -145,7 +147,8 @@ def blanked(images: Tensor, visible: Tensor, encoder: Any) -> Tensor:
     blocks = to_tubelets(clips, encoder.tubelet, encoder.patch)
     shown = torch.zeros(blocks.shape[:2], dtype=torch.bool).scatter(1, visible.cpu(), True)
     blocks = torch.where(shown[:, :, None, None], blocks.cpu(), torch.tensor(GREY))
-    return from_tubelets(blocks, clips.shape[1], *clips.shape[-2:], encoder.patch).reshape(images.shape)
+    frames, height, width = clips.shape[1], clips.shape[-2], clips.shape[-1]
+    return from_tubelets(blocks, frames, height, width, encoder.patch).reshape(images.shape)
 
 
 def exchanged(batch: Mapping[str, Any], item: int) -> dict[str, Any]:

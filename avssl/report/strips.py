@@ -54,6 +54,6 @@ def spectrogram_colors(logs: np.ndarray, low: float | None = None, high: float |
         >>> spectrogram_colors(np.array([[0.0, 1.0]])).tolist()
         [[[0, 0, 3], [251, 252, 191]]]
     """
-    low, high = logs.min() if low is None else low, logs.max() if high is None else high
-    scaled = (logs[::-1] - low) / max(high - low, 1e-6)
+    least, most = float(logs.min()) if low is None else low, float(logs.max()) if high is None else high
+    scaled = (logs[::-1] - least) / max(most - least, 1e-6)
     return (colormaps["magma"](scaled)[..., :3] * 255).astype(np.uint8)

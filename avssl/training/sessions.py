@@ -50,7 +50,8 @@ def facts_of(fabric: Fabric) -> dict[str, str]:
 
 def machine() -> str:
     """Return the Python, the system and the processor of this machine; no name that tells whose it is."""
-    threads = f"{torch.get_num_threads()} threads"
+    count = torch.get_num_threads()
+    threads = f"{count} thread{'s' if count != 1 else ''}"
     return f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {threads}"
 
 

@@ -29,7 +29,15 @@ def log(out):
 def test_a_run_leaves_a_log_checkpoints_an_encoder_and_its_settings(tmp_path, capsys):
     run(tmp_path / "run", steps=7)
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    assert names - {".lock"} == {"last.ckpt", "best.ckpt", "log.jsonl", "log.csv", "config.yaml", "encoder.safetensors"}
+    assert names - {".lock"} == {
+        "last.ckpt",
+        "best.ckpt",
+        "log.jsonl",
+        "sessions.jsonl",
+        "log.csv",
+        "config.yaml",
+        "encoder.safetensors",
+    }
     steps = [record["step"] for record in log(tmp_path / "run") if "loss" in record]
     assert steps == [2, 4, 6, 7]
     settings = config.read(tmp_path / "run" / "config.yaml")

@@ -174,7 +174,6 @@ def test_queries_with_nothing_to_find_and_classes_without_queries_are_told():
     [
         (Colors(labels=False), {}, "relevant: label needs classes"),
         (Colors(4), {"ks": (1, 5)}, "ks: 5 answers are asked for, but a query has only 3 of 4"),
-        (Colors(4), {"relevant": None, "ks": (1,)}, "these data have no key points of whole frames"),
         (Colors(), {"layer": "conv9"}, "has no layer 'conv9'"),
     ],
 )
