@@ -76,6 +76,11 @@ class CrossModal(MethodEvaluator):
         heard = listen(self.data, self.items, workers=self.workers, rate=method.sound.spec.rate)
         if (heard.label < 0).any():
             raise ConfigError("evaluator.data: recordings without a class, which says what is right; name classes")
+        if self.ks[-1] > len(heard):
+            raise ConfigError(
+                f"evaluator.ks: got {list(self.ks)}, and there are {len(heard)} pairs to choose from; give smaller ks "
+                "or more data"
+            )
         rows: dict[str, list[Both]] = {TRAINED: [embed(method, heard, device)]}
         made = (
             untrained(fresh, self.seed + one, heard.frames, heard.sound, device) for one in range(self.initialisations)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from sounding import Toy
 
+from avssl.config import ConfigError
 from avssl.evaluation.sound.clips import Heard
 from avssl.evaluation.sound.crossmodal import CrossModal
 from avssl.evaluation.sound.direction import DIRECTIONS, Direction, chance_of, score_direction
@@ -129,6 +130,8 @@ def test_a_method_without_a_common_space_and_data_without_classes_are_refused():
 
     with pytest.raises(ValueError, match="recordings without a class"):
         CrossModal(Nameless(), workers=0)(made(AVE), fresh=lambda seed: made(AVE, seed))
+    with pytest.raises(ConfigError, match=r"^evaluator\.ks: got \[1, 500\], and there are \d+ pairs to choose from"):
+        CrossModal(Toy(), ks=(1, 500), workers=0)(made(AVE), fresh=lambda seed: made(AVE, seed))
 
 
 def test_another_item_of_the_same_recording_answers_no_query():
