@@ -18,6 +18,7 @@ from avssl.data import Pictures
 from avssl.data.base import DataError
 from avssl.data.sets.base import Problem
 from avssl.data.sets.manifests import write_manifest, write_problems
+from avssl.evaluation.finish import report
 from avssl.evaluation.runner import write_csv
 from avssl.features.extraction import Rows
 from avssl.features.files import read_features, write_features
@@ -25,7 +26,7 @@ from avssl.files import FileError
 from avssl.media import OpenError, open_sound, open_video
 from avssl.media.errors import MediaError
 from avssl.report.figures import confusion_picture, picture_table
-from avssl.report.page import report, write_report
+from avssl.report.page import write_report
 from avssl.text import from_column, to_column, to_json
 from avssl.training import TrainingError
 from avssl.training.journal import FAILURES, LOG, Journal

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
@@ -135,7 +135,7 @@ def learn(
     seed: int,
     rounds: int,
     items: int,
-    loading: Mapping[str, int],
+    loading: Mapping[str, Any],
 ) -> dict[str, dict[str, float]]:
     """Train all rows side by side on the same batches of the first set, and return what each measures on the second."""
     with closing(Feed(fabric, sets[0], seed=seed, start=0, prefetch=2, **loading)) as feed:

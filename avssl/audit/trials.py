@@ -85,7 +85,7 @@ class Trial:
         for name, (method, alter) in learners.items():
             method.to(self.fabric.device)
             made[name] = Learner(method, self.optim(method.parameter_groups()), alter)
-        loading = {"batch_size": batch_size, "workers": 0}
+        loading: dict[str, Any] = {"batch_size": batch_size, "workers": 0}
         with closing(Feed(self.fabric, sets[0], seed=self.seed, start=0, prefetch=2, **loading)) as feed:
             for step in range(1, self.rounds + 1):
                 (batch,) = feed.take(1)

@@ -125,6 +125,7 @@ def extract(
         raise ConfigError("processes share features by a folder; give one")
     work = _Work(asked, data, recipe, cache, torch.device(device), batch, what)
     kept = work.kept_of_all()
+    share.wait()  # all have looked before one writes: they must go the same way
     if not work.missing(kept):
         return _joined(_Piece(kept, _unpack(kept["", "rows"])), asked, data, what)
     rest = _Work(work.missing(kept), data, recipe, cache, torch.device(device), batch, what)

@@ -18,11 +18,11 @@ EVERY = ["moco_v1", "moco_v2", "simclr", "byol", "swav", "infomin", "rho"]
 class SlowResize(Resize):
     """Works for a twentieth of a second before it resizes."""
 
-    def __call__(self, frames, draws, train=True):
+    def show(self, frames, window):
         end = time.process_time() + 0.05
         while time.process_time() < end:
             pass
-        return super().__call__(frames, draws, train)
+        return super().show(frames, window)
 
 
 def test_every_step_of_every_recipe_has_a_counterpart_that_makes_views_of_its_size():
@@ -55,7 +55,7 @@ def test_time_of_views_of_their_counterparts_and_of_the_trunk_are_told_apart(mon
     views = MultiView([[SlowResize(16)], [SlowResize(16)]])
     row = compared(views, batch["frames"].flatten(0, 2), batch["key"], SmallNet(dim=8, width=2), trunk=4, rounds=1)
     assert row["views"] == 2
-    assert 0.1 <= row["ours"] < 0.3 and row["theirs"] < 0.05
+    assert row["ours"] >= 0.1 and row["theirs"] < row["ours"] / 2
     assert row["ratio"] == pytest.approx(row["ours"] / row["theirs"])
     assert row["share"] == pytest.approx(row["ours"] / row["trunk"])
 

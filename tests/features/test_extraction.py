@@ -1,5 +1,8 @@
 """Features of a data set: all encoders and layers in one pass, each row what it says, nothing computed twice."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -219,3 +222,27 @@ def test_maps_keep_their_grid_only_as_fine_as_allowed():
     assert pooled(maps, 8 * 9).shape == (2, 8, 3, 3)
     torch.testing.assert_close(pooled(maps, 1)[:, :, 0, 0], maps.mean((2, 3)))
     assert pooled(maps, None) is maps
+
+
+class Meeting(Share):
+    """A share of two threads: the second begins when the first waits for it, and who waits in vain complains."""
+
+    here, arrived = threading.Barrier(2, timeout=20), threading.Event()
+
+    def wait(self):
+        self.arrived.set()
+        self.here.wait()
+
+
+@pytest.mark.parametrize("piece", [2, 64])
+def test_processes_that_come_late_wait_for_each_other_as_often(tmp_path, piece):
+    def late(share):
+        assert share.arrived.wait(20)
+        return extract(ask(), Films(), Recipe(), FeatureCache(tmp_path), quiet=True, piece=piece, share=share)
+
+    Meeting.arrived.clear()
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(late, Meeting(1, 2))
+        first = extract(ask(), Films(), Recipe(), FeatureCache(tmp_path), quiet=True, piece=piece, share=Meeting(0, 2))
+        second = other.result()
+    np.testing.assert_array_equal(first.features["net"]["output"], second.features["net"]["output"])

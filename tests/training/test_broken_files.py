@@ -111,6 +111,6 @@ def test_a_checkpoint_that_may_not_be_read_is_refused_in_one_line(tmp_path, monk
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(checkpoint.torch, "load", refuse)
+    monkeypatch.setattr(torch, "load", refuse)
     with pytest.raises(TrainingError, match=r"last\.ckpt cannot be read: Permission denied"):
         checkpoint.peek(tmp_path / "last.ckpt")

@@ -25,6 +25,7 @@ A, B, C, D, E = range(5)  # five frames of one video, in order of time (the pape
 ORDERED = [(B, C, D), (D, C, B)]  # time may run backwards; the middle stays in the middle (section 3)
 SHUFFLED = [(B, A, D), (D, A, B), (B, E, D), (D, E, B)]  # same ends; the middle frame comes from outside
 TRIPLETS = ORDERED + SHUFFLED
+CHANCE = 0.5
 
 
 class ShuffleAndLearn(Method):
@@ -61,7 +62,7 @@ class ShuffleAndLearn(Method):
         ['ambiguous', 'balanced_accuracy', 'loss']
     """
 
-    chance = 0.5
+    chance = CHANCE
 
     def __init__(
         self,
@@ -177,7 +178,7 @@ class ShuffleAndLearn(Method):
         pooled = {name: torch.cat(values).numpy() for name, values in rows.items()}
         truth = pooled.pop("truth")
         found = {"loss": sums["loss"] / counted if counted else math.nan, "ambiguous": sums["ambiguous"] / tuples}
-        found["chance"] = self.chance
+        found["chance"] = CHANCE
         if len(set(truth.tolist())) < 2:  # every negative was ambiguous: there is nothing to tell apart
             return found | dict.fromkeys(
                 ("balanced_accuracy", *(name for name in pooled if name != "decision")), math.nan
