@@ -90,7 +90,7 @@ def test_settings_with_such_names_are_written_read_and_laid_over_exactly(tmp_pat
         read(tmp_path / "raw.yaml")
     lay(settings := {}, f"source={ODD}")
     assert settings == {"source": ODD}
-    arguments = plan("avssl.report.page", "report", {"run": ODD, "runs": ODD}).arguments
+    arguments = plan("avssl.evaluation.finish", "report", {"run": ODD, "runs": ODD}).arguments
     assert {str(value) for value in arguments.values()} == {ODD}
 
 
@@ -162,6 +162,6 @@ def test_a_command_prints_such_names_whatever_the_terminal(monkeypatch, folder):
     screen = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="strict")
     monkeypatch.setattr(sys, "stdout", screen)
     write({"method": "X"}, folder / "config.yaml")
-    config.main("avssl.report.page.report", "", arguments=[f"run={folder}"])
+    config.main("avssl.evaluation.finish.report", "", arguments=[f"run={folder}"])
     screen.flush()
     assert b"caf\\udce9 \\udcff/report.html" in screen.buffer.getvalue()

@@ -90,7 +90,7 @@ def write_report(run: str | Path, told: Sequence[str] = (), suggested: Sequence[
     with whole(page) as part:
         part.write_text(printable(text), encoding="utf-8")
     for line in shortened(left_out):
-        print(f"left out of {page}: {line}")
+        print(printable(f"left out of {page}: {line}"))
     return page
 
 
