@@ -44,7 +44,19 @@ class Logger(ABC):
         """End."""
 
 
-class Wandb(Logger):
+class WithRun(Logger):
+    """A tool whose runs take records and are finished."""
+
+    _run: Any
+
+    def write(self, step: int, scalars: Mapping[str, float]) -> None:
+        self._run.log(dict(scalars), step=step)
+
+    def close(self) -> None:
+        self._run.finish()
+
+
+class Wandb(WithRun):
     """Weights & Biases; its own variables of the environment (``WANDB_PROJECT``, ``WANDB_MODE``) hold."""
 
     def __init__(self, folder: Path, settings: Mapping[str, Any], known: str | None):
@@ -54,14 +66,8 @@ class Wandb(Logger):
             project=project, name=folder.name, id=self.known, resume="allow", dir=str(folder), config=dict(settings)
         )
 
-    def write(self, step: int, scalars: Mapping[str, float]) -> None:
-        self._run.log(dict(scalars), step=step)
 
-    def close(self) -> None:
-        self._run.finish()
-
-
-class Trackio(Logger):
+class Trackio(WithRun):
     """Trackio, which knows runs by their names."""
 
     def __init__(self, folder: Path, settings: Mapping[str, Any], known: str | None):
@@ -69,12 +75,6 @@ class Trackio(Logger):
         self._run = import_module("trackio").init(
             project=PROJECT, name=self.known, resume="allow", config=dict(settings)
         )
-
-    def write(self, step: int, scalars: Mapping[str, float]) -> None:
-        self._run.log(dict(scalars), step=step)
-
-    def close(self) -> None:
-        self._run.finish()
 
 
 class Mlflow(Logger):

@@ -17,7 +17,7 @@ from avssl.config import ConfigError
 from avssl.explore import command, page, projection
 from avssl.explore.command import explore
 from avssl.features.files import write_features
-from tests.browsing import chromium, watched
+from tests.browsing import PATIENCE, chromium, watched
 from tests.explore.asking import rows_of
 from tests.media.filming import Sheet, film, settle
 
@@ -26,7 +26,6 @@ FILM, SOUND = 0, ROWS - 1
 # what embedding-atlas asks DuckDB for; as an error the page would get it instead of an answer
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_reader:DeprecationWarning")
 PLAYERS = "[...document.querySelectorAll('audio, video')]"
-PATIENCE = 300_000  # ms, on a machine that others use too
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,13 @@
 import re
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 import yaml
 
 from avssl import sampling
 from avssl.sampling import RandomClip, Sampler, Stride, presets
+from tests.pages import write_film
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sampling.md").read_text(encoding="utf-8")
 
@@ -18,28 +18,12 @@ def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
 
 
-def write_film(path, frames=60, rate=25):
-    """Write a small film with sound."""
-    with av.open(str(path), "w") as file:
-        picture, sound = file.add_stream("mpeg4", rate=rate), file.add_stream("aac", rate=16000)
-        picture.width, picture.height, picture.pix_fmt = 64, 48, "yuv420p"
-        for number in range(frames):
-            image = np.full((48, 64, 3), number * 4, dtype=np.uint8)
-            file.mux(picture.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        wave = np.sin(np.arange(16000 * frames // rate) * 0.1).astype(np.float32)
-        for start in range(0, len(wave), 1024):
-            frame = av.AudioFrame.from_ndarray(wave[None, start : start + 1024], format="fltp", layout="mono")
-            frame.rate, frame.pts = 16000, start
-            file.mux(sound.encode(frame))
-        file.mux(picture.encode())
-        file.mux(sound.encode())
-
-
 @pytest.fixture
 def films(tmp_path, monkeypatch):
     (tmp_path / "films").mkdir()
     for name in ("one", "two"):
-        write_film(tmp_path / "films" / f"{name}.mp4")
+        images = [np.full((48, 64, 3), number * 4, dtype=np.uint8) for number in range(60)]
+        write_film(tmp_path / "films" / f"{name}.mp4", images)
     monkeypatch.chdir(tmp_path)
 
 
