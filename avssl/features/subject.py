@@ -1,6 +1,7 @@
 """What is scored: the encoder of a run, or weights from elsewhere, and the folder for what is found."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from avssl.config import ConfigError, Trust
@@ -30,12 +31,16 @@ class Subject:
     trust: Trust = ()
 
     def method(self) -> Method:
-        """Return the whole method of the run, loaded anew.
+        """Return the whole method of the run, loaded once: like the encoder, nobody changes its weights.
 
         Raises:
             ConfigError: for weights from elsewhere.
             TrainingError: if the run has no checkpoint.
         """
+        return self._method
+
+    @cached_property
+    def _method(self) -> Method:
         return load_method(self._run(), trust=self.trust)
 
     def fresh_methods(self) -> FreshMethod:
