@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from avssl.evaluation.probes.order import Order as Order
     from avssl.evaluation.propagation.adaptation import Adapt as Adapt
     from avssl.evaluation.propagation.evaluator import LabelPropagation as LabelPropagation
+    from avssl.evaluation.propagation.films import ColourPropagation as ColourPropagation
     from avssl.evaluation.recoloring.evaluator import Recoloring as Recoloring
     from avssl.evaluation.retrieval.evaluator import Retrieval as Retrieval
     from avssl.evaluation.runner import evaluate as evaluate

@@ -23,6 +23,7 @@ ROW_COLORS = {
 }
 RIGHT_COLOR, WRONG_COLOR = "#2a9d4b", "#d62839"
 MORE_COLORS = ("#7b2cbf", "#2a9d8f", "#d81159", "#5f7470")
+DASHES = ("-", "--", ":", "-.")  # tell curves apart that share a colour
 
 
 class Curve(NamedTuple):
@@ -77,11 +78,13 @@ def curve_picture(
     axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     for spare in axes[len(panels) :]:
         spare.set_visible(False)
-    others = (name for curves in panels.values() for name, *_ in curves if name not in ROW_COLORS)
-    colors = ROW_COLORS | {name: MORE_COLORS[i % 4] for i, name in enumerate(dict.fromkeys(others))}
+    others = dict.fromkeys(name for curves in panels.values() for name, *_ in curves if name not in ROW_COLORS)
+    colors = ROW_COLORS | {name: MORE_COLORS[i % len(MORE_COLORS)] for i, name in enumerate(others)}
+    dashes = {name: DASHES[i // len(MORE_COLORS) % len(DASHES)] for i, name in enumerate(others)}
     for panel, (title, curves) in zip(axes, panels.items(), strict=False):
         for curve in curves:
-            panel.plot(curve.across, curve.up, color=colors[curve.name], label=curve.name, linewidth=1.8)
+            panel.plot(curve.across, curve.up, color=colors[curve.name], label=curve.name, linewidth=1.8,
+                       linestyle=dashes.get(curve.name, DASHES[0]))  # fmt: skip
         panel.set_title(title, fontsize=10)
         panel.grid(alpha=0.25)
         panel.legend(fontsize=8, frameon=False)

@@ -46,13 +46,16 @@ class Clip:
         return int(np.where(first == VOID, 0, first).max())
 
 
-def read_clip(data: Dataset, index: int, objects: Sequence[Sequence[int]] | None) -> Clip | dict[str, str]:
+def read_clip(
+    data: Dataset, index: int, objects: Sequence[Sequence[int]] | None, labelled: bool = True
+) -> Clip | dict[str, str]:
     """Return a video, or what failed.
 
     Args:
         data: videos; of several clips the first one is taken.
         index: which.
         objects: numbers of the masks that make one object each; None takes them as they are.
+        labelled: a video without masks and key points fails.
     """
     item = data[0, index]
     if "failure" in item:
@@ -64,7 +67,7 @@ def read_clip(data: Dataset, index: int, objects: Sequence[Sequence[int]] | None
     if "keypoints" in item:
         points = item["keypoints"][0][valid].numpy().astype(np.float64)
         points = np.where(np.isfinite(points).all(-1, keepdims=True), points, np.nan)
-    if masks is None and points is None:
+    if labelled and masks is None and points is None:
         return {"path": item["path"], "error": "it has neither masks (set masks: true) nor key points"}
     where = item["index"][0][valid].tolist() if "index" in item else list(range(len(frames)))
     return Clip(

@@ -18,7 +18,7 @@ from avssl.evaluation.propagation.maps import LayerMaps
 from avssl.evaluation.propagation.pictures import shown_frames, strip
 from avssl.evaluation.propagation.results import write_masks
 from avssl.evaluation.propagation.rows import Carried, Member, adapted_beside, carry, rows_of, score, trained_of
-from avssl.evaluation.propagation.scoring import VideoScore
+from avssl.evaluation.propagation.scoring import VideoScore, stretches
 from avssl.evaluation.propagation.tables import Found, notes_of, numbers_of, pictures_of, table_of, tables_of, told
 from avssl.features.cache import FeatureCache, digest
 from avssl.features.propagation.settings import preset_of
@@ -107,15 +107,12 @@ class LabelPropagation(WithMethod):
     ):
         if min(initialisations, batch, multiple) < 1 or num_shown < 0 or not thresholds or min(thresholds) <= 0:
             raise ConfigError("initialisations, batch and multiple are at least 1, thresholds above 0")
-        if list(horizons) != sorted(set(horizons)) or not horizons or horizons[0] < 1:
-            raise ConfigError(f"horizons: frames from 1 on, each later than the one before; got {list(horizons)}")
         self.settings = preset_of(preset, context=context, k=k, temperature=temperature, radius=radius, short=short)
         self.data, self.pool, self.preset, self.objects, self.classes = data, pool, preset, objects, classes
         self.thresholds, self.layer, self.windows = tuple(thresholds), layer, windows
         self.initialisations, self.extra, self.others, self.layers = initialisations, extra, others or {}, layers or {}
         self.adapt, self.needs_method = adapt, adapt is not None
-        ends = [later - 1 for later in horizons[1:]]
-        self.horizons = tuple(zip(horizons, [*ends, None], strict=True))
+        self.horizons = stretches(horizons)
         self.results = None if results is None else Path(results)
         self.batch, self.multiple, self.num_shown = batch, multiple, num_shown
         self.seed, self.quiet = seed, quiet

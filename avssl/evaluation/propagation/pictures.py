@@ -4,8 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 from PIL import Image, ImageDraw
+from torch import Tensor
 
 from avssl.evaluation.propagation.clips import Clip
+from avssl.evaluation.propagation.colours import Coloured, recoloured
 from avssl.evaluation.propagation.rows import Carried
 from avssl.report.overlays import color_of, sheet, thumbnail
 
@@ -64,3 +66,17 @@ def dotted(image: np.ndarray, points: np.ndarray) -> np.ndarray:
         if np.isfinite((x, y)).all():
             pen.ellipse((x - 3, y - 3, x + 3, y + 3), fill=color_of(number + 1, 256), outline="white")
     return np.asarray(picture)
+
+
+def coloured_strip(frames: Tensor, rows: Mapping[str, Coloured], title: str) -> Image.Image:
+    """Draw some frames in their own colours, and in those that each row carried.
+
+    Args:
+        frames: uint8 ``(frames, 3, H, W)``.
+        rows: what each row carried.
+        title: a line over the strip.
+    """
+    times = shown_frames(len(frames))
+    own = frames[times]
+    lines = {TRUTH: own} | {row: recoloured(own, (colours[times], grid)) for row, (colours, grid) in rows.items()}
+    return sheet({row: [thumbnail(one) for one in of.permute(0, 2, 3, 1).numpy()] for row, of in lines.items()}, title)

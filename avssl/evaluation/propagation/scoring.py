@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from avssl.config import ConfigError
 from avssl.data.masks import VOID
 from avssl.metrics.lengths import box_diagonals
 from avssl.metrics.masks import boundary, decay, jaccard, recall
@@ -12,6 +13,7 @@ from avssl.metrics.pck import distances, mean, right
 from avssl.metrics.regions import confusion, mean_iou
 
 J, F = 0, 1
+Horizons = Sequence[tuple[int, int | None]]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -112,9 +114,7 @@ def known_mean(values: np.ndarray) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def summary(
-    scores: Sequence[VideoScore], thresholds: Sequence[float], horizons: Sequence[tuple[int, int | None]]
-) -> dict[str, float]:
+def summary(scores: Sequence[VideoScore], thresholds: Sequence[float], horizons: Horizons) -> dict[str, float]:
     """Return the scores of all videos by name: objects weigh alike, and so do joints."""
     found: dict[str, float] = {}
     if scores[0].regions is not None:
@@ -127,7 +127,7 @@ def summary(
     return found
 
 
-def region_summary(scores: Sequence[VideoScore], horizons: Sequence[tuple[int, int | None]]) -> dict[str, float]:
+def region_summary(scores: Sequence[VideoScore], horizons: Horizons) -> dict[str, float]:
     """Return J and F: means, recalls and decays over objects, of all objects together, and by horizon."""
     found = {}
     for measure, name in ((J, "j"), (F, "f")):
@@ -143,9 +143,7 @@ def region_summary(scores: Sequence[VideoScore], horizons: Sequence[tuple[int, i
     return found
 
 
-def point_summary(
-    scores: Sequence[VideoScore], thresholds: Sequence[float], horizons: Sequence[tuple[int, int | None]]
-) -> dict[str, float]:
+def point_summary(scores: Sequence[VideoScore], thresholds: Sequence[float], horizons: Horizons) -> dict[str, float]:
     """Return PCK at each threshold, with lost points left out too, by horizon, and the share that was lost."""
     far, without_lost = far_of(scores), far_of(scores, 1)
     if np.isnan(far).all():
@@ -169,6 +167,21 @@ def far_of(scores: Sequence[VideoScore], table: int = 0, first: int = 0, last: i
     """Return distances in the frames of all videos, ``(frames, points)``."""
     end = None if last is None else last + 1
     return np.concatenate([score.far[table, first:end] for score in scores if score.far is not None])
+
+
+def stretches(horizons: Sequence[int]) -> Horizons:
+    """Return the first and the last frame of each stretch, the last one open.
+
+    Raises:
+        ConfigError: if frames do not rise, or begin before 1.
+
+    Examples:
+        >>> stretches([1, 6, 16])
+        ((1, 5), (6, 15), (16, None))
+    """
+    if list(horizons) != sorted(set(horizons)) or not horizons or horizons[0] < 1:
+        raise ConfigError(f"horizons: frames from 1 on, each later than the one before; got {list(horizons)}")
+    return tuple(zip(horizons, [*(later - 1 for later in horizons[1:]), None], strict=True))
 
 
 def horizon(first: int, last: int | None) -> str:

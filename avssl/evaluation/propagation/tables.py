@@ -11,6 +11,7 @@ from avssl.evaluation.propagation.adaptation import TOLD
 from avssl.evaluation.propagation.rows import ADAPTED, COPY
 from avssl.evaluation.propagation.scoring import (
     F,
+    Horizons,
     J,
     VideoScore,
     far_of,
@@ -26,8 +27,6 @@ from avssl.metrics.pck import right
 from avssl.report.comparison import difference_notes, format_mean, group_at, item_difference, percent
 from avssl.report.figures import Curve, curve_picture
 from avssl.report.scores import RANDOM, TRAINED
-
-Horizons = Sequence[tuple[int, int | None]]
 
 
 @dataclass(eq=False, kw_only=True)
