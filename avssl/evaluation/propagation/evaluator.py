@@ -138,7 +138,7 @@ class LabelPropagation(WithMethod):
             numbers=numbers_of(found, self.thresholds, self.horizons),
             protocol=self._protocol(trained_of(rows), found),
             table=table_of(found, self.thresholds, self.horizons),
-            notes=tuple(notes_of(found, self.thresholds, self.settings)),
+            notes=tuple(notes_of(found, self.thresholds, self.horizons, self.settings)),
             tables=tables_of(found, self.thresholds, self.horizons),
             pictures=pictures_of(found, self.thresholds[0]) | found.strips,
         )

@@ -65,41 +65,40 @@ def numbers_of(found: Found, thresholds: Sequence[float], horizons: Horizons) ->
         for row, own in found.values(thresholds, horizons).items()
         for metric, values in own.items()
     }
-    for metric, of_rows in differences(found, thresholds[0]).items():
+    for metric, of_rows in differences(found, thresholds[0], horizons).items():
         for row, one in of_rows.items():
             path = f"{TRAINED}-{row}/{metric}"
             numbers |= {path: one.mean, f"{path}/low": one.low, f"{path}/high": one.high}
     return numbers
 
 
-def differences(found: Found, threshold: float) -> dict[str, dict[str, Difference]]:
-    """Return how far the trained row is above each other, by metric, with a bootstrap over videos."""
+def differences(found: Found, threshold: float, horizons: Horizons) -> dict[str, dict[str, Difference]]:
+    """Return how far the trained row is above each other, in all frames and in the last stretch, by metric.
+
+    The bootstrap is over videos.
+    """
     first = found.scores[TRAINED][0][0]
-    ways: dict[str, Any] = {}
-    if first.regions is not None:
-        ways |= {"j": lambda one: object_values(one, J, False), "f": lambda one: object_values(one, F, False)}
-    if first.far is not None:
-        ways[f"pck@{threshold:g}"] = lambda one: right(far_of(one), threshold)
+    groups = np.array(found.groups)
     result: dict[str, dict[str, Difference]] = {}
-    for metric, way in ways.items():
-        items = {row: np.stack([way(one) for one in members]) for row, members in found.scores.items()}
-        items = {row: values.reshape(*values.shape[:2], -1) for row, values in items.items()}
-        if np.isnan(items[TRAINED]).all():
-            continue
-        group = np.repeat(np.array(found.groups), sizes_of(found, metric))
-        others = [row for row in items if row != TRAINED]
-        result[metric] = {row: item_difference(items[TRAINED], items[row], group) for row in others}
+    for start, last in dict.fromkeys(((1, None), horizons[-1])):
+        ways: dict[str, Any] = {}
+        if first.regions is not None:
+            ways["j"] = lambda one, start=start, last=last: object_values(one, J, False, start, last)
+            ways["f"] = lambda one, start=start, last=last: object_values(one, F, False, start, last)
+        if first.far is not None:
+            ways[f"pck@{threshold:g}"] = lambda one, start=start, last=last: right(
+                far_of(one, 0, start, last), threshold
+            )
+        for metric, way in ways.items():
+            items = {row: np.stack([way(one) for one in members]) for row, members in found.scores.items()}
+            if np.isnan(items[TRAINED]).all():  # or no video is that long
+                continue
+            items = {row: values.reshape(*values.shape[:2], -1) for row, values in items.items()}
+            group = np.repeat(groups, [len(way([one])) for one in found.scores[TRAINED][0]])
+            name = metric if start == 1 else f"{metric} {horizon(start, last)}"
+            others = [row for row in items if row != TRAINED]
+            result[name] = {row: item_difference(items[TRAINED], items[row], group) for row in others}
     return result
-
-
-def sizes_of(found: Found, metric: str) -> list[int]:
-    """Return how many items each video has: objects, or frames with points."""
-    sizes = []
-    for one in found.scores[TRAINED][0]:
-        table = one.far if metric.startswith("pck") else one.regions
-        assert table is not None
-        sizes.append(table.shape[1] if metric.startswith("pck") else table.shape[1] - 1)
-    return sizes
 
 
 def columns_of(values: Mapping[str, np.ndarray], thresholds: Sequence[float]) -> dict[str, str]:
@@ -129,9 +128,9 @@ def table_of(found: Found, thresholds: Sequence[float], horizons: Horizons) -> t
     return tuple(table)
 
 
-def notes_of(found: Found, thresholds: Sequence[float], settings: Propagation) -> Iterator[str]:
+def notes_of(found: Found, thresholds: Sequence[float], horizons: Horizons, settings: Propagation) -> Iterator[str]:
     """Yield what stands under the table."""
-    for metric, of_rows in differences(found, thresholds[0]).items():
+    for metric, of_rows in differences(found, thresholds[0], horizons).items():
         column = percent(metric, metric.upper())
         floors = {row: one for row, one in of_rows.items() if row == COPY or row.startswith("pixels")}
         best = min(floors, key=lambda row, floors=floors: floors[row].mean)

@@ -65,6 +65,15 @@ def test_differences_curves_strips_and_tables_stand_beside(scores):
     assert len(scores.tables["videos"]) == 2 * 6 and scores.protocol["propagation"]["radius"] == 20
 
 
+def test_differences_of_the_last_stretch_are_those_of_its_frames_alone():
+    numbers = evaluator(horizons=[1, 3], num_shown=0)(small()).numbers
+    for metric in ("j 3+", "pck@0.1 3+"):
+        found = numbers[f"trained-copy/{metric}"]
+        assert found == pytest.approx(numbers[f"trained/{metric}"] - numbers[f"copy/{metric}"])
+        assert numbers[f"trained-copy/{metric}/low"] <= found <= numbers[f"trained-copy/{metric}/high"]
+        assert found != pytest.approx(numbers[f"trained-copy/{metric.split()[0]}"])
+
+
 def test_copying_scores_what_the_masks_say():
     one = clip()
     masks = carry(Member(maps=None, about=""), one, OWN, 2, 4, 1).masks
