@@ -16,6 +16,7 @@ from avssl import config
 from avssl.config import Count, Positive
 from avssl.data import Dataset
 from avssl.data.items import items_of
+from avssl.data.known_bad import format_known
 from avssl.methods import Method
 from avssl.training.average import Average
 from avssl.training.checking import check_batches, check_classes, check_numbers, check_settings
@@ -214,7 +215,8 @@ def train(
         computing, why = choose(threads, workers, said, state["threads"], fabric.world_size // nodes)
         ends.enter_context(computing_with(computing))
         state["threads"] = state["threads"] or computing
-        for fact in (why, *method.facts(), *not_rebuilt(method)):
+        known = [line for name, one in (("data", data), ("held_out", held_out)) for line in format_known(name, one)]
+        for fact in (why, *method.facts(), *not_rebuilt(method), *known):
             run.progress.say(fact)
         if not run.resumed:
             run.record_measures(measured(method, state, measure()) | monitor(), method.warnings)
