@@ -45,7 +45,7 @@ FILES = ("config.yaml", "log.csv", "*.jsonl", "*.ckpt", "*.safetensors", "*.onnx
 
 
 class Suggestion(NamedTuple):
-    """An evaluation that fits a run: the name of the evaluator, what it asks, and the command."""
+    """What fits a run: the name of the evaluator, empty if it adds no scores; what it asks; and the command."""
 
     evaluator: str
     asks: str
@@ -61,7 +61,7 @@ def write_report(run: str | Path, told: Sequence[str] = (), suggested: Sequence[
     Args:
         run: the folder.
         told: lines on what else was left out.
-        suggested: evaluations that fit the run; those that were not made yet are named.
+        suggested: what fits the run; evaluations that were made already are not named.
     """
     run, left_out = Path(run), list(told)
     config = read_config(run, left_out)
