@@ -46,12 +46,13 @@ def suggestions(run: str | Path) -> list[Suggestion]:
         for tool, config, whole in configs:
             evaluator = inner(whole, "evaluator")
             kind = getattr(evaluation, str(evaluator.get("name")), None)
-            if kind is None or tool in found or not suits(kind, settings) or not has(run, whole, kind):
+            name = "" if kind is None else kind.name_of(evaluator)
+            if kind is None or name in found or not suits(kind, settings) or not has(run, whole, kind):
                 continue
             words = fitting(evaluator, settings, run, kind, ready)
             if words is not None:
                 first = tool if config.stem == tool else f"{tool} {config.stem}"
-                found[tool] = Suggestion(kind.__name__, asked(tool), command(first, run, words))
+                found[name] = Suggestion(kind.__name__, name, asked(tool), command(first, run, words))
     return [*found.values(), exploring(run)]
 
 
@@ -59,7 +60,7 @@ def exploring(run: Path) -> Suggestion:
     """Return how to see the features of a run as a map, and what that needs; it is never done once and for all."""
     where = f"what={run}" if "=" in str(run) else str(run)
     needs = f"needs the extra explore, installed once with: {installed.extra('explore')}"
-    return Suggestion("", f"{asked('explore')} ({needs})", f"{installed.tool('explore')} {quote(where)}")
+    return Suggestion("", "", f"{asked('explore')} ({needs})", f"{installed.tool('explore')} {quote(where)}")
 
 
 @cache

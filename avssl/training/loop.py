@@ -25,7 +25,13 @@ from avssl.training.errors import TrainingError, in_one_line
 from avssl.training.export import exports_of, not_rebuilt
 from avssl.training.feed import Feed, features_of_all, images, is_empty
 from avssl.training.loggers import LoggerName, check_loggers
-from avssl.training.machines import processes_of, require_others, share_batch_statistics
+from avssl.training.machines import (
+    Accelerator,
+    processes_of,
+    require_accelerator,
+    require_others,
+    share_batch_statistics,
+)
 from avssl.training.measures import Measures, Monitors
 from avssl.training.monitors import Monitor, check_monitors
 from avssl.training.optim import Optim, forget, optimizers, set_rates
@@ -38,8 +44,6 @@ from avssl.training.stopping import StopSignals
 from avssl.training.threads import Threads, choose, computing_with, told
 from avssl.training.weights import begin_with
 from avssl.training.writing import Straight
-
-Accelerator = Literal["auto", "cpu", "cuda", "mps"]
 
 
 def train(
@@ -119,7 +123,7 @@ def train(
         prefetch: batches that each of them keeps ready.
         threads: that compute on the CPU, in each training process; ``auto`` takes the cores less the workers, and at
             least one. ``OMP_NUM_THREADS`` wins over it.
-        accelerator: what to compute on.
+        accelerator: what to compute on; ``"gpu"`` is one of any kind, ``"auto"`` one where there is one, else the CPU.
         devices: how many of each machine; more than one starts as many processes.
         nodes: machines; ``auto`` takes as many as torchrun started, without it one.
         strategy: how they share the work, as Lightning Fabric names it: ``ddp``, ``fsdp`` and so on.
@@ -304,6 +308,7 @@ def launch(
     Raises:
         TrainingError: if the machine, or the combination, cannot do it.
     """
+    require_accelerator(accelerator)
     plugins: list[Any] = ([Straight()] if isinstance(strategy, str) else []) + ([halves] if halves else [])
     exact = None if halves else precision
     try:

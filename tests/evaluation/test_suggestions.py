@@ -46,6 +46,15 @@ def test_methods_of_sound_are_asked_what_they_can_answer(tmp_path):
     assert "Recoloring" in names(colours) and not {"Correspondence", "SoundProbe"} & names(colours)
 
 
+def test_neighbours_that_were_looked_at_do_not_hide_retrieval_nor_the_reverse(tmp_path):
+    run, tools = run_of(tmp_path), ("eval_retrieval", "eval_neighbours")
+    for made, other in (tools, tools[::-1]):
+        score = {"evaluator": "Retrieval", "name": made, "time": "2026-01-01T10:00:00+00:00", "title": "T"}
+        (run / "scores.jsonl").write_text(json.dumps(score) + "\n")
+        text = write_report(run, suggested=suggestions(run)).read_text()
+        assert f"tools/{other}.py" in text and f"tools/{made}.py" not in text
+
+
 @pytest.mark.parametrize(
     ("given", "held_out", "fit", "never"),
     [
@@ -97,7 +106,7 @@ def test_every_config_of_an_evaluation_is_known_with_its_tool_and_its_data():
 
 def test_the_map_of_features_is_suggested_last_with_the_extra_that_it_needs(tmp_path):
     run = run_of(tmp_path)
-    score = {"evaluator": "KeyPoints", "time": "2026-01-01T10:00:00+00:00", "title": "T"}
+    score = {"evaluator": "KeyPoints", "name": "eval_keypoints", "time": "2026-01-01T10:00:00+00:00", "title": "T"}
     (run / "scores.jsonl").write_text(json.dumps(score) + "\n")
     last = suggestions(run)[-1]
     assert last.command == f"python tools/explore.py {tmp_path}"

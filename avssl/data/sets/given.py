@@ -57,7 +57,7 @@ def check_data(
     listing = listed(source, media)
     if out.resolve() == listing.root.resolve():
         raise FileError(f"{out} holds the source itself, whose manifest would be lost; give another folder with out=")
-    verdicts = check(listing, depth, writable(out), workers, console)
+    verdicts = check(listing, depth, writable(out, "with out="), workers, console)
     remember_bad(listing, verdicts, depth, sound)
     asked = silence if sound or listing.media == "sound" else None
     rows, problems = sort_out(listing, verdicts, min_frames, min_seconds, asked)

@@ -119,8 +119,12 @@ def unheard(verdict: Verdict, silence: float) -> str:
     return f"{level}; the limit is {silence:g} dB"
 
 
-def writable(folder: Path) -> Path:
+def writable(folder: Path, another: str = "with --out") -> Path:
     """Return a folder that can be written to, made if need be.
+
+    Args:
+        folder: which.
+        another: how a person gives another one.
 
     Raises:
         SetError: if it cannot.
@@ -130,5 +134,5 @@ def writable(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / JOURNAL).touch()
     except OSError as error:
-        raise SetError(f"{folder} cannot be written to ({error.strerror}); give another folder with --out") from None
+        raise SetError(f"{folder} cannot be written to ({error.strerror}); give another folder {another}") from None
     return folder

@@ -114,3 +114,9 @@ def test_verdicts_of_before_levels_were_told_are_not_believed(tmp_path):
         line["verdict"] = {"kind": None, "about": "", "frames": None, "seconds": 1.0}
     journal.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     assert check_data(source=str(tmp_path / "source"), out=tmp_path / "out", workers=0) == 1
+
+
+def test_a_folder_that_cannot_be_written_to_is_answered_with_the_setting_of_this_command(folder, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(FileError, match=r"cannot be written to \(.*\); give another folder with out="):
+        check_data(source=str(folder), out=tmp_path / "file" / "out", workers=0)
