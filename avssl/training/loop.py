@@ -156,7 +156,8 @@ def train(
             f"on_changed_data=go-on: {type(method).__name__} remembers items by their numbers, which other data would "
             "mix up; give another out= to start anew"
         )
-    if weights is not None and not (out / LAST).exists():
+    begins = weights is not None and not (out / LAST).exists()
+    if weights is not None and begins:
         begin_with(method, weights)
     stepping = optimizers(method.parameter_groups(), optim, {"adversary": adversary}, type(method).__name__)
     devices, nodes = processes_of(devices, nodes)
@@ -220,7 +221,8 @@ def train(
         ends.enter_context(computing_with(computing))
         state["threads"] = state["threads"] or computing
         known = [line for name, one in (("data", data), ("held_out", held_out)) for line in format_known(name, one)]
-        for fact in (why, *method.facts(), *not_rebuilt(method), *known):
+        given = [f"encoder: begins with the weights of {weights}"] if begins else []
+        for fact in (why, *given, *method.facts(), *not_rebuilt(method), *known):
             run.progress.say(fact)
         if not run.resumed:
             run.record_measures(measured(method, state, measure()) | monitor(), method.warnings)

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from avssl.config import NotNegative
 from avssl.data.known_bad import Kind, forget, remember
-from avssl.data.recordings import ENDINGS, PICTURES, SOUNDS, read_folder
+from avssl.data.recordings import MEDIA, read_folder
 from avssl.data.sets.base import Listing, Media, Problem
 from avssl.data.sets.inspection import Verdict
 from avssl.data.sets.manifests import write_manifest, write_problems
@@ -17,9 +17,6 @@ from avssl.data.sets.summary import show_manifest, show_problems
 from avssl.data.sources import find_manifest
 from avssl.data.tables import read_manifest_rows, read_parquet
 from avssl.files import FileError, names_in, same_bytes
-
-# A GIF or a WebP is a picture, unless a person says otherwise: pictures come first
-MEDIA: dict[Media, frozenset[str]] = {"picture": PICTURES, "sound": SOUNDS, "video": ENDINGS}
 
 
 def check_data(
@@ -79,11 +76,11 @@ def check_data(
 
 def listed(source: str, media: Media | None) -> Listing:
     """Return the rows of a manifest, or of a folder of class folders or files, or of one file."""
-    folder = Path(source).expanduser()
+    folder, every = Path(source).expanduser(), frozenset[str]().union(*MEDIA.values())
     try:
         manifest = find_manifest(source)
     except FileError:
-        if folder.is_file() and folder.suffix.lower() in frozenset().union(*MEDIA.values()):
+        if folder.is_file() and folder.suffix.lower() in every:
             one = [{"path": folder.name, "label": ""}]
             return Listing(name=source, root=folder.parent, media=media or media_of([folder.name]), rows=one)
         if not folder.is_dir():
@@ -91,7 +88,7 @@ def listed(source: str, media: Media | None) -> Listing:
     else:
         rows = rows_of(manifest)
         return Listing(name=source, root=manifest.parent, media=media or media_of([rows[0]["path"]]), rows=rows)
-    media = media or media_of(names_in(folder, ENDINGS | PICTURES | SOUNDS))
+    media = media or media_of(names_in(folder, every))
     found, classes = read_folder(folder, MEDIA[media])
     rows = [
         {"path": str(one.path.relative_to(folder)), "label": classes[one.label] if classes else ""} for one in found
