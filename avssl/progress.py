@@ -20,6 +20,8 @@ EVERY = 30.0  # seconds between lines where nothing can move
 BEAT = 1.0  # seconds between looks at whether a line is due, though nothing was done
 QUICK = 0.1  # seconds between drawings
 WIDEST, NARROWEST = 20, 5  # signs of a bar
+NEWER = 8  # times that a bar moved, for the pace to be that of the newer half of what was done
+MARKS = 256  # times that a bar remembers when it moved
 _drawing = threading.RLock()
 _lines: list["Line"] = []  # the one that all bars of this process share, if any is open
 
@@ -91,16 +93,24 @@ class Bar:
         quiet: show nothing.
         begun: how many were done before.
         console: where; that of the bar around it, where there is one.
+        warm_up: how many are done first, at a pace that says nothing about that of the others.
     """
 
     def __init__(
-        self, what: str, total: int | None, quiet: bool = False, begun: int = 0, console: Console | None = None
+        self,
+        what: str,
+        total: int | None,
+        quiet: bool = False,
+        begun: int = 0,
+        console: Console | None = None,
+        warm_up: int = 0,
     ):
+        self.warm_up = warm_up
         self.what, self.total, self.done, self.begun, self.quiet = what, total, begun, begun, quiet
         self.facts: Sequence[str] = ()  # more to show, the most telling first
         self.told = False  # whether a line that stays told of it
         self._console = console
-        self._start = self._last = time.monotonic()
+        self.restart()
 
     def __enter__(self) -> "Bar":
         self.restart()
@@ -131,11 +141,17 @@ class Bar:
     def reach(self, done: int, at_once: bool = False) -> None:
         """Say how many are done, ``at_once`` if that may not wait for the next drawing."""
         self.done, self._last = done, time.monotonic()
+        if done <= self.begun + self.warm_up:
+            self._marks.clear()
+        self._marks.append((self._last, done))
+        if len(self._marks) > MARKS:
+            del self._marks[1::2]
         self.show(at_once)
 
     def restart(self) -> None:
         """Count the time from now on: what came before says nothing about the pace."""
         self._start = self._last = time.monotonic()
+        self._marks = [(self._start, self.done)]  # when how many were done
 
     def describe(self, what: str) -> None:
         """Say what is being done now."""
@@ -165,13 +181,15 @@ class Bar:
         return self.what if self.total is None else f"{self.what} {self.done:>{len(str(self.total))}}/{self.total}"
 
     def left(self) -> str:
-        """Return the time left at the pace so far; the time taken, where nothing is done yet."""
-        now, done = time.monotonic(), self.done - self.begun
-        if self.total is None or not done:
+        """Return the time left at the pace of the newer half, or of all while little is done; else the time taken."""
+        now = time.monotonic()
+        since, had = self._marks[0]
+        if len(self._marks) > 2 * NEWER:
+            since, had = next(mark for mark in reversed(self._marks) if 2 * mark[1] <= had + self.done)
+        if self.total is None or self.done <= had:
             return f"{clock(now - self._start)} so far"
-        return (
-            f"{clock(max(0.0, (self._last - self._start) / done * (self.total - self.done) - now + self._last))} left"
-        )
+        wanted = (self._last - since) / (self.done - had) * (self.total - self.done)
+        return f"{clock(max(0.0, wanted - now + self._last))} left"
 
     def fitting(self, width: int) -> str:
         """Return what has room in a line: parts that are whole, behind a bar that takes what they leave."""

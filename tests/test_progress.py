@@ -80,6 +80,36 @@ def test_the_time_left_shrinks_while_an_item_takes_its_time(turned):
         assert bar.left() == "0:00 left"
 
 
+def test_a_slow_first_step_says_nothing_about_the_others(turned):
+    with Bar("step", 100, begun=10, console=console(), warm_up=1) as bar:
+        turned.now += 60
+        bar.advance()
+        assert bar.left() == "1:00 so far"
+        turned.now += 1
+        bar.advance()
+        assert bar.left() == "1:28 left"
+        turned.now += 3
+        assert bar.left() == "1:25 left"
+
+
+def test_the_pace_is_that_of_the_newer_half(turned):
+    with Bar("reading", 1000, console=console()) as bar:
+        for done in range(1, 601):
+            turned.now += 10 if done <= 100 else 1
+            bar.advance()
+            if done == 3:  # too little to tell a slow start from answers that come several at once
+                assert bar.left() == clock(9970) + " left"
+        assert bar.left() == "6:40 left" and len(bar._marks) <= progress.MARKS
+
+
+def test_what_comes_several_at_once_is_no_pace_of_its_own(turned):
+    with Bar("fits", 100, console=console()) as bar:
+        turned.now += 30
+        bar.advance()
+        bar.advance()
+        assert bar.left() == clock(15 * 98) + " left"
+
+
 def test_where_nobody_knows_how_much_there_is_the_time_taken_is_told(turned):
     out = console()
     with Bar("KeyPoints", None, console=out) as bar:

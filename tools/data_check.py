@@ -1,6 +1,6 @@
 """Check every file of a source: ``python tools/data_check.py SOURCE [key=value ...]``.
 
-Writes a manifest of what is good, and a list of what is broken, short or doubled; status 1 if anything is.
+Writes a manifest of what is good, and a list of what is broken, short, silent or doubled; status 1 if anything is.
 """
 
 from avssl.config import main

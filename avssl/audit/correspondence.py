@@ -27,6 +27,7 @@ from avssl.methods.rows import features_of
 from avssl.nets.encoders import require_takes
 from avssl.training.export import load_method
 from avssl.training.feed import batches_of, is_empty, single_process
+from avssl.training.machines import Accelerator
 from avssl.training.optim import Optim
 from avssl.training.schedule import Schedule
 
@@ -44,7 +45,7 @@ def audit_correspondence(
     batch_size: Count = 8,
     seed: Annotated[int, Field(ge=0)] = 0,
     workers: Annotated[int, Field(ge=0)] = 2,
-    accelerator: str = "auto",
+    accelerator: Accelerator = "auto",
     rounds: Count = 150,
     items: Count = 24,
 ) -> dict[str, float]:

@@ -30,6 +30,7 @@ from avssl.methods.views import MultiViewMethod
 from avssl.progress import Bar
 from avssl.report.figures import picture_table
 from avssl.training.feed import single_process
+from avssl.training.machines import Accelerator
 from avssl.training.optim import Optim
 from avssl.training.schedule import Schedule
 from avssl.transforms.time_cues import TIME_CUES
@@ -76,7 +77,7 @@ def audit_shortcuts(
     batch_size: Count = 8,
     seed: Annotated[int, Field(ge=0)] = 0,
     workers: Annotated[int, Field(ge=0)] = 2,
-    accelerator: str = "auto",
+    accelerator: Accelerator = "auto",
     rounds: Count = 100,
     seeds: Count = 1,
     items: Count = 256,

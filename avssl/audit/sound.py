@@ -25,6 +25,7 @@ from avssl.progress import track
 from avssl.sampling import WithSound
 from avssl.screen import print_table
 from avssl.training.feed import Fabric, Feed, batches_of, is_empty, single_process
+from avssl.training.machines import Accelerator
 from avssl.training.optim import Optim
 from avssl.training.schedule import Schedule
 
@@ -42,7 +43,7 @@ def audit(
     batch_size: Count = 24,
     seed: Annotated[int, Field(ge=0)] = 0,
     workers: Annotated[int, Field(ge=0)] = 2,
-    accelerator: str = "auto",
+    accelerator: Accelerator = "auto",
     rounds: Count = 300,
     items: Count = 240,
 ) -> dict[str, float]:

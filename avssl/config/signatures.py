@@ -2,10 +2,11 @@
 
 import ast
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from avssl.config.source import Function, StandIn, evaluate, is_class, literal
+from avssl.config.source import Function, StandIn, constant, evaluate, is_class, literal
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,24 @@ def arguments(node: ast.FunctionDef, module: str, said: dict[str, str], skip: in
 def parameter(annotation: ast.expr | None, default: ast.expr | None, module: str, said: str) -> Parameter:
     hint = Any if annotation is None else evaluate(annotation, module)
     written = "" if annotation is None else ast.unparse(annotation)
-    return Parameter(hint, None if default is None else ast.unparse(default), said, written)
+    return Parameter(
+        hint, None if default is None else ast.unparse(Plain(module).visit(deepcopy(default))), said, written
+    )
+
+
+class Plain(ast.NodeTransformer):
+    """Puts values in the place of the constants that a default names, and texts in that of paths, as a config does."""
+
+    def __init__(self, module: str):
+        self.module = module
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        value = constant(self.module, node.id)
+        return node if value is None else ast.Constant(value)
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        path = isinstance(node.func, ast.Name) and node.func.id == "Path" and len(node.args) == 1
+        return self.visit(node.args[0]) if path else node
 
 
 def is_dataclass(cls: type[StandIn]) -> bool:

@@ -189,6 +189,15 @@ def literal(node: ast.expr) -> Any:
         return None
 
 
+def constant(module: str, name: str) -> Any:
+    """Return the plain value that a name stands for in a module, wherever it comes from; None for all else."""
+    found = names(module).get(name)
+    if isinstance(found, tuple):
+        origin, original = found
+        return constant(origin, original) if original and origin != module else None
+    return literal(found) if isinstance(found, ast.expr) else None
+
+
 def union(left: Any, right: Any) -> Any:
     if left is Any or right is Any:
         return Any

@@ -12,6 +12,7 @@ import torch
 from avssl.data.base import DataError, Dataset, Key, file_state, split_key
 from avssl.data.cropping import Box, around, around_points, cut, fitted, to_crop
 from avssl.data.joints import joints_of, name_by_observer, take_joints
+from avssl.data.known_bad import BadItems
 from avssl.data.sets.people import Person, read_people
 from avssl.media.errors import MediaError
 from avssl.media.pictures import read_picture
@@ -47,7 +48,8 @@ class Persons(Dataset):
             manifest's.
         naming: who says what is left: the ``"person"``, or the ``"observer"``, for whom people seen from behind
             change sides (FLIC's usual evaluation).
-        on_bad: a person who cannot be cut out raises (``"error"``) or is left out and told (``"skip"``).
+        on_bad: a person who cannot be cut out raises (``"error"``) or is left out and told (``"skip"``);
+            files that are known to be bad are then not tried again.
 
     Attributes:
         skeleton: the convention of the joints.
@@ -75,7 +77,8 @@ class Persons(Dataset):
             raise ValueError(f"context must be above 0, got {context}")
         self.people, written = read_people(Path(source).expanduser(), split)
         self.skeleton = written if skeleton is None else skeleton
-        self.size, self.crop, self.context, self.naming, self.on_bad = tuple(size), crop, context, naming, on_bad
+        self.size, self.crop, self.context, self.naming = tuple(size), crop, context, naming
+        self.bad = BadItems(on_bad, ((one.path for one in self.people), ["picture"]))
         self._written, self._joints = joints_of(written), joints_of(self.skeleton)
         if self._joints != self._written:  # whether it can be brought there shows now, not at the first item
             take_joints(np.zeros(len(self._written)), self._written, self._joints)
@@ -100,14 +103,14 @@ class Persons(Dataset):
         """
         epoch, index = split_key(key, len(self))
         person = self.people[index]
+        if index in self.bad.known:
+            return self.bad.known[index]
         try:
             pixels = read_picture(person.path)
             box = self.crop_box(person, (pixels.shape[0], pixels.shape[1]))
             frame = cut(pixels, box, self.size)
         except (MediaError, DataError) as error:
-            if self.on_bad == "skip":
-                return {"failure": {"path": str(person.path), "error": str(error)}}
-            raise
+            return self.bad.failure(index, error)
         points, visible = self.named(person)
         places = to_crop(points, box, self.size)
         return {

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from avssl.data.base import Dataset, Key, split_key
+from avssl.data.known_bad import BadItems
 from avssl.data.recordings import PICTURES, find_recordings
 from avssl.media.base import Size
 from avssl.media.errors import MediaError
@@ -25,7 +26,8 @@ class Pictures(Dataset):
         ground: red, green and blue, 0 to 255, behind transparent parts and beside pictures that are contained.
         least: a picture whose shorter side has fewer pixels is a bad one, not an enlarged one.
         seed: with epoch and index it fixes what methods draw for a picture.
-        on_bad: a picture that cannot be read raises (``"error"``) or is left out and told (``"skip"``).
+        on_bad: a picture that cannot be read raises (``"error"``) or is left out and told (``"skip"``);
+            files that are known to be bad are then not tried again.
 
     Whatever the file holds becomes RGB of 8 bits: CMYK, grey, palettes, 16 bits (scaled, not cut off), the orientation
     of a camera's EXIF is applied, and of an animation the first frame is taken.
@@ -50,7 +52,8 @@ class Pictures(Dataset):
         if any(not 0 <= value <= 255 for value in ground):
             raise ValueError(f"ground is red, green and blue from 0 to 255; got {list(ground)}")
         self.recordings, self.classes = find_recordings(source, split, PICTURES)
-        self.size, self.on_bad, self.least, self.seed = size, on_bad, least, seed
+        self.size, self.least, self.seed = size, least, seed
+        self.bad = BadItems(on_bad, ((one.path for one in self.recordings), ["picture"]))
         self.fit: Fit = fit
         self.ground: Ground = ground
 
@@ -70,12 +73,12 @@ class Pictures(Dataset):
         """
         epoch, index = split_key(key, len(self))
         recording = self.recordings[index]
+        if index in self.bad.known:
+            return self.bad.known[index]
         try:
             pixels = read_picture(recording.path, self.size, self.fit, self.ground, self.least)
         except MediaError as error:
-            if self.on_bad == "skip":
-                return {"failure": {"path": str(recording.path), "error": str(error)}}
-            raise
+            return self.bad.failure(index, error)
         item = {
             "frames": torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None, None],
             "times": torch.zeros(1, 1, dtype=torch.float64),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from avssl.cache import cache_folder
 from avssl.data.cells import boxes_of, check_labels, class_names, is_of, name_of, number_in, parts_of, presence
@@ -16,6 +17,12 @@ PICTURES: frozenset[str] = frozenset(
     (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 )
 SOUNDS: frozenset[str] = frozenset((".aac", ".aif", ".aiff", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav", ".wma"))
+# A GIF or a WebP is a picture, unless a person says otherwise: pictures come first
+MEDIA: dict[Literal["picture", "sound", "video"], frozenset[str]] = {
+    "picture": PICTURES,
+    "sound": SOUNDS,
+    "video": ENDINGS,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +115,7 @@ def find_recordings(
 
 
 def named(endings: frozenset[str]) -> str:
-    return {ENDINGS: "video", PICTURES: "picture", SOUNDS: "sound"}.get(endings, "file")
+    return next((kind for kind, known in MEDIA.items() if known == endings), "file")
 
 
 def read_folder(folder: Path, endings: frozenset[str] = ENDINGS) -> tuple[list[Recording], list[str]]:

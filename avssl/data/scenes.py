@@ -11,6 +11,7 @@ from avssl.data.arrays import read_arrays
 from avssl.data.base import DataError, Dataset, Key, file_state, split_key
 from avssl.data.boxes import Box, read_boxes
 from avssl.data.cells import is_of
+from avssl.data.known_bad import BadItems
 from avssl.data.masks import nearest, read_mask
 from avssl.data.sources import find_manifest
 from avssl.data.tables import read_manifest_rows
@@ -53,7 +54,8 @@ class Scenes(Dataset):
         split: keep only rows with this word in the column ``split``.
         size: None as they are, a number for the short side, (height, width) for a fixed size, in pixels; boxes,
             masks and normals come along (the nearest pixel's).
-        on_bad: a picture that cannot be read raises (``"error"``) or is left out and told (``"skip"``).
+        on_bad: a picture that cannot be read raises (``"error"``) or is left out and told (``"skip"``);
+            files that are known to be bad are then not tried again.
 
     Attributes:
         classes: names of the objects' classes over all splits, sorted; the numbers in ``kinds`` count them.
@@ -70,7 +72,8 @@ class Scenes(Dataset):
         on_bad: Literal["error", "skip"] = "error",
     ):
         self.scenes, self.classes = find_scenes(source, split)
-        self.size, self.on_bad = size, on_bad
+        self.size = size
+        self.bad = BadItems(on_bad, ((one.path for one in self.scenes), ["picture"]))
         self._numbers = {name: number for number, name in enumerate(self.classes)}
 
     def __len__(self) -> int:
@@ -92,12 +95,12 @@ class Scenes(Dataset):
         """
         epoch, index = split_key(key, len(self))
         scene = self.scenes[index]
+        if index in self.bad.known:
+            return self.bad.known[index]
         try:
             item = self.look(scene)
         except (MediaError, DataError) as error:
-            if self.on_bad == "skip":
-                return {"failure": {"path": str(scene.path), "error": str(error)}}
-            raise
+            return self.bad.failure(index, error)
         about = {"label": -1, "path": str(scene.path), "group": scene.group}
         return item | about | {"key": torch.tensor([0, epoch, index])}
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from avssl.data.base import DataError, Dataset, Key, split_key
+from avssl.data.known_bad import BadItems
 from avssl.data.recordings import ENDINGS, SOUNDS, Recording, find_recordings
 from avssl.data.videos import silent
 from avssl.media import open_sound
@@ -26,7 +27,8 @@ class Sounds(Dataset):
         rate: samples a second to return.
         channels: to return; the recording's are mixed to so many.
         seed: with epoch and index it fixes every draw.
-        on_bad: a recording that cannot be read raises (``"error"``) or is left out and told (``"skip"``).
+        on_bad: a recording that cannot be read raises (``"error"``) or is left out and told (``"skip"``);
+            files that are known to be bad are then not tried again.
 
     Raises:
         ValueError: if the source holds no recording, or a number is too small.
@@ -51,7 +53,7 @@ class Sounds(Dataset):
         self.recordings, self.classes = find_recordings(source, split, SOUNDS | ENDINGS)
         self.seconds, self.windows, self.rate, self.channels, self.seed = seconds, windows, rate, channels, seed
         self.pick: Literal["even", "random"] = pick
-        self.on_bad = on_bad
+        self.bad = BadItems(on_bad, ((one.path for one in self.recordings), ["sound"]))
 
     def __len__(self) -> int:
         return len(self.recordings)
@@ -71,12 +73,12 @@ class Sounds(Dataset):
         """
         epoch, index = split_key(key, len(self))
         recording = self.recordings[index]
+        if index in self.bad.known:
+            return self.bad.known[index]
         try:
             item = self.listen(recording, rng_for(self.seed, epoch, index))
         except (MediaError, DataError) as error:
-            if self.on_bad == "skip":
-                return {"failure": {"path": str(recording.path), "error": str(error)}}
-            raise
+            return self.bad.failure(index, error)
         about = {"label": recording.label, "group": recording.group, "path": str(recording.path)}
         if recording.labels:
             about["labels"] = torch.tensor(recording.labels)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from avssl.data.base import DataError, Dataset, Key, split_key
+from avssl.data.known_bad import BadItems
 from avssl.data.recordings import PICTURES, find_recordings
 from avssl.data.videos import silent
 from avssl.media import open_sound
@@ -24,7 +25,8 @@ class Stills(Dataset):
         size: None as they are, a number for the short side, (height, width) for a fixed size, in pixels.
         seconds: length of the window, from the middle of the sound: there a clip's picture was taken.
         sound_rate: samples a second to return.
-        on_bad: a pair that cannot be read raises (``"error"``) or is left out and told (``"skip"``).
+        on_bad: a pair that cannot be read raises (``"error"``) or is left out and told (``"skip"``);
+            files that are known to be bad are then not tried again.
 
     Raises:
         ValueError: if the source holds no picture, or one has no sound.
@@ -45,7 +47,9 @@ class Stills(Dataset):
         mute = next((recording.path for recording in self.recordings if recording.sound is None), None)
         if mute is not None:
             raise ValueError(f"{source}: {mute} has no sound; needs a manifest with a column 'sound'")
-        self.size, self.seconds, self.sound_rate, self.on_bad = size, seconds, sound_rate, on_bad
+        self.size, self.seconds, self.sound_rate = size, seconds, sound_rate
+        pictures, sounds = zip(*((one.path, one.sound) for one in self.recordings), strict=True)
+        self.bad = BadItems(on_bad, (pictures, ["picture"]), (sounds, ["sound"]))
 
     def __len__(self) -> int:
         return len(self.recordings)
@@ -66,6 +70,8 @@ class Stills(Dataset):
         epoch, index = split_key(key, len(self))
         recording = self.recordings[index]
         assert recording.sound is not None  # as the constructor has checked
+        if index in self.bad.known:
+            return self.bad.known[index]
         try:
             pixels = read_picture(recording.path, self.size)
             with open_sound(recording.sound) as opened:
@@ -76,9 +82,7 @@ class Stills(Dataset):
                 window = np.array([[middle - self.seconds / 2, middle + self.seconds / 2]])
                 sound = opened.sound(window, self.sound_rate, 1)
         except (MediaError, DataError) as error:
-            if self.on_bad == "skip":
-                return {"failure": {"path": str(recording.path), "error": str(error)}}
-            raise
+            return self.bad.failure(index, error)
         return {
             "frames": torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None, None],
             "times": torch.full((1, 1), middle, dtype=torch.float64),

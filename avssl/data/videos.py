@@ -8,6 +8,7 @@ import torch
 
 from avssl.data.arrays import read_keypoints
 from avssl.data.base import DataError, Dataset, Key, split_key
+from avssl.data.known_bad import BadItems, Kind
 from avssl.data.masks import nearest, read_masks
 from avssl.data.recordings import Recording, find_recordings
 from avssl.data.tracks import read_track
@@ -32,7 +33,8 @@ class Videos(Dataset):
         motion: give the sampler a motion profile of each recording: ``"difference"`` or ``"farneback"``; made
             once a recording and cached.
         sound_rate: with samplers that choose windows of sound: samples a second to return.
-        on_bad: a recording that cannot be read raises (``"error"``) or is left out and told (``"skip"``).
+        on_bad: a recording that cannot be read raises (``"error"``) or is left out and told (``"skip"``);
+            files that are known to be bad are then not tried again.
         masks: return the masks of the frames, too, see `avssl.data.masks.read_masks`.
         tracks: return the box of what is followed, too, see `avssl.data.tracks.read_track`.
 
@@ -59,7 +61,9 @@ class Videos(Dataset):
         self.recordings, self.classes = find_recordings(source, split)
         self.sampler, self.size, self.seed, self.backend = sampler, size, seed, backend
         self.motion: Literal["difference", "farneback"] | None = motion
-        self.sound_rate, self.on_bad, self.masks, self.tracks = sound_rate, on_bad, masks, tracks
+        self.sound_rate, self.masks, self.tracks = sound_rate, masks, tracks
+        kinds: list[Kind] = ["video"] if sound_rate is None else ["video", "video with sound"]
+        self.bad = BadItems(on_bad, ((one.path for one in self.recordings), kinds))
 
     def __len__(self) -> int:
         return len(self.recordings)
@@ -85,13 +89,13 @@ class Videos(Dataset):
         """
         epoch, index = split_key(key, len(self))
         recording = self.recordings[index]
+        if index in self.bad.known:
+            return self.bad.known[index]
         try:
             item = self.look(recording, rng_for(self.seed, epoch, index))
         except ValueError as error:  # MediaErrors, and the samplers' word that a recording is too short
-            if self.on_bad == "skip":
-                return {"failure": {"path": str(recording.path), "error": str(error)}}
-            if isinstance(error, MediaError):
-                raise
+            if self.bad.policy == "skip" or isinstance(error, MediaError):
+                return self.bad.failure(index, error)
             raise DataError(f"{recording.path}: {error}") from error
         about = {"label": recording.label, "group": recording.group, "path": str(recording.path)}
         if recording.labels:

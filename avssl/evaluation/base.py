@@ -1,6 +1,7 @@
 """The contract of evaluators: an encoder goes in, scores come out that name the protocol they were taken with."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,11 @@ class Evaluator(ABC):
     name: str
     truths: tuple[str, ...] = ()
     takes: tuple[Takes, ...] = ("pictures", "clips")
+
+    @classmethod
+    def name_of(cls, settings: Mapping[str, Any]) -> str:
+        """Return the name that an evaluator of these settings goes by."""
+        return cls.name
 
     def refuses(self, encoder: Encoder) -> str:
         """Return why an encoder cannot be asked this at all, in words; empty where it can."""
@@ -91,6 +97,11 @@ class MethodEvaluator(ABC):
     truths: tuple[str, ...] = ()
     needs: Any = Method
     lacks: str = "cannot be asked this"
+
+    @classmethod
+    def name_of(cls, settings: Mapping[str, Any]) -> str:
+        """Return the name that an evaluator of these settings goes by."""
+        return cls.name
 
     def refuses(self, method: Method) -> str:
         """Return why a method cannot be asked this at all, in words; empty where it can."""

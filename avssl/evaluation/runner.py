@@ -150,6 +150,7 @@ def write_scores(scores: Scores, evaluator: Evaluator | MethodEvaluator, run: Pa
         (folder / f"{name}.html").write_text(printable(page), encoding="utf-8")
     record = {
         "evaluator": type(evaluator).__name__,
+        "name": evaluator.name,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
         "version": __version__,

@@ -23,7 +23,9 @@ DATA = ("train", "test", "data", "queries", "pool", "validation")  # settings of
 
 
 def suggestions(run: str | Path) -> list[Suggestion]:
-    """Return the evaluations that fit a run, those made for its data first; none where its settings cannot be read.
+    """Return the evaluations that fit a run, those made for its data first, and last the map of its features.
+
+    None where its settings cannot be read.
 
     A config of an evaluator that names the run's own source is suggested as it is. Where none does, the evaluator's
     first config is, with the run's data in it, if the data give what the evaluator needs, as was seen when the items
@@ -44,13 +46,21 @@ def suggestions(run: str | Path) -> list[Suggestion]:
         for tool, config, whole in configs:
             evaluator = inner(whole, "evaluator")
             kind = getattr(evaluation, str(evaluator.get("name")), None)
-            if kind is None or tool in found or not suits(kind, settings) or not has(run, whole, kind):
+            name = "" if kind is None else kind.name_of(evaluator)
+            if kind is None or name in found or not suits(kind, settings) or not has(run, whole, kind):
                 continue
             words = fitting(evaluator, settings, run, kind, ready)
             if words is not None:
                 first = tool if config.stem == tool else f"{tool} {config.stem}"
-                found[tool] = Suggestion(kind.__name__, asked(tool), command(first, run, words))
-    return list(found.values())
+                found[name] = Suggestion(kind.__name__, name, asked(tool), command(first, run, words))
+    return [*found.values(), exploring(run)]
+
+
+def exploring(run: Path) -> Suggestion:
+    """Return how to see the features of a run as a map, and what that needs; it is never done once and for all."""
+    where = f"what={run}" if "=" in str(run) else str(run)
+    needs = f"needs the extra explore, installed once with: {installed.extra('explore')}"
+    return Suggestion("", "", f"{asked('explore')} ({needs})", f"{installed.tool('explore')} {quote(where)}")
 
 
 @cache

@@ -187,7 +187,7 @@ def draw(scores: np.ndarray, times: np.ndarray, offsets: np.ndarray, name: str, 
     if shown is not None:
         by.axvline(shown, color="#e4572e", linewidth=1)
     told = f"best {shown:+.2f} s" if shown is not None else "no offset stands out"
-    by.set_title(f"{told}; {len(chosen)} whole moment{'s' if len(chosen) != 1 else ''}", fontsize=9)
+    by.set_title(f"{told}\n{len(chosen)} whole moment{'s' if len(chosen) != 1 else ''}", fontsize=9)
     by.set(xlabel="sound later by, in s", ylabel="mean score ± standard error" if len(chosen) > 1 else "score")
     for panel in (along, by):
         panel.spines[["top", "right"]].set_visible(False)

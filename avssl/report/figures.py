@@ -23,7 +23,9 @@ ROW_COLORS = {
 }
 RIGHT_COLOR, WRONG_COLOR = "#2a9d4b", "#d62839"
 MORE_COLORS = ("#7b2cbf", "#2a9d8f", "#d81159", "#5f7470")
-DASHES = ("-", "--", ":", "-.")  # tell curves apart that share a colour
+LINES = ("-", "--", ":", "-.")
+SHAPES = dict(zip(LINES, "os^D", strict=True))  # of lone points
+ROOM = 7  # names that a panel has room for
 
 
 class Curve(NamedTuple):
@@ -64,7 +66,9 @@ def show(panel: Axes, image: np.ndarray) -> None:
 def curve_picture(
     panels: Mapping[str, Sequence[Curve]], across: str, up: str, marks: Sequence[str] = ()
 ) -> Image.Image:
-    """Draw a panel of curves for each title; equal names have equal colours.
+    """Draw a panel of curves for each title; equal names have equal colours and lines. Curves of one point are dots.
+
+    More names than a panel has room for are told once, beside all panels.
 
     Args:
         panels: from a title to its curves.
@@ -78,21 +82,45 @@ def curve_picture(
     axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     for spare in axes[len(panels) :]:
         spare.set_visible(False)
-    others = dict.fromkeys(name for curves in panels.values() for name, *_ in curves if name not in ROW_COLORS)
-    colors = ROW_COLORS | {name: MORE_COLORS[i % len(MORE_COLORS)] for i, name in enumerate(others)}
-    dashes = {name: DASHES[i // len(MORE_COLORS) % len(DASHES)] for i, name in enumerate(others)}
+    styles = line_styles([name for curves in panels.values() for name, *_ in curves])
+    crowded = max(len(curves) for curves in panels.values()) > ROOM
+    handles = {}
     for panel, (title, curves) in zip(axes, panels.items(), strict=False):
         for curve in curves:
-            panel.plot(curve.across, curve.up, color=colors[curve.name], label=curve.name, linewidth=1.8,
-                       linestyle=dashes.get(curve.name, DASHES[0]))  # fmt: skip
+            dot = SHAPES[styles[curve.name]["linestyle"]] if len(curve.across) == 1 else None
+            (handles[curve.name],) = panel.plot(
+                curve.across, curve.up, label=curve.name, linewidth=1.8, marker=dot, markersize=5, **styles[curve.name]
+            )
         panel.set_title(title, fontsize=10)
         panel.grid(alpha=0.25)
-        panel.legend(fontsize=8, frameon=False)
+        if not crowded:
+            panel.legend(fontsize=8, frameon=False)
         panel.set(xlabel=across, ylabel=up)
         if marks:
             panel.set_xticks(range(len(marks)), marks)
         panel.label_outer()
+    if crowded:
+        figure.legend(handles.values(), handles, fontsize=8, frameon=False, loc="outside right upper")
     return rendered(figure)
+
+
+def line_styles(names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return colour and line of each name; names beside the usual rows that share a colour differ in their line.
+
+    Examples:
+        >>> styles = line_styles(["trained", *(f"run {number}" for number in range(9))])
+        >>> len({tuple(style.values()) for style in styles.values()})
+        10
+    """
+    others = dict.fromkeys(name for name in names if name not in ROW_COLORS)
+    more = {
+        name: {
+            "color": MORE_COLORS[number % len(MORE_COLORS)],
+            "linestyle": LINES[number // len(MORE_COLORS) % len(LINES)],
+        }
+        for number, name in enumerate(others)
+    }
+    return {name: {"color": color, "linestyle": "-"} for name, color in ROW_COLORS.items() if name in names} | more
 
 
 def confusion_picture(counts: np.ndarray, classes: Sequence[str], title: str) -> Image.Image:

@@ -13,7 +13,8 @@ MEASURED = ("training", "held-out")
 ASKED = ("loss", "accuracy", "balanced_accuracy", "auc")  # what a method's own question is answered by
 MONITORED = ("knn_accuracy", "linear_accuracy")
 RANKS = ("spread", "rank", "rankme")
-FIRST = (*ASKED, *MONITORED, *RANKS)  # what a person looks for first
+TAUGHT = ("batch_accuracy", "label_accuracy")  # what is taught in training, where measures ask something else
+FIRST = (*ASKED, *TAUGHT, *MONITORED, *RANKS)  # what a person looks for first
 GUESSED = ("accuracy", "balanced_accuracy")  # what a measure called ``chance`` is the chance of
 CHANCE = {"auc": 0.5, "balanced_accuracy": 0.5}
 FLOOR = "pixel_"  # what plain pixels reach stands beside what the network reaches
@@ -22,6 +23,8 @@ MOST = 200  # charts
 NAMES = {
     "auc": "AUC",
     "lr": "learning rate",
+    "batch_accuracy": "accuracy within the batch",
+    "label_accuracy": "accuracy of labels taught",
     "knn_accuracy": "accuracy of nearest neighbours",
     "linear_accuracy": "accuracy of a linear probe",
     "spread": "spread of embeddings",
@@ -29,6 +32,11 @@ NAMES = {
     "rankme": "RankMe of features",
 }
 ABOUT = {
+    "batch_accuracy": "How often the sound that belongs to a picture, or the picture that belongs to a sound, is the "
+    "most similar one of the batch. Measures of whole data ask whether pairs belong together: there a guess is "
+    "right half of the time.",
+    "label_accuracy": "How often each modality names the cluster that it is taught. Measures of whole data ask "
+    "whether pairs belong together: there a guess is right half of the time.",
     "knn_accuracy": "How many test items their nearest training items name right, by the features of that step.",
     "linear_accuracy": "How many test items a linear classifier names right, fitted anew on features of that step.",
     "spread": "How far apart embeddings of items point: about 1 where they point everywhere, 0 where all are one. A "

@@ -45,9 +45,10 @@ FILES = ("config.yaml", "log.csv", "*.jsonl", "*.ckpt", "*.safetensors", "*.onnx
 
 
 class Suggestion(NamedTuple):
-    """An evaluation that fits a run: the name of the evaluator, what it asks, and the command."""
+    """What fits a run: the evaluator and its name, empty if it adds no scores; what it asks; and the command."""
 
     evaluator: str
+    name: str
     asks: str
     command: str
 
@@ -61,12 +62,13 @@ def write_report(run: str | Path, told: Sequence[str] = (), suggested: Sequence[
     Args:
         run: the folder.
         told: lines on what else was left out.
-        suggested: evaluations that fit the run; those that were not made yet are named.
+        suggested: what fits the run; evaluations that were made already are not named.
     """
     run, left_out = Path(run), list(told)
     config = read_config(run, left_out)
     charts = read_charts(run, left_out, floors_in(config))
-    evaluations = [entry_of(score, run, left_out) for score in read_scores(run / SCORES, left_out)]
+    scores = read_scores(run / SCORES, left_out)
+    evaluations = [entry_of(score, run, left_out) for score in scores]
     failures = read_failures(run / FAILURES, left_out)
     warned = shortened(read_warnings(run / WARNINGS, left_out))
     text = template().render(
@@ -77,7 +79,7 @@ def write_report(run: str | Path, told: Sequence[str] = (), suggested: Sequence[
         charts=[chart_of(chart) for chart in charts if chart.comes_first],
         more=[chart_of(chart) for chart in charts if not chart.comes_first],
         evaluations=evaluations,
-        suggested=[one for one in suggested if one.evaluator not in {entry["evaluator"] for entry in evaluations}],
+        suggested=[one for one in suggested if not {one.name, one.evaluator} & {score.asked() for score in scores}],
         seen=seen(run, left_out),
         config=config,
         facts=facts(run, read_sessions(run / SESSIONS, left_out)),

@@ -22,6 +22,7 @@ class Score(BaseModel):
     model_config = ConfigDict(strict=True)
 
     evaluator: str
+    name: str = ""  # of older lines, what they wrote lies in a folder of that name
     title: str = ""
     time: str
     seconds: Annotated[float, Field(ge=0, lt=GREATEST)] = 0.0
@@ -30,6 +31,11 @@ class Score(BaseModel):
     notes: list[str] = []
     pictures: dict[str, str] = {}
     pages: dict[str, str] = {}
+
+    def asked(self) -> str:
+        """Return the name of what was asked: one evaluator may ask different things."""
+        written = [*self.pictures.values(), *self.pages.values()]
+        return self.name or next((path.partition("/")[0] for path in written if "/" in path), self.evaluator)
 
 
 class Drawn(BaseModel):
@@ -144,7 +150,7 @@ def drawable(value: Any) -> float | None:
 
 
 def read_scores(path: Path, left_out: list[str]) -> list[Score]:
-    """Return the last line of each evaluator in ``scores.jsonl``."""
+    """Return the last line of each thing that was asked in ``scores.jsonl``."""
     found: dict[str, Score] = {}
     for number, record in read_lines(path, left_out):
         try:
@@ -159,7 +165,7 @@ def read_scores(path: Path, left_out: list[str]) -> list[Score]:
         except (ValueError, OverflowError) as error:
             left_out.append(f"{path.name}, line {number}: {error}")
         else:
-            found[score.evaluator] = score
+            found[score.asked()] = score
     return list(found.values())
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from avssl.cache import whole
 from avssl.config import ConfigError
 from avssl.config.plainness import require_plain
 from avssl.text import printable
@@ -79,13 +80,8 @@ def link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:
-        part = target.with_suffix(".part")
-        try:
+        with whole(target) as part:
             shutil.copyfile(source, part)
-            part.replace(target)
-        except OSError:
-            part.unlink(missing_ok=True)
-            raise
 
 
 def flush(folder: Path) -> None:

@@ -10,6 +10,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from avssl import config
+from avssl.cache import whole
 from avssl.config import ConfigError, Trust
 from avssl.config.build import family_of
 from avssl.nets import Encoder, SoundEncoder, as_encoder, tensor_files
@@ -97,15 +98,10 @@ def write_export(path: Path, settings: Any, weights: Mapping[str, Tensor], about
         about: what else the metadata say.
     """
     metadata = {"encoder": json.dumps(settings), **about, "avssl": __version__}
-    written = path.with_name(f".{path.name}.part")
-    try:  # save_file would let nobody but its writer read it
-        written.write_bytes(
-            in_order(save({name: single(value).contiguous() for name, value in weights.items()}, metadata=metadata))
-        )
-        return written.replace(path)
-    except OSError:
-        written.unlink(missing_ok=True)
-        raise
+    tensors = {name: single(value).contiguous() for name, value in weights.items()}
+    with whole(path) as part:  # save_file would let nobody but its writer read it
+        part.write_bytes(in_order(save(tensors, metadata=metadata)))
+    return path
 
 
 def file_of(part: str) -> str:

@@ -17,6 +17,7 @@ from avssl.methods.base import Extract, Features, Rows
 from avssl.methods.rows import collect
 from avssl.progress import Bar
 from avssl.training.errors import TrainingError
+from avssl.training.machines import Accelerator, require_accelerator
 from avssl.training.stopping import leave_signals_alone
 
 Batch = dict[str, Any]
@@ -53,8 +54,9 @@ class Feed:
         self._batches.close()
 
 
-def single_process(accelerator: str = "auto") -> Fabric:
+def single_process(accelerator: Accelerator = "auto") -> Fabric:
     """Return what knows the device of one process, for looking at data outside of a training."""
+    require_accelerator(accelerator)
     return Fabric(accelerator=accelerator, devices=1)
 
 

@@ -4,11 +4,11 @@ import csv
 import json
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
+from avssl.cache import whole
 from avssl.text import printable
 from avssl.training.appending import Appended, reason
 from avssl.training.errors import TrainingError
@@ -118,7 +118,7 @@ def rewind(path: Path, step: int) -> None:
     """Drop the records after a step."""
     if path.exists():
         kept = [record for record in read(path) if record["step"] <= step]
-        with replacing(path) as file:
+        with whole(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
             file.write("".join(json.dumps(record) + "\n" for record in kept))
 
 
@@ -128,23 +128,10 @@ def table(records: list[dict[str, Any]], path: Path) -> None:
     for record in records:
         rows.setdefault(record["step"], {}).update(record)
     columns = list(dict.fromkeys(name for row in rows.values() for name in row))
-    with replacing(path) as file:
+    with whole(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(rows[step] for step in sorted(rows))
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[TextIO]:
-    """Open a file to be written beside its final name, which it gets when it is whole."""
-    part = path.with_suffix(".part")
-    try:
-        with open(part, "w", newline="", encoding="utf-8") as file:
-            yield file
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
 
 
 class Tally:

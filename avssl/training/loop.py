@@ -16,6 +16,7 @@ from avssl import config
 from avssl.config import Count, Positive
 from avssl.data import Dataset
 from avssl.data.items import items_of
+from avssl.data.known_bad import format_known
 from avssl.methods import Method
 from avssl.training.average import Average
 from avssl.training.checking import check_batches, check_classes, check_numbers, check_settings
@@ -24,7 +25,13 @@ from avssl.training.errors import TrainingError, in_one_line
 from avssl.training.export import exports_of, not_rebuilt
 from avssl.training.feed import Feed, features_of_all, images, is_empty
 from avssl.training.loggers import LoggerName, check_loggers
-from avssl.training.machines import processes_of, require_others, share_batch_statistics
+from avssl.training.machines import (
+    Accelerator,
+    processes_of,
+    require_accelerator,
+    require_others,
+    share_batch_statistics,
+)
 from avssl.training.measures import Measures, Monitors
 from avssl.training.monitors import Monitor, check_monitors
 from avssl.training.optim import Optim, forget, optimizers, set_rates
@@ -37,8 +44,6 @@ from avssl.training.stopping import StopSignals
 from avssl.training.threads import Threads, choose, computing_with, told
 from avssl.training.weights import begin_with
 from avssl.training.writing import Straight
-
-Accelerator = Literal["auto", "cpu", "cuda", "mps"]
 
 
 def train(
@@ -118,7 +123,7 @@ def train(
         prefetch: batches that each of them keeps ready.
         threads: that compute on the CPU, in each training process; ``auto`` takes the cores less the workers, and at
             least one. ``OMP_NUM_THREADS`` wins over it.
-        accelerator: what to compute on.
+        accelerator: what to compute on; ``"gpu"`` is one of any kind, ``"auto"`` one where there is one, else the CPU.
         devices: how many of each machine; more than one starts as many processes.
         nodes: machines; ``auto`` takes as many as torchrun started, without it one.
         strategy: how they share the work, as Lightning Fabric names it: ``ddp``, ``fsdp`` and so on.
@@ -151,7 +156,8 @@ def train(
             f"on_changed_data=go-on: {type(method).__name__} remembers items by their numbers, which other data would "
             "mix up; give another out= to start anew"
         )
-    if weights is not None and not (out / LAST).exists():
+    begins = weights is not None and not (out / LAST).exists()
+    if weights is not None and begins:
         begin_with(method, weights)
     stepping = optimizers(method.parameter_groups(), optim, {"adversary": adversary}, type(method).__name__)
     devices, nodes = processes_of(devices, nodes)
@@ -214,7 +220,9 @@ def train(
         computing, why = choose(threads, workers, said, state["threads"], fabric.world_size // nodes)
         ends.enter_context(computing_with(computing))
         state["threads"] = state["threads"] or computing
-        for fact in (why, *method.facts(), *not_rebuilt(method)):
+        known = [line for name, one in (("data", data), ("held_out", held_out)) for line in format_known(name, one)]
+        given = [f"encoder: begins with the weights of {weights}"] if begins else []
+        for fact in (why, *given, *method.facts(), *not_rebuilt(method), *known):
             run.progress.say(fact)
         if not run.resumed:
             run.record_measures(measured(method, state, measure()) | monitor(), method.warnings)
@@ -302,6 +310,7 @@ def launch(
     Raises:
         TrainingError: if the machine, or the combination, cannot do it.
     """
+    require_accelerator(accelerator)
     plugins: list[Any] = ([Straight()] if isinstance(strategy, str) else []) + ([halves] if halves else [])
     exact = None if halves else precision
     try:

@@ -5,7 +5,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
-from lightning_fabric import Fabric
 from pydantic import Field
 
 from avssl import config
@@ -15,7 +14,8 @@ from avssl.training.appending import append
 from avssl.training.checkpoint import LAST, peek
 from avssl.training.errors import TrainingError, in_one_line
 from avssl.training.export import load_method
-from avssl.training.feed import batches_of, is_empty
+from avssl.training.feed import batches_of, is_empty, single_process
+from avssl.training.machines import Accelerator
 from avssl.training.run import writing_to
 from avssl.training.seeding import seed_torch
 
@@ -30,7 +30,7 @@ def measure_run(
     batch_size: Count = 8,
     workers: Annotated[int, Field(ge=0)] = 2,
     seed: Annotated[int, Field(ge=0)] = 0,
-    accelerator: str = "auto",
+    accelerator: Accelerator = "auto",
     trust: Trust = (),
 ) -> dict[str, float]:
     """Measure the method of a run's last checkpoint on a data set, and add the scores to ``run/measures.jsonl``.
@@ -53,7 +53,7 @@ def measure_run(
     """
     method = load_method(run, trust=trust)
     step = peek(run / LAST)["step"]
-    fabric = Fabric(accelerator=accelerator, devices=1)
+    fabric = single_process(accelerator)
     method.to(fabric.device).eval()
     seed_torch(seed)
     failures: list[dict[str, str]] = []

@@ -23,7 +23,7 @@ class Progress:
 
     def __init__(self, steps: int, begun: int = 0, active: bool = True, console: Console | None = None):
         self.console = console or screen(quiet=not active)
-        self.bar = Bar("step", steps, quiet=not active, begun=begun, console=self.console)
+        self.bar = Bar("step", steps, quiet=not active, begun=begun, console=self.console, warm_up=1)
 
     def start(self) -> None:
         """Start the clock and the moving line."""

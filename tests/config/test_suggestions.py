@@ -53,7 +53,7 @@ def test_an_unknown_key_beside_other_odd_settings_is_told_in_one_line(word):
     ("word", "told"),
     [
         ("precision=16", "'32-true', '16-mixed', 'bf16-mixed', '16-true' or 'bf16-true'"),
-        ("accelerator=tpu", "'auto', 'cpu', 'cuda' or 'mps'"),
+        ("accelerator=tpu", "'auto', 'cpu', 'gpu', 'cuda' or 'mps'"),
         ("devices=some", "'auto'"),
         ("schedule=Linear", "there is Constant, Cosine, OneCycle, Step"),
         ("method.head=deep", "'relation', 'mlp' or 'linear'"),

@@ -46,6 +46,15 @@ def test_methods_of_sound_are_asked_what_they_can_answer(tmp_path):
     assert "Recoloring" in names(colours) and not {"Correspondence", "SoundProbe"} & names(colours)
 
 
+def test_neighbours_that_were_looked_at_do_not_hide_retrieval_nor_the_reverse(tmp_path):
+    run, tools = run_of(tmp_path), ("eval_retrieval", "eval_neighbours")
+    for made, other in (tools, tools[::-1]):
+        score = {"evaluator": "Retrieval", "name": made, "time": "2026-01-01T10:00:00+00:00", "title": "T"}
+        (run / "scores.jsonl").write_text(json.dumps(score) + "\n")
+        text = write_report(run, suggested=suggestions(run)).read_text()
+        assert f"tools/{other}.py" in text and f"tools/{made}.py" not in text
+
+
 @pytest.mark.parametrize(
     ("given", "held_out", "fit", "never"),
     [
@@ -93,3 +102,20 @@ def test_every_config_of_an_evaluation_is_known_with_its_tool_and_its_data():
     for name, (_, evaluator) in found.items():
         assert hasattr(evaluation, evaluator["name"]), name
         assert any(key in evaluator for key in (*DATA, "folds")), name
+
+
+def test_the_map_of_features_is_suggested_last_with_the_extra_that_it_needs(tmp_path):
+    run = run_of(tmp_path)
+    score = {"evaluator": "KeyPoints", "name": "eval_keypoints", "time": "2026-01-01T10:00:00+00:00", "title": "T"}
+    (run / "scores.jsonl").write_text(json.dumps(score) + "\n")
+    last = suggestions(run)[-1]
+    assert last.command == f"python tools/explore.py {tmp_path}"
+    assert last.asks.startswith("See a run's features as a map, play its points (needs the extra explore")
+    text = write_report(run, suggested=[last]).read_text()
+    assert last.command in text and "pip install -e" in text and "explore.html" not in text
+
+
+def test_the_path_of_a_run_that_looks_like_a_setting_or_has_blanks_is_given_as_one(tmp_path):
+    (tmp_path / "a b=c").mkdir()
+    command = suggestions(run_of(tmp_path / "a b=c"))[-1].command
+    assert shlex.split(command)[2:] == [f"what={tmp_path}/a b=c"]

@@ -17,7 +17,7 @@ from avssl.features.runs import find_run
 from avssl.inference.embeddings import embed
 from avssl.inference.loading import frames_at, lasting, within_of
 from avssl.inference.localization import localise
-from avssl.inference.sync import curve_of, score_sync, shows_offset, summarize
+from avssl.inference.sync import curve_of, draw, score_sync, shows_offset, summarize
 from avssl.media import open_video
 
 NETS = {
@@ -162,6 +162,13 @@ def test_only_an_offset_that_stands_out_is_told_as_the_best(found, told, shown):
     text = summarize(Path("a.mp4"), found)
     assert told in text and shows_offset(found) == shown
     assert ("fits best" in text and "no offset" not in text) == shown
+
+
+@pytest.mark.parametrize("shown", [None, -0.2])
+def test_what_is_drawn_of_a_score_fits_its_picture(shown):
+    scores = np.random.default_rng(0).normal(size=(1234, 5))
+    picture = draw(scores, np.arange(1234.0), np.linspace(-0.4, 0.4, 5), "a.mp4", 0.5, shown)
+    assert (np.asarray(picture.convert("L"))[:, [0, 1, -2, -1]] == 255).all()
 
 
 def test_a_file_is_no_folder_for_the_score(tmp_path):

@@ -9,6 +9,7 @@ from PIL import Image
 from avssl.report import write_report
 from avssl.report.curves import Axis, svg
 from avssl.report.log import read_charts
+from avssl.report.records import Score
 
 CONFIG = "method: {name: ShuffleAndLearn, encoder: {name: SmallNet}}\ndata: {name: Videos, source: 'demo:figures'}\n"
 
@@ -293,3 +294,19 @@ def test_the_page_leads_to_the_files_of_the_run_and_to_no_others(run, outside):
     text = write_report(run).read_text()
     assert re.findall(r'<a class="file" href="([^"]*)"', text) == ["a%20b.safetensors", "config.yaml"]
     assert "2 kB" in text
+
+
+def test_two_questions_of_one_evaluator_are_both_on_the_page(run):
+    scores(
+        run,
+        {"evaluator": "Retrieval", "name": "eval_retrieval", "title": "classes"},
+        {"evaluator": "Retrieval", "name": "eval_neighbours", "title": "poses, of before"},
+        {"evaluator": "Retrieval", "title": "poses", "name": "eval_neighbours"},
+    )
+    text = write_report(run).read_text()
+    assert "<h3>classes</h3>" in text and "<h3>poses</h3>" in text and "of before" not in text
+
+
+def test_what_was_asked_is_known_of_older_lines_by_where_they_wrote(tmp_path):
+    lines = [SCORE | {"pictures": {"a": "eval_neighbours/a.png"}}, SCORE]
+    assert [Score.model_validate(line).asked() for line in lines] == ["eval_neighbours", "E"]

@@ -10,8 +10,9 @@ from training_fakes import Dots, Linear, Numbered, Toy, run, toy
 from avssl import config
 from avssl.nets import SmallNet
 from avssl.training import SGD, TrainingError
-from avssl.training.feed import UNSEEN
+from avssl.training.feed import UNSEEN, single_process
 from avssl.training.journal import read
+from avssl.training.machines import require_accelerator
 
 
 def weights(method):
@@ -263,8 +264,18 @@ def test_fsdp_refuses_an_average(tmp_path):
         run(tmp_path, strategy="fsdp", ema=0.9)
 
 
-@pytest.mark.skipif(torch.backends.mps.is_available(), reason="it is there")
-def test_a_device_that_is_not_there_is_explained_in_one_line(tmp_path):
-    with pytest.raises(TrainingError, match=r"^accelerator='mps', devices=1, .* does not work here: ") as error:
-        run(tmp_path, accelerator="mps")
-    assert "\n" not in str(error.value)
+@pytest.mark.parametrize("wanted", ["gpu", "cuda", "mps"])
+def test_a_device_that_is_not_there_is_explained_in_one_line_that_says_what_is(tmp_path, monkeypatch, wanted):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    told = rf"^accelerator={wanted}: PyTorch finds no such device here; accelerator=auto takes what there is \(cpu\)$"
+    with pytest.raises(TrainingError, match=told):
+        run(tmp_path, accelerator=wanted)
+    with pytest.raises(TrainingError, match=told):
+        single_process(wanted)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
+    if wanted == "cuda":
+        with pytest.raises(TrainingError, match=r"takes what there is \(mps\)$"):
+            require_accelerator(wanted)
+    else:
+        require_accelerator(wanted)

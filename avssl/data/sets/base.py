@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from avssl.files import FileError
 
-Kind = Literal["missing", "short", "undecodable", "unlisted", "unlabelled", "odd"]
+Kind = Literal["missing", "short", "silent", "undecodable", "unlisted", "unlabelled", "odd"]
 Media = Literal["video", "picture", "sound", "frames"]
 
 
@@ -17,7 +17,8 @@ class Problem:
     """Something in a tree that is not as its lists say.
 
     Args:
-        kind: ``"missing"`` (listed, not there), ``"short"``, ``"undecodable"``, ``"unlisted"`` (there, not listed),
+        kind: ``"missing"`` (listed, not there), ``"short"``, ``"silent"`` (nothing to hear, or no sound track),
+            ``"undecodable"``, ``"unlisted"`` (there, not listed),
             ``"unlabelled"`` (no annotation, or an empty one) or ``"odd"`` (anything else).
         path: the file or the entry of a list, relative to the root.
         about: what is wrong, in a few words.

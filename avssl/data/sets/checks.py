@@ -41,9 +41,10 @@ class Journal:
             for line in lines:
                 try:
                     entry = json.loads(line)
-                    if depth == "open" or entry["depth"] == "decode":
+                    known = entry["verdict"].keys() == Verdict.__dataclass_fields__.keys()  # else of an older version
+                    if known and (depth == "open" or entry["depth"] == "decode"):
                         self.good[entry["path"]] = entry["state"], Verdict(**entry["verdict"])
-                except (ValueError, KeyError, TypeError):
+                except (ValueError, KeyError, TypeError, AttributeError):
                     continue  # the line that was being written when the machine stopped
         self._file = open(path, "ab", buffering=0)  # noqa: SIM115 (until __exit__); what is written is out at once
         if not line.endswith(b"\n"):

@@ -3,6 +3,7 @@
 Nothing in the tree is changed. A run that was stopped, even by ``kill -9``, goes on when it is called again.
 """
 
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -70,9 +71,21 @@ def check(listing: Listing, depth: Depth, out: Path, workers: int, console: Cons
 
 
 def sort_out(
-    listing: Listing, verdicts: Mapping[str, Verdict], min_frames: int = 0, min_seconds: float = 0.0
+    listing: Listing,
+    verdicts: Mapping[str, Verdict],
+    min_frames: int = 0,
+    min_seconds: float = 0.0,
+    silence: float | None = None,
 ) -> tuple[list[Mapping[str, Any]], list[Problem]]:
-    """Return the rows that may stay, and what is wrong with the files of the others, a problem a file."""
+    """Return the rows that may stay, and what is wrong with the files of the others, a problem a file.
+
+    Args:
+        listing: the rows.
+        verdicts: on their files.
+        min_frames: fewer are short.
+        min_seconds: less is short.
+        silence: files whose loudest second of sound has at most so many dB are silent; None where no sound is asked.
+    """
     problems: dict[str, Problem] = {}
     for path in dict.fromkeys(row["path"] for row in listing.rows):
         verdict = verdicts.get(path, Verdict())
@@ -81,6 +94,8 @@ def sort_out(
             kind, about = "short", f"{verdict.frames} frames"
         if kind is None and verdict.seconds is not None and verdict.seconds < min_seconds:
             kind, about = "short", f"{verdict.seconds:.3g} s"
+        if kind is None and silence is not None and (about := unheard(verdict, silence)):
+            kind = "silent"
         if kind is not None:
             problems[path] = Problem(kind=kind, path=path, about=about)
     for row in listing.rows:
@@ -89,8 +104,27 @@ def sort_out(
     return [row for row in listing.rows if row["path"] not in problems], list(problems.values())
 
 
-def writable(folder: Path) -> Path:
+def unheard(verdict: Verdict, silence: float) -> str:
+    """Return why nothing can be heard of a file, beside the limit in dB; empty if something can, or nobody listened.
+
+    Examples:
+        >>> unheard(Verdict(sound=True, level=-71.26), silence=-60)
+        'its loudest second has -71.3 dB; the limit is -60 dB'
+    """
+    if verdict.sound is False:
+        return "no sound track"
+    if verdict.level is None or verdict.level > silence:
+        return ""
+    level = f"its loudest second has {verdict.level:.1f} dB" if verdict.level > -math.inf else "digital silence"
+    return f"{level}; the limit is {silence:g} dB"
+
+
+def writable(folder: Path, another: str = "with --out") -> Path:
     """Return a folder that can be written to, made if need be.
+
+    Args:
+        folder: which.
+        another: how a person gives another one.
 
     Raises:
         SetError: if it cannot.
@@ -100,5 +134,5 @@ def writable(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / JOURNAL).touch()
     except OSError as error:
-        raise SetError(f"{folder} cannot be written to ({error.strerror}); give another folder with --out") from None
+        raise SetError(f"{folder} cannot be written to ({error.strerror}); give another folder {another}") from None
     return folder

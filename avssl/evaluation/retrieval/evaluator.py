@@ -78,7 +78,7 @@ class Retrieval(Evaluator):
         quiet: show no progress.
     """
 
-    name = "eval_retrieval"  # and "eval_neighbours" where poses alone are compared
+    name = "eval_retrieval"  # and another where poses alone are compared, see `name_of`
 
     def __init__(
         self,
@@ -110,8 +110,7 @@ class Retrieval(Evaluator):
                 f"ks, initialisations and num_shown start at 1; got {list(ks)}, {initialisations}, {num_shown}"
             )
         self.queries, self.gallery, self.layer, self.ks = queries, gallery, layer, sorted(set(ks))
-        if relevant is None:
-            self.name = "eval_neighbours"
+        self.name = self.name_of({"relevant": relevant})
         self.recipe = Recipe(unit=unit, stream=stream, crop=crop, patch=patch, max_features=max_features)
         self.relevant: Relevant | None = relevant
         self.exclude: Exclude = exclude
@@ -121,6 +120,10 @@ class Retrieval(Evaluator):
         self.skeleton = skeleton_of(skeleton or getattr(queries, "skeleton", None) or FIGURE.name)
         self.whole, self.initialisations, self.extra = whole, initialisations, dict(extra or {})
         self.num_shown, self.seed, self.workers, self.quiet = num_shown, seed, workers, quiet
+
+    @classmethod
+    def name_of(cls, settings: Mapping[str, Any]) -> str:
+        return "eval_neighbours" if settings.get("relevant", "label") is None else cls.name
 
     def __call__(
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"

@@ -13,6 +13,7 @@ from avssl.evaluation.self_training.selection import PseudoLabels
 from avssl.methods.transfer.both_labels import BothLabels
 from avssl.nets import Encoder
 from avssl.training.feed import Batch, batches_of, is_empty, single_process
+from avssl.training.machines import Accelerator
 
 Row = dict[str, Any]  # what is told of a round's pseudo-labels
 Marks = dict[str, str]  # what a labelling depends on
@@ -27,7 +28,7 @@ class Kind(ABC):
         workers: processes that load.
     """
 
-    def __init__(self, accelerator: str, batch: int, workers: int):
+    def __init__(self, accelerator: Accelerator, batch: int, workers: int):
         self.fabric, self.batch, self.workers = single_process(accelerator), batch, workers
 
     @abstractmethod

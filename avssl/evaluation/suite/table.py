@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from avssl.report.figures import MORE_COLORS, ROW_COLORS, rendered
+from avssl.report.markdown import markdown_table
 from avssl.report.scores import RANDOM, TRAINED
 
 
@@ -105,15 +106,15 @@ def headed(column: Column) -> str:
 
 def to_markdown(table: Table, columns: Sequence[Column], notes: Sequence[str]) -> str:
     """Return the table in Markdown, what beats random weights in bold, and the notes under it."""
-    lines = [f"| row | {' | '.join(map(headed, columns))} |", f"|{'---|' * (len(columns) + 1)}"]
+    lines = []
     for row, cells in table.items():
         texts = []
         for one in columns:
             cell = cells.get(one.heading)
             text = written(cell, one)
             texts.append(f"**{text}**" if cell is not None and cell.above else text)
-        lines.append(f"| {row} | {' | '.join(texts)} |")
-    return "\n".join([*lines, "", *notes, ""])
+        lines.append([row, *texts])
+    return "\n".join([*markdown_table(["row", *map(headed, columns)], lines), "", *notes, ""])
 
 
 def write_csv(path: Path, table: Table, columns: Sequence[Column]) -> None:

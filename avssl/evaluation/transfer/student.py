@@ -14,7 +14,7 @@ from avssl.methods import KnowledgeTransfer
 from avssl.nets import Encoder
 from avssl.training import Optim, Schedule, train
 from avssl.training.checkpoint import LAST, compare, peek
-from avssl.training.loop import Accelerator
+from avssl.training.machines import Accelerator
 from avssl.training.precision import Precision
 from avssl.transforms import Transform
 

@@ -17,6 +17,7 @@ from avssl.evaluation.transfer.teachers import Loaded
 from avssl.features.extraction import Asked
 from avssl.nets import Encoder
 from avssl.report.comparison import format_mean
+from avssl.report.markdown import markdown_table
 from avssl.report.scores import CHANCE, RANDOM, Scores
 from avssl.text import printable
 from avssl.training.export import load_encoder
@@ -180,9 +181,8 @@ def clusters_of(learned: Mapping[str, Learned], seeds: Sequence[int]) -> list[di
 def write_table(scores: Scores, folder: Path) -> list[Path]:
     """Write the table as Markdown and as CSV; return both paths."""
     columns = list(scores.table[0])
-    lines = [" | ".join(columns), "|".join(["---"] * len(columns))]
-    lines += [" | ".join(str(row[column]) for column in columns) for row in scores.table]
-    text = [f"**{scores.title}**", "", *(f"| {line} |" for line in lines), "", *(f"- {note}" for note in scores.notes)]
+    lines = markdown_table(columns, ([str(row[column]) for column in columns] for row in scores.table))
+    text = [f"**{scores.title}**", "", *lines, "", *(f"- {note}" for note in scores.notes)]
     paths = [folder / "transfer.md", folder / "transfer.csv"]
     paths[0].write_text(printable("\n".join(text)) + "\n", encoding="utf-8")
     write_csv(paths[1], scores.table)

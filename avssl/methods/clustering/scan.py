@@ -43,8 +43,7 @@ class SCAN(MultiViewMethod):
         encoder: of pictures or of clips.
         views: the transforms of the item and those of its neighbour.
         clusters: how many: as many as classes are expected, or more.
-        weights: file of the pretext's encoder, such as ``runs/mine/encoder.safetensors``, or the folder of its run;
-            None begins with random weights. To build the method for a run's own weights nothing is read.
+        weights: as of earlier versions, what the encoder begins with; a run's own ``weights`` does that for any method.
         heads: how many (1 on small pictures, 10 on ImageNet).
         entropy: weight of the entropy, lambda: 5 in the paper; at 1 and below, one cluster for all is no worse than
             none.
@@ -177,7 +176,13 @@ class SCAN(MultiViewMethod):
     def facts(self) -> list[str]:
         """Return a line on where it begins."""
         trunk = "frozen" if self.frozen else "trained too"
-        return [f"encoder: {self.source or 'random weights'}, {trunk}; heads side by side: {len(self.heads)}"]
+        facts = [f"encoder: {trunk}; heads side by side: {len(self.heads)}"]
+        if self.source is None:
+            return facts
+        return [
+            *facts,
+            f"method.weights: give weights={self.source} to the run in its place, as to those of any method",
+        ]
 
     def warnings(self, scores: Mapping[str, float], start: Mapping[str, float]) -> list[str]:
         """Return lines on clusters that are lost and, at the start, on items without a neighbour beside them."""

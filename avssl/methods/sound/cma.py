@@ -119,7 +119,7 @@ class CMA(JointStreams):
         self.epochs += 1
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Return ``loss`` in nats, its parts ``across`` and ``within``, and ``accuracy`` within the batch."""
+        """Return ``loss`` in nats, its parts ``across``, ``within``, and ``batch_accuracy`` as `CrossModalNCE` does."""
         pairs = self.pairs_of(batch)
         pictures, sounds = self.embed(pairs)
         across, within = self.contrasts(pictures, sounds, pairs)
@@ -136,7 +136,7 @@ class CMA(JointStreams):
         if self.training:
             self.level.lerp_(halfway(similar.detach(), positive, counts, heard, self.level), 0.05)
         across = within_batch if self.across == "batch" else across
-        return {"loss": across + self.within * within, "across": across, "within": within, "accuracy": accuracy}
+        return {"loss": across + self.within * within, "across": across, "within": within, "batch_accuracy": accuracy}
 
     def agree(self, index: Tensor) -> Tensor:
         """Return which of some recordings agree with which, either way, bool ``(N, N)``."""

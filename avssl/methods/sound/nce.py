@@ -100,7 +100,7 @@ class CrossModalNCE(JointStreams):
         self.register_buffer("constant", torch.zeros(2))  # of each modality's bank; 0 until it is known
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Return ``loss`` in nats, and how often the own one is nearest among those of the batch, ``accuracy``."""
+        """Return ``loss`` in nats, and ``batch_accuracy``: how often the own one is nearest in the batch."""
         pairs = self.pairs_of(batch)
         backwards = torch.zeros_like(pairs.heard)
         if self.reversal != "none":
@@ -117,7 +117,7 @@ class CrossModalNCE(JointStreams):
             loss = self.against(self.bank, pictures, sounds, pairs)
         if self.training:
             self.level.lerp_(halfway(similar.detach(), positive, counts, heard, self.level), 0.05)
-        return {"loss": loss, "accuracy": accuracy}
+        return {"loss": loss, "batch_accuracy": accuracy}
 
     def against(self, bank: PairBank, pictures: Tensor, sounds: Tensor, pairs: Pairs) -> Tensor:
         """Return the mean of both directions of the contrast with the bank, and take the embeddings into it."""

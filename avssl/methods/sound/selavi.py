@@ -129,7 +129,7 @@ class SeLaVi(TwoStreams):
         return logits.float().unflatten(1, (self.heads, self.clusters)).transpose(0, 1)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Return ``loss`` in nats (log of the number of clusters when undecided) and ``accuracy``, means of both."""
+        """Return ``loss`` in nats (log of the number of clusters when undecided) and ``label_accuracy``."""
         pairs = self.pairs_of(batch)
         truth = self.known[:, index_of(pairs.key)].masked_fill(~pairs.heard, -1)
         losses, right = [], []
@@ -138,7 +138,7 @@ class SeLaVi(TwoStreams):
             each = F.cross_entropy(logits.flatten(0, 1), truth.flatten(), reduction="sum", ignore_index=-1)
             losses.append(each / count)
             right.append(((logits.argmax(2) == truth) & (truth >= 0)).sum() / count)
-        return {"loss": torch.stack(losses).mean(), "accuracy": torch.stack(right).mean()}
+        return {"loss": torch.stack(losses).mean(), "label_accuracy": torch.stack(right).mean()}
 
     def score_pairs(self, pictures: Tensor, sound: Tensor) -> Tensor:
         """Return how much likelier than by chance both modalities predict one label, in nats, a mean over heads."""

@@ -98,7 +98,7 @@ class XDC(TwoStreams):
         return anew
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Return ``loss`` in nats (log of the number of clusters when undecided) and ``accuracy``, means of both."""
+        """Return ``loss`` in nats (log of the number of clusters when undecided) and ``label_accuracy``."""
         pairs = self.pairs_of(batch)
         pictures, sounds = self.encode(pairs)
         logits = self.pictures_to(pictures), self.sounds_to(sounds)
@@ -107,7 +107,7 @@ class XDC(TwoStreams):
             truth = self.known[place, index_of(pairs.key)].masked_fill(~pairs.heard, -1)
             losses.append(weighted_cross_entropy(rows, truth, self.weights(place)))
             right.append(((rows.argmax(1) == truth) & (truth >= 0)).sum() / (truth >= 0).sum().clamp(min=1))
-        return {"loss": torch.stack(losses).mean(), "accuracy": torch.stack(right).mean()}
+        return {"loss": torch.stack(losses).mean(), "label_accuracy": torch.stack(right).mean()}
 
     def group(self, place: int) -> Clusters:
         """Return the clusters of pictures (0), of sounds (1), or of both side by side (2)."""

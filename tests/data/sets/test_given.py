@@ -1,5 +1,8 @@
 """What is bad in a folder is named, and what is good becomes a manifest that data sets read."""
 
+import json
+import math
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -7,8 +10,10 @@ from PIL import Image
 from pyarrow import parquet
 
 from avssl.data import Pictures, find_recordings
+from avssl.data.sets.fixtures.media import write_video
 from avssl.data.sets.given import check_data
 from avssl.files import FileError
+from tests.data.sets.spoiling import write_wave
 from tests.media.filming import film_grey
 
 
@@ -70,3 +75,48 @@ def test_videos_shorter_than_asked_are_named(tmp_path, capsys):
     assert check_data(source=str(tmp_path / "source"), out=tmp_path / "out", min_frames=5, workers=0) == 1
     assert "short,short.mp4,3 frames" in (tmp_path / "out" / "problems.csv").read_text()
     assert [one.path.name for one in find_recordings(tmp_path / "out")[0]] == ["long.mp4"]
+
+
+def test_sounds_without_anything_to_hear_are_named_with_level_and_limit(tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    for name, height in (("loud", 0.1), ("faint", 1e-4), ("nothing", 0.0)):
+        write_wave(source / f"{name}.wav", np.full(8000, height))
+    assert check_data(source=str(source), out=tmp_path / "out", workers=0) == 1
+    told = (tmp_path / "out" / "problems.csv").read_text()
+    assert "silent,faint.wav,its loudest second has -80.8 dB; the limit is -60 dB" in told
+    assert "silent,nothing.wav,digital silence; the limit is -60 dB" in told and "loud.wav" not in told
+    assert check_data(source=str(source), out=tmp_path / "out", silence=-90, workers=0) == 1
+    assert "faint" not in (tmp_path / "out" / "problems.csv").read_text()
+
+
+def test_videos_need_sound_only_where_it_is_asked(tmp_path, capsys):
+    source = tmp_path / "source"
+    source.mkdir()
+    write_video(source / "tone.mp4", frames=10, rate=20, sound_rate=16000)
+    write_video(source / "mute.mp4", frames=10, rate=20, seed=1)
+    assert check_data(source=str(source), out=tmp_path / "out", workers=0) == 0
+    assert check_data(source=str(source), out=tmp_path / "out", sound=True, silence=0, workers=0) == 1
+    told = (tmp_path / "out" / "problems.csv").read_text()
+    assert "silent,mute.mp4,no sound track" in told and "silent,tone.mp4,its loudest second has" in told
+    capsys.readouterr()
+    assert check_data(source=str(source), out=tmp_path / "out", silence=0, workers=0) == 0
+    assert "without a second louder than 0 dB: 1; sound=true leaves such videos out" in capsys.readouterr().out
+
+
+def test_verdicts_of_before_levels_were_told_are_not_believed(tmp_path):
+    (tmp_path / "source").mkdir()
+    write_wave(tmp_path / "source" / "nothing.wav", np.zeros(8000))
+    check_data(source=str(tmp_path / "source"), out=tmp_path / "out", silence=-math.inf, workers=0)
+    journal = tmp_path / "out" / ".avssl-checks.jsonl"
+    lines = [json.loads(line) for line in journal.read_text().splitlines() if line]
+    for line in lines:
+        line["verdict"] = {"kind": None, "about": "", "frames": None, "seconds": 1.0}
+    journal.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert check_data(source=str(tmp_path / "source"), out=tmp_path / "out", workers=0) == 1
+
+
+def test_a_folder_that_cannot_be_written_to_is_answered_with_the_setting_of_this_command(folder, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(FileError, match=r"cannot be written to \(.*\); give another folder with out="):
+        check_data(source=str(folder), out=tmp_path / "file" / "out", workers=0)

@@ -1,26 +1,14 @@
 """One file of a set: what is found out about it, at each depth, whatever is wrong with it."""
 
+import math
 import os
 
+import numpy as np
 import pytest
 
 from avssl.data.sets.fixtures.media import write_picture, write_sound, write_video
 from avssl.data.sets.inspection import Verdict, inspect, state_of
-from avssl.media import open_video
-
-
-def cut_short(path, share=0.5):
-    data = path.read_bytes()
-    path.write_bytes(data[: int(len(data) * share)])
-
-
-def spoil_packet(path, packet):
-    """Overwrite a packet of video, which every decoder notices."""
-    with open_video(path) as video:
-        place = int(video.index.offsets[packet])
-    data = bytearray(path.read_bytes())
-    data[place + 4 : place + 60] = bytes(range(100, 156))
-    path.write_bytes(bytes(data))
+from tests.data.sets.spoiling import cut_short, spoil_packet, write_wave
 
 
 def test_a_good_video_is_good_at_every_depth_and_tells_its_length(tmp_path):
@@ -95,7 +83,7 @@ def test_an_error_that_nobody_expects_is_a_verdict_with_its_name(tmp_path, monke
     monkeypatch.setitem(inspect.__globals__["LOOKS"], "video", odd)
     (tmp_path / "a.mp4").write_text("x")
     verdict = inspect(tmp_path / "a.mp4", "video", "open")
-    assert verdict == Verdict(kind="undecodable", about="IndexError: list index out of range")
+    assert verdict == Verdict(kind="undecodable", about="IndexError: list index out of range", lasts=False)
 
 
 def test_the_state_changes_when_a_file_or_a_file_of_a_folder_does(tmp_path):
@@ -105,3 +93,18 @@ def test_the_state_changes_when_a_file_or_a_file_of_a_folder_does(tmp_path):
     os.utime(tmp_path / "clip" / "1.png", ns=(0, 0))
     assert state_of(tmp_path / "clip") != before[0] and state_of(tmp_path / "clip" / "1.png") != before[1]
     assert state_of(tmp_path / "nowhere") == "cannot be seen"
+
+
+def test_the_level_of_the_loudest_second_is_told_where_all_was_decoded(tmp_path):
+    wave = np.zeros(5 * 8000, np.float32)
+    write_wave(tmp_path / "silence.wav", wave)
+    wave[2 * 8000 : 3 * 8000] = 0.1
+    write_wave(tmp_path / "one.wav", wave)
+    assert inspect(tmp_path / "one.wav", "sound", "decode").level == pytest.approx(-20, abs=0.01)
+    assert inspect(tmp_path / "silence.wav", "sound", "decode").level == -math.inf
+    assert inspect(tmp_path / "one.wav", "sound", "open").level is None
+    write_video(tmp_path / "tone.mp4", frames=10, rate=20, sound_rate=16000)
+    write_video(tmp_path / "mute.mp4", frames=10, rate=20)
+    assert inspect(tmp_path / "tone.mp4", "video", "open").sound is True
+    mute = inspect(tmp_path / "mute.mp4", "video", "decode")
+    assert mute.sound is False and mute.level is None

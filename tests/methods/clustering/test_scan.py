@@ -113,6 +113,18 @@ def test_an_encoder_begins_with_the_weights_of_a_file_or_of_a_run(tmp_path):
         assert all(value.equal(own[name]) for name, value in made.encoder.state_dict().items())
 
 
+def test_weights_of_the_run_do_the_same_and_those_of_the_method_are_told_of_in_one_line(tmp_path, capsys):
+    first, given, own = (tmp_path / name for name in ("first", "given", "own"))
+    settings = {"data": Items("SCAN"), "optim": SGD(lr=0.1), "steps": 1, **SETTINGS}
+    train(method=method(), out=first, **settings)
+    capsys.readouterr()
+    ours = train(method=method(frozen=True), weights=first, out=given, **settings)
+    assert f"encoder: begins with the weights of {first}" in capsys.readouterr().out
+    theirs = train(method=method(frozen=True, weights=first), out=own, **settings)
+    assert f"method.weights: give weights={first} to the run in its place" in capsys.readouterr().out
+    assert all(value.equal(theirs.state_dict()[name]) for name, value in ours.state_dict().items())
+
+
 def test_a_run_is_loaded_again_without_the_weights_that_it_began_with(tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     train(method=method(), data=Items("SCAN"), optim=SGD(lr=0.1), steps=1, out=first, **SETTINGS)

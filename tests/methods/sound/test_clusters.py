@@ -10,7 +10,7 @@ from sklearn.cluster import KMeans
 from torch.nn import functional as F
 
 from avssl.losses import transport
-from avssl.methods import CMA, XDC, SeLaVi
+from avssl.methods import CMA, XDC, CrossModalNCE, SeLaVi
 from avssl.methods.rows import features_of
 from avssl.methods.sound.clusters import fit_apart
 from avssl.methods.sound.cma import agreement
@@ -165,6 +165,23 @@ def test_what_belongs_together_is_learned_and_no_cue_stays_at_chance(kind, setti
     scores = {cue: trained(made(kind, **settings), cue).measure(held_out[cue]) for cue in (True, False)}
     assert scores[True]["accuracy_other_class"] >= 0.85
     assert 0.38 <= scores[False]["auc"] <= 0.62
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        (XDC, {"clusters": 4}),
+        (SeLaVi, {"clusters": 4}),
+        (CMA, {"noise": 32, "within_noise": 16, "top": 4}),
+        (CrossModalNCE, {"negatives": "bank", "noise": 32}),
+    ],
+)
+def test_what_is_taught_has_another_name_than_what_is_measured(kind, settings):
+    method = made(kind, **settings)
+    batch = batches()[0]
+    if hasattr(method, "known"):
+        method.known[:] = 0
+    assert set(method(batch)) & set(method.eval().measure([batch])) == {"loss"}
 
 
 def test_an_undecided_head_costs_the_log_of_the_number_of_clusters():
