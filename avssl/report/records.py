@@ -56,6 +56,7 @@ class Session(BaseModel):
     machine: str
     versions: str
     commit: str = ""
+    data: str = ""
 
 
 class Failure(BaseModel):
