@@ -45,9 +45,9 @@ def bench_looks(
 ) -> list[dict[str, float]]:
     """Time reading of as many clips by each row, and one step (forward and backward) on them.
 
-    All rows read the same recordings, spread over the data; those with fewer looks read them more often. Times are of the
-    CPU in one process, the least of all rounds, in which the rows take turns. The first round opens each recording for the
-    first time and does not count.
+    All rows read the same recordings, spread over the data; those with fewer looks read them more often. Times are of
+    the CPU in one process, the least of all rounds, in which the rows take turns. The first round opens each recording
+    for the first time and does not count.
 
     Args:
         method: learns from the clips.
