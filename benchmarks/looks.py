@@ -2,6 +2,7 @@
 
 python benchmarks/looks.py                       VideoMAE on the demo figures, as configs/videomae.yaml
 python benchmarks/looks.py clips=16 rounds=1     sooner
+python benchmarks/looks.py configs/bench_looks_real.yaml    real recordings at a usual size
 """
 
 import sys
@@ -44,13 +45,14 @@ def bench_looks(
 ) -> list[dict[str, float]]:
     """Time reading of as many clips by each row, and one step (forward and backward) on them.
 
-    Times are of the CPU in one process, the least of all rounds, in which the rows take turns. The first round opens
-    each recording for the first time and does not count.
+    All rows read the same recordings, spread over the data; those with fewer looks read them more often. Times are of
+    the CPU in one process, the least of all rounds, in which the rows take turns. The first round opens each recording
+    for the first time and does not count.
 
     Args:
         method: learns from the clips.
         looks: the rows; the others are compared with the first one.
-        clips: that each row reads, a multiple of all counts.
+        clips: that each row reads, a multiple of all counts; as many recordings as the row with most looks needs.
         rounds: how often to measure each; once more before, which does not count.
 
     Returns:
@@ -60,12 +62,15 @@ def bench_looks(
     Raises:
         ValueError: if the clips cannot be shared out, or a sampler gives another number of them.
     """
-    if odd := [one.count for one in looks if clips % one.count or len(one.data) < clips // one.count]:
-        raise ValueError(f"clips: {clips} is no multiple of {odd[0]} looks, or more than the data have")
+    most = max(one.count for one in looks)
+    recordings = clips // most
+    if odd := [one.count for one in looks if most % one.count or clips % most or len(one.data) < recordings]:
+        raise ValueError(f"clips: {clips} is no multiple of {most} and {odd[0]} looks, or more than the data have")
     times: list[list[tuple[float, float]]] = [[] for _ in looks]
     for turn in range(rounds + 1):
         for one, kept in zip(looks, times, strict=True):
-            items = [(turn, index) for index in range(clips // one.count)]
+            passes, spread = most // one.count, len(one.data) // recordings
+            items = [(turn * passes + again, spread * place) for again in range(passes) for place in range(recordings)]
             read: list[dict] = []
             seconds = timed(lambda one=one, items=items, read=read: read.extend(one.data[item] for item in items))
             batch = collate(read)

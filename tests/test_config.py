@@ -306,7 +306,7 @@ def function_of(tool):
 
 BENCHMARKS = {"bench_training": "training", "bench_pretext": "transforms", "bench_views": "views"}
 BENCHMARKS |= {"bench_clustering": "clustering", "bench_contrast": "contrast"}
-BENCHMARKS |= {"bench_propagation": "propagation", "bench_looks": "looks"}
+BENCHMARKS |= {"bench_propagation": "propagation", "bench_looks": "looks", "bench_looks_real": "looks"}
 TRAINED = ("tracked_patches",)  # methods that begin like another tool's name
 
 

@@ -37,6 +37,7 @@ ROOTS = {
     "files",
     "installed",
     "lazy",
+    "lock",
     "progress",
     "screen",
     "text",

@@ -10,6 +10,7 @@ from avssl.config import Recorded
 from avssl.text import printable
 
 Key = int | tuple[int, int]  # an index, or (epoch, index)
+PACE = frozenset(("cache", "cache_gb"))  # settings that change how fast items come, never an item
 
 
 class DataError(ValueError):
@@ -32,6 +33,16 @@ class Dataset(Recorded, TorchDataset, ABC):
     @abstractmethod
     def __getitem__(self, key: Key) -> dict[str, Any]:
         """Return item ``i`` for ``dataset[i]`` (epoch 0), and its look in an epoch for ``dataset[epoch, i]``."""
+
+    def prepare(self) -> None:
+        """Make ready what all processes that load share, such as decoded copies; call it before they are started."""
+        if isinstance(inner := getattr(self, "data", None), Dataset):
+            inner.prepare()
+
+    def facts(self) -> list[str]:
+        """Return lines that a run shows once, when the data are ready."""
+        inner = getattr(self, "data", None)
+        return inner.facts() if isinstance(inner, Dataset) else []
 
     def fingerprint(self, index: int) -> str | None:
         """Return a text that changes when the files behind item ``i`` do, or what is known of them; None if unknown.
@@ -56,6 +67,18 @@ def split_key(key: Key, size: int) -> tuple[int, int]:
     if not 0 <= index < size:
         raise IndexError(f"index {index} is outside of a dataset of {size} items")
     return int(epoch), int(index)
+
+
+def lasting(settings: Any) -> Any:
+    """Return the settings of a data set without those that change no item.
+
+    Examples:
+        >>> lasting({"name": "Relabelled", "data": {"name": "Pictures", "cache": "file"}})
+        {'name': 'Relabelled', 'data': {'name': 'Pictures'}}
+    """
+    if isinstance(settings, dict):
+        return {name: lasting(value) for name, value in settings.items() if name not in PACE}
+    return [lasting(value) for value in settings] if isinstance(settings, list) else settings
 
 
 def file_state(path: str | Path) -> str:

@@ -6,21 +6,27 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from avssl.config import Positive
 from avssl.data.arrays import read_keypoints
-from avssl.data.base import DataError, Dataset, Key, split_key
+from avssl.data.base import DataError, Key, split_key
+from avssl.data.copies import Copy
+from avssl.data.decoded import Decoded
 from avssl.data.known_bad import BadItems, Kind
+from avssl.data.makers import DecodedVideo, VideoMaker
 from avssl.data.masks import nearest, read_masks
+from avssl.data.parts import cut, shift
 from avssl.data.recordings import Recording, find_recordings
+from avssl.data.store import Where
 from avssl.data.tracks import read_track
-from avssl.media import motion_profile, open_video
+from avssl.media import Reader, motion_profile, open_video
 from avssl.media.base import Size
 from avssl.media.errors import MediaError
-from avssl.sampling import Clips, Sampler, Timeline, rng_for
+from avssl.sampling import Sampler, rng_for
 
 SILENCE = 1e-3  # of full scale: -60 dB
 
 
-class Videos(Dataset):
+class Videos(Decoded):
     """Frames of recordings, where a sampler looks.
 
     Args:
@@ -37,9 +43,13 @@ class Videos(Dataset):
             files that are known to be bad are then not tried again.
         masks: return the masks of the frames, too, see `avssl.data.masks.read_masks`.
         tracks: return the box of what is followed, too, see `avssl.data.tracks.read_track`.
+        cache: keep all frames decoded at their size, with the same bits: ``"memory"`` of this process and those that
+            load for it, or ``"file"``, mapped by all processes and kept for the next time. For short recordings.
+        cache_gb: gigabytes that the copies may take; None for four fifths of what is free.
 
     Raises:
         ValueError: if the source holds no recording, or the sampler weighs by motion and ``motion`` is None.
+        ConfigError: at the first reading, if the copies do not fit.
     """
 
     def __init__(
@@ -55,6 +65,8 @@ class Videos(Dataset):
         on_bad: Literal["error", "skip"] = "error",
         masks: bool = False,
         tracks: bool = False,
+        cache: Where | None = None,
+        cache_gb: Positive | None = None,
     ):
         if sampler.needs_motion and motion is None:
             raise ValueError(f"{type(sampler).__name__} weighs by motion: set motion to 'difference' or 'farneback'")
@@ -64,6 +76,8 @@ class Videos(Dataset):
         self.sound_rate, self.masks, self.tracks = sound_rate, masks, tracks
         kinds: list[Kind] = ["video"] if sound_rate is None else ["video", "video with sound"]
         self.bad = BadItems(on_bad, ((one.path for one in self.recordings), kinds))
+        self.cache: Where | None = cache
+        self.cache_gb = cache_gb
 
     def __len__(self) -> int:
         return len(self.recordings)
@@ -91,8 +105,9 @@ class Videos(Dataset):
         recording = self.recordings[index]
         if index in self.bad.known:
             return self.bad.known[index]
+        copy = self.copy_of(index)
         try:
-            item = self.look(recording, rng_for(self.seed, epoch, index))
+            item = self.look(recording, rng_for(self.seed, epoch, index), copy)
         except ValueError as error:  # MediaErrors, and the samplers' word that a recording is too short
             if self.bad.policy == "skip" or isinstance(error, MediaError):
                 return self.bad.failure(index, error)
@@ -102,9 +117,18 @@ class Videos(Dataset):
             about["labels"] = torch.tensor(recording.labels)
         return item | about | {"key": torch.tensor([self.seed, epoch, index])}
 
-    def look(self, recording: Recording, rng: np.random.Generator) -> dict[str, Any]:
+    def maker(self) -> VideoMaker:
+        return VideoMaker(self.size, self.backend)
+
+    def open(self, recording: Recording, copy: Copy | None = None) -> Reader | DecodedVideo:
+        """Open a recording, or its decoded copy."""
+        if copy is not None:
+            return DecodedVideo(recording.path, *copy)
+        return open_video(recording.path, backend=self.backend, size=self.size)
+
+    def look(self, recording: Recording, rng: np.random.Generator, copy: Copy | None = None) -> dict[str, Any]:
         """Open a recording, choose, and decode."""
-        with open_video(recording.path, backend=self.backend, size=self.size) as video:
+        with self.open(recording, copy) as video:
             whole = video.timeline
             if self.motion is not None:
                 whole = whole.with_motion(motion_profile(recording.path, method=self.motion))
@@ -121,7 +145,7 @@ class Videos(Dataset):
                 sound = video.sound(clips.sound, self.sound_rate)
                 item |= {"sound": sound.data, "sound_valid": sound.valid, "silent": silent(sound.data, sound.valid)}
                 item["sound_rate"] = self.sound_rate
-            filmed = (video.info.height, video.info.width)
+            filmed = (video.info.height, video.info.width) if isinstance(video, Reader) else video.filmed
         if recording.keypoints is not None:
             scale = [have / was for have, was in zip(frames.data.shape[-2:], filmed, strict=True)]
             item |= keypoints(recording.keypoints, clips.index, scale, frames=len(whole.times))
@@ -149,38 +173,6 @@ def silent(sound: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
     """
     power = (sound.square().mean(1) * valid).sum(1) / valid.sum(1).clamp(min=1)
     return power.sqrt() <= SILENCE
-
-
-def cut(timeline: Timeline, recording: Recording) -> tuple[Timeline, int]:
-    """Return the part of a timeline that a recording's ``start`` and ``end`` leave, and its first frame's index."""
-    if recording.start is None and recording.end is None:
-        return timeline, 0
-    start = recording.start or 0.0
-    end = timeline.end if recording.end is None else recording.end
-    inside = np.flatnonzero((timeline.times >= start) & (timeline.times < end))
-    if not len(inside):
-        raise ValueError(f"no frame lies between {start} s and {end} s; the recording lasts {timeline.end:.3f} s")
-    end = min(end, timeline.end)
-    first, zero = int(inside[0]), float(timeline.times[inside[0]])
-    sound = None
-    if timeline.sound is not None:
-        sound = (max(timeline.sound[0], start) - zero, min(timeline.sound[1], end) - zero)
-    part = Timeline(
-        times=timeline.times[inside] - zero,
-        end=end - zero,
-        sound=sound if sound is not None and sound[1] > sound[0] else None,
-        motion=None if timeline.motion is None else timeline.motion[inside],
-    )
-    return part, first
-
-
-def shift(clips: Clips, first: int, whole: Timeline) -> Clips:
-    """Return clips chosen on a part as clips of the whole recording."""
-    if not first:
-        return clips
-    zero = float(whole.times[first])
-    sound = None if clips.sound is None else clips.sound + zero
-    return Clips(index=clips.index + first, times=clips.times + zero, valid=clips.valid, sound=sound)
 
 
 def keypoints(path: Path, index: np.ndarray, scale: list[float], frames: int) -> dict[str, torch.Tensor]:

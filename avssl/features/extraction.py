@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
+from avssl.data.base import lasting
 from avssl.features.cache import FeatureCache, digest
 from avssl.features.layers import OUTPUT, check_layer, unit
 from avssl.features.rows import ItemRows, Recipe, batches, check_recipe, pooled, rows_of
@@ -183,7 +184,7 @@ class _Work:
         self.asked, self.data, self.recipe, self.cache = asked, data, recipe, cache
         self.device, self.batch, self.what = device, batch, what
         self.weights = {name: digest(one.encoder) for name, one in asked.items()}
-        self.base = {"data": describe(data), "recipe": describe(recipe)}
+        self.base = {"data": lasting(describe(data)), "recipe": describe(recipe)}
 
     def keys(self, piece: range) -> dict[tuple[str, str], dict[str, Any]] | None:
         """Return the key of each array of a piece; None if nothing tells whether the data is still the same."""
@@ -322,6 +323,7 @@ def _read(data: Dataset, pieces: Sequence[range], workers: int) -> Iterator[Iter
             yield (data[0, index] for index in one)
         return
     keys = [(0, index) for one in pieces for index in one]
+    data.prepare()
     loader = iter(DataLoader(data, batch_size=None, sampler=keys, num_workers=workers, prefetch_factor=4))
     for one in pieces:
         yield (next(loader) for _ in one)

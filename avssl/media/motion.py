@@ -72,7 +72,7 @@ def _changes(video: Reader, change: Callable[[np.ndarray, np.ndarray], float]) -
     """Return the change from the frame before to each frame, float32 ``(frames,)``; 0 at the first."""
     changes = np.zeros(len(video), np.float32)
     before: np.ndarray | None = None
-    for frames in _stretches(video):
+    for frames in stretches(video, 0, len(video)):
         shown = video.frames(frames)
         greys = np.einsum("fchw,c->fhw", shown.data.numpy().astype(np.float32), LUMA)
         for frame, grey, valid in zip(frames, greys, shown.valid.tolist(), strict=True):
@@ -82,11 +82,17 @@ def _changes(video: Reader, change: Callable[[np.ndarray, np.ndarray], float]) -
     return changes
 
 
-def _stretches(video: Reader) -> Iterator[list[int]]:
-    """Yield all frames in order, in stretches that end where the decoder starts anew: nothing is decoded twice."""
+def stretches(video: Reader, first: int, end: int) -> Iterator[list[int]]:
+    """Yield frames in order, in stretches that end where the decoder starts anew: nothing is decoded twice.
+
+    Args:
+        video: an open recording.
+        first: the first frame.
+        end: the one after the last.
+    """
     stretch: list[int] = []
-    seen = 0
-    for interval in plan_frames(video.index, np.arange(len(video))):
+    seen = first
+    for interval in plan_frames(video.index, np.arange(first, end)):
         stretch.extend(interval.targets)
         if len(stretch) >= AT_ONCE and max(stretch) + 1 == seen + len(stretch):
             yield sorted(stretch)

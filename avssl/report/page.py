@@ -271,7 +271,7 @@ def facts(run: Path, sessions: Sequence[Session]) -> dict[str, str]:
     spent = format_seconds(sum(session.seconds for session in sessions))
     steps = f"steps {sessions[0].from_step} to {sessions[-1].to_step}"
     found |= {"began": began, "duration": f"{spent} for {steps}{over}, measuring and saving included"}
-    for name in ("device", "machine", "versions", "commit"):
+    for name in ("device", "machine", "data", "versions", "commit"):
         values = list(dict.fromkeys(getattr(session, name) for session in sessions))
         found |= {name: "; then ".join(values)} if any(values) else {}
     return found

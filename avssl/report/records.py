@@ -62,6 +62,7 @@ class Session(BaseModel):
     machine: str
     versions: str
     commit: str = ""
+    data: str = ""
 
 
 class Failure(BaseModel):

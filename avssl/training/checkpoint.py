@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from avssl.cache import whole
 from avssl.config import ConfigError
 from avssl.config.plainness import require_plain
+from avssl.data.base import PACE
 from avssl.text import printable
 from avssl.training.errors import TrainingError
 from avssl.training.items import changes_of
@@ -253,7 +254,7 @@ def difference(key: str, old: Any, new: Any) -> tuple[str, Any, Any] | None:
     """Return the first dotted key under which two settings differ, with both values."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for name in {**old, **new}:
-            found = difference(f"{key}.{name}", old.get(name), new.get(name))
+            found = None if name in PACE else difference(f"{key}.{name}", old.get(name), new.get(name))
             if found:
                 return found
         return None

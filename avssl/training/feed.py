@@ -63,7 +63,8 @@ def single_process(accelerator: Accelerator = "auto") -> Fabric:
 def loading(
     fabric: Fabric, data: Dataset, batch_size: int, keys: Iterable[Any], workers: int, prefetch: int = 2
 ) -> DataLoader:
-    """Return a loader of the items under ``keys``, in that order."""
+    """Return a loader of the items under ``keys``, in that order; what its processes share is made ready first."""
+    data.prepare()
     return DataLoader(
         data,
         batch_size,

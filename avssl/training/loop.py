@@ -220,9 +220,11 @@ def train(
         computing, why = choose(threads, workers, said, state["threads"], fabric.world_size // nodes)
         ends.enter_context(computing_with(computing))
         state["threads"] = state["threads"] or computing
+        stays = made_ready(data, held_out)
+        run.session.data = "; ".join(stays)
         known = [line for name, one in (("data", data), ("held_out", held_out)) for line in format_known(name, one)]
         given = [f"encoder: begins with the weights of {weights}"] if begins else []
-        for fact in (why, *given, *method.facts(), *not_rebuilt(method), *known):
+        for fact in (why, *stays, *given, *method.facts(), *not_rebuilt(method), *known):
             run.progress.say(fact)
         if not run.resumed:
             run.record_measures(measured(method, state, measure()) | monitor(), method.warnings)
@@ -283,6 +285,16 @@ def measured(method: Method, state: dict[str, Any], scores: dict[str, float]) ->
     method.after_measure(scores)
     state["exports"] = exports_of(method)
     return scores
+
+
+def made_ready(data: Dataset, held_out: Dataset | None) -> list[str]:
+    """Make ready what processes that load share, and return lines that say what there is."""
+    found = []
+    for name, one in (("data", data), ("held_out", held_out)):
+        if one is not None:
+            one.prepare()
+            found += [f"{name}: {fact}" for fact in one.facts()]
+    return found
 
 
 def due(step: int, every: int, steps: int) -> bool:

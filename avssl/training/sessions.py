@@ -23,15 +23,18 @@ class Session:
     Args:
         fabric: knows the device and how many processes there are.
         step: that it begins after.
+
+    Attributes:
+        data: what is to be said of the data, such as which stay decoded.
     """
 
     def __init__(self, fabric: Fabric, step: int):
-        self._began = time.monotonic()
+        self._began, self.data = time.monotonic(), ""
         self._facts = {"began": datetime.now(UTC).isoformat(timespec="seconds"), "from_step": step} | facts_of(fabric)
 
     def line(self, step: int) -> dict[str, Any]:
         """Return what is to be said of it when it ends after a step."""
-        return self._facts | {"to_step": step, "seconds": round(time.monotonic() - self._began, 1)}
+        return self._facts | {"data": self.data, "to_step": step, "seconds": round(time.monotonic() - self._began, 1)}
 
 
 def facts_of(fabric: Fabric) -> dict[str, str]:

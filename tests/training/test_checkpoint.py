@@ -18,6 +18,8 @@ def test_the_first_key_that_differs_is_named():
 
 def test_only_settings_that_decide_the_weights_bind():
     compare(Path("run/last.ckpt"), {"steps": 1, "seed": 0, "workers": 2}, {"steps": 9, "seed": 0, "workers": 4})
+    data = {"name": "Pictures", "source": "a"}
+    compare(Path("run/last.ckpt"), {"data": data}, {"data": data | {"cache": "file", "cache_gb": 2.0}})
     with pytest.raises(TrainingError, match=r"^run was begun with seed=0 and this config says 1"):
         compare(Path("run/last.ckpt"), {"seed": 0}, {"seed": 1})
 

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 import pytest
 from training_fakes import run
 
+from avssl.lock import FILE, Lock
 from avssl.training import TrainingError
-from avssl.training.lock import FILE, Lock, hold
+from avssl.training.lock import hold
 
 HOLD = """
 import fcntl, os, sys
@@ -104,7 +105,7 @@ def test_a_file_system_without_locks_is_said_in_a_line(tmp_path, monkeypatch):
     told = []
     assert not Lock(tmp_path, told.append).holder
     assert told == [
-        f"{tmp_path}: its file system has no locks (No locks available); a second run in it would not be noticed"
+        f"{tmp_path}: its file system has no locks (No locks available); a second process in it would not be noticed"
     ]
 
 

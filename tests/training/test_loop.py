@@ -56,6 +56,24 @@ def test_what_a_method_states_is_shown_once_before_it_is_measured(tmp_path, caps
     assert shown.index("starts at step 0") < shown.index("three prototypes") < shown.index("step 0: ")
 
 
+def test_data_are_made_ready_before_they_are_measured_and_what_they_state_is_shown_and_kept(tmp_path, capsys):
+    class Ready(Dots):
+        calls = 0
+
+        def prepare(self):
+            self.calls += 1
+
+        def facts(self):
+            return [f"made ready {self.calls} times"]
+
+    run(tmp_path / "run", steps=1, data=Ready(), held_out=Ready(5))
+    shown = capsys.readouterr().out
+    for told in ("data: made ready 1 times\n", "held_out: made ready 1 times\n"):
+        assert shown.count(told) == 1 and shown.index(told) < shown.index("step 0: ")
+    (session,) = read(tmp_path / "run" / "sessions.jsonl")
+    assert session["data"] == "data: made ready 1 times; held_out: made ready 1 times"
+
+
 def test_random_start_and_end_are_measured_on_training_and_held_out_data(tmp_path):
     run(tmp_path, steps=7)
     measured = [record for record in log(tmp_path) if "held_out/loss" in record]

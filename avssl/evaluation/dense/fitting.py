@@ -119,6 +119,7 @@ def batches_of(data: Dataset, rows: Sequence[int], fitting: Fitting, seed: int, 
 def _read(data: Dataset, rows: Sequence[int], fitting: Fitting, seed: int) -> Iterator[dict[str, Any]]:
     order = ((0, rows[place]) for _, place in Endless(len(rows), seed))
     if fitting.workers:
+        data.prepare()
         endless: Any = order  # a loader takes any iterable of keys
         yield from DataLoader(data, batch_size=None, sampler=endless, num_workers=fitting.workers, prefetch_factor=4)
     seen: dict[int, dict[str, Any]] = {}
