@@ -1,5 +1,7 @@
 """Boxes followed through small films: what moves is followed, floors stand beside, counts are those of benchmarks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -101,6 +103,16 @@ def test_a_propagated_box_follows_what_moves():
     found = ByMasks(maps=Windows(8, 4), settings=settings, about="pixels")(targets)
     assert found.shape == targets.boxes.shape and (found[:, 0] == targets.boxes[:, 0]).all()
     assert centre_errors(found, targets.boxes).max() < 4 and frame_overlaps(found, targets.boxes).min() > 0.2
+
+
+@pytest.mark.parametrize("feedback", ["soft", "hard"])
+def test_boxes_that_are_propagated_together_are_those_of_each_alone(feedback):
+    targets = read_targets(Moving(), 0, None, None)
+    two = np.concatenate([targets.boxes, targets.boxes[::-1] + 14])
+    tracker = ByMasks(maps=Windows(8, 4), settings=Propagation(context=3, radius=16, feedback=feedback), about="")
+    together = tracker(replace(targets, boxes=two))
+    alone = [tracker(replace(targets, boxes=box[None]))[0] for box in two]
+    assert np.allclose(together, alone, atol=1e-4) and not np.allclose(together[0], together[1], atol=5)
 
 
 def test_the_first_frame_counts_by_otb_and_not_by_ours(scores):
