@@ -136,6 +136,7 @@ def trackers_of(
     device: str,
     batch: int,
     multiple: int,
+    masks: bool = True,
 ) -> dict[str, list[Tracker]]:
     """Return the rows of the table: floors, then each encoder by the filter, then by masks.
 
@@ -147,6 +148,7 @@ def trackers_of(
         device: where encoders run.
         batch: frames a pass.
         multiple: of the sides of pictures, for encoders that need it.
+        masks: rows by masks, too.
 
     Raises:
         ConfigError: if an encoder's row has the name of another row.
@@ -176,4 +178,5 @@ def trackers_of(
             for one, about in maps
         ]
     where = "evaluator.extra or others"
-    return add_rows(add_rows(floors, by_filter, where), by_masks, where)
+    rows = add_rows(floors, by_filter, where)
+    return add_rows(rows, by_masks, where) if masks else rows

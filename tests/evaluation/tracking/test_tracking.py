@@ -88,6 +88,12 @@ def test_rows_are_a_still_box_filters_on_pixels_and_encoders_by_filter_and_by_ma
     assert set(scores.pictures) == {"strip_0"} and len(scores.tables["targets"]) == 2 * len(rows)
 
 
+def test_rows_by_masks_can_be_left_out_and_the_others_stay_the_same(scores):
+    found = scored(Moving(), masks=False)
+    assert [line["row"] for line in found.table] == ["still", "grey filter", "RGB filter", "random", "trained"]
+    assert all(scores.numbers[name] == value for name, value in found.numbers.items())
+
+
 def test_a_filter_on_pixels_follows_what_moves_and_a_still_box_does_not(scores):
     numbers = scores.numbers
     for row in ("grey filter", "RGB filter"):
