@@ -37,6 +37,6 @@ def test_maps_that_have_as_many_cells_as_are_asked_for_are_not_pooled():
     for side in (32, 48, 20):  # maps of 4, 6 and 3 cells a side
         maps = torch.rand(2, 8, side // 8 + side % 8 // 4, side // 8 + side % 8 // 4)
         wanted = nn.functional.adaptive_avg_pool2d(maps, 4)
-        assert torch.equal(net.trunk.pool[0](maps), wanted)
+        assert torch.equal(net.trunk.get_submodule("pool.0")(maps), wanted)
     still = torch.rand(2, 8, 4, 4)
-    assert net.trunk.pool[0](still) is still
+    assert net.trunk.get_submodule("pool.0")(still) is still
