@@ -134,6 +134,19 @@ def test_what_should_be_light_loads_neither_torch_nor_decoders(package):
     assert not done.stdout.strip()
 
 
+def test_evaluators_load_what_is_slow_only_where_they_use_it():
+    """A command's first second is spent on loading, and the page of any run looks at all evaluators."""
+    code = (
+        "import sys, avssl.evaluation.runner; from avssl import evaluation; "
+        "from avssl.evaluation.suggestions import ready_made; "
+        "found = {getattr(evaluation, whole['evaluator']['name']) for _, _, whole in ready_made()}; "
+        "print(len(found), *({'lightning_fabric', 'torchvision', 'sklearn', 'torch._dynamo'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    count, *loaded = done.stdout.split()
+    assert int(count) > 10 and not loaded
+
+
 def test_the_datasets_folder_is_not_a_package():
     assert not list((ROOT / "datasets").rglob("__init__.py")) and not list((ROOT / "datasets").glob("*.py"))
 

@@ -25,9 +25,9 @@ from avssl.methods.base import Batch
 from avssl.methods.correspondence.moving import moving_clips
 from avssl.methods.rows import features_of
 from avssl.nets.encoders import require_takes
+from avssl.training.accelerators import Accelerator
 from avssl.training.export import load_method
 from avssl.training.feed import batches_of, is_empty, single_process
-from avssl.training.machines import Accelerator
 from avssl.training.optim import Optim
 from avssl.training.schedule import Schedule
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -11,10 +11,13 @@ from avssl.config import ConfigError
 from avssl.data import Dataset, Noise
 from avssl.data.base import Key, split_key
 from avssl.methods.base import Batch
-from avssl.training.feed import Fabric, batches_of, is_empty
+from avssl.training.feed import batches_of, is_empty
 from avssl.transforms import Draws, Transform
 from avssl.transforms.cues import Aberration, Light, Lines, Texture, Vignette
 from avssl.transforms.draws import numbered, stream_of
+
+if TYPE_CHECKING:
+    from avssl.training.feed import Fabric
 
 CUE_STREAM = 1  # last part of the keys that cues draw by: other numbers than the method draws
 
@@ -79,7 +82,7 @@ class Remembered(Dataset):
         return item if self.index is None else item | {"index": self.index[index]}
 
 
-def load_pictures(fabric: Fabric, data: Dataset, items: int, batch_size: int, workers: int, where: str) -> Remembered:
+def load_pictures(fabric: "Fabric", data: Dataset, items: int, batch_size: int, workers: int, where: str) -> Remembered:
     """Read items spread evenly over a data set; those that only pad, and those that cannot be read, are left out.
 
     Raises:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,7 +17,10 @@ from avssl.files import same_bytes
 from avssl.methods.base import Batch
 from avssl.methods.recordings import count, in_company
 from avssl.methods.sound.pairs import pairs_of, partners
-from avssl.training.feed import Fabric, batches_of, is_empty
+from avssl.training.feed import batches_of, is_empty
+
+if TYPE_CHECKING:
+    from avssl.training.feed import Fabric
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -50,7 +54,7 @@ class Samples:
     clips: int
 
 
-def collect(fabric: Fabric, data: Dataset, items: int, batch_size: int, workers: int) -> Samples:
+def collect(fabric: "Fabric", data: Dataset, items: int, batch_size: int, workers: int) -> Samples:
     """Look at recordings spread evenly over a data set.
 
     Raises:

@@ -29,8 +29,8 @@ from avssl.methods.order.tasks import OrderTask
 from avssl.methods.views import MultiViewMethod
 from avssl.progress import Bar
 from avssl.report.figures import picture_table
+from avssl.training.accelerators import Accelerator
 from avssl.training.feed import single_process
-from avssl.training.machines import Accelerator
 from avssl.training.optim import Optim
 from avssl.training.schedule import Schedule
 from avssl.transforms.time_cues import TIME_CUES

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
 from pydantic import Field
@@ -24,10 +24,13 @@ from avssl.methods.sound.base import PairScorer
 from avssl.progress import track
 from avssl.sampling import WithSound
 from avssl.screen import print_table
-from avssl.training.feed import Fabric, Feed, batches_of, is_empty, single_process
-from avssl.training.machines import Accelerator
+from avssl.training.accelerators import Accelerator
+from avssl.training.feed import Feed, batches_of, is_empty, single_process
 from avssl.training.optim import Optim
 from avssl.training.schedule import Schedule
+
+if TYPE_CHECKING:
+    from avssl.training.feed import Fabric
 
 GRID = 0.04  # s: how far apart pictures are at 25 a second, the grid of "Objects that Sound" (section 3.3)
 
@@ -129,7 +132,7 @@ def audit(
 
 
 def learn(
-    fabric: Fabric,
+    fabric: "Fabric",
     sets: tuple[Dataset, Dataset],
     learners: Mapping[str, Learner],
     schedule: Schedule | None,
@@ -151,7 +154,7 @@ def learn(
         return {row: learner.measure(batches) for row, learner in learners.items()}
 
 
-def rows_of(fabric: Fabric, method: Method, optim: Optim, samples: int, half: int) -> dict[str, Learner]:
+def rows_of(fabric: "Fabric", method: Method, optim: Optim, samples: int, half: int) -> dict[str, Learner]:
     """Return the rows, all from the same initial weights.
 
     Args:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -12,9 +12,12 @@ from avssl.audit.blind import Learner
 from avssl.config import describe, make
 from avssl.data import Dataset
 from avssl.methods import Method
-from avssl.training.feed import Fabric, Feed, batches_of
+from avssl.training.feed import Feed, batches_of
 from avssl.training.optim import Optim
 from avssl.training.schedule import Schedule
+
+if TYPE_CHECKING:
+    from avssl.training.feed import Fabric
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Trial:
         seed: of the order of pictures, and of all that is drawn.
     """
 
-    fabric: Fabric
+    fabric: "Fabric"
     optim: Optim
     schedule: Schedule | None
     rounds: int

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from torch import nn
+from torch import Tensor, nn
 
 from avssl.nets.encoders import Encoder
 
@@ -35,12 +35,19 @@ class SmallNet(Encoder):
         trunk.add_module("conv1", convolution(3, width, 5, norm))
         trunk.add_module("conv2", convolution(width, 2 * width, 3, norm))
         trunk.add_module("conv3", convolution(2 * width, 4 * width, 3, norm))
-        trunk.add_module("pool", nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten()))
+        trunk.add_module("pool", nn.Sequential(Pool(4), nn.Flatten()))
         full = nn.Linear(4 * width * 16, dim, bias=False)
         trunk.add_module(
             "fc", nn.Sequential(full, nn.BatchNorm1d(dim) if norm == "batch" else nn.GroupNorm(1, dim), nn.ReLU())
         )
         super().__init__(trunk, dim, {name: name for name in ("conv1", "conv2", "conv3", "fc")})
+
+
+class Pool(nn.AdaptiveAvgPool2d):
+    """The mean of equal parts of a map; a map that has these cells already stays as it is."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input if input.shape[-2:] == (self.output_size, self.output_size) else super().forward(input)
 
 
 def convolution(inputs: int, outputs: int, kernel: int, norm: Norm) -> nn.Sequential:

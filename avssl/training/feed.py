@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -16,9 +15,12 @@ from avssl.media.errors import MediaError
 from avssl.methods.base import Extract, Features, Rows
 from avssl.methods.rows import collect
 from avssl.progress import Bar
+from avssl.training.accelerators import Accelerator, require_accelerator
 from avssl.training.errors import TrainingError
-from avssl.training.machines import Accelerator, require_accelerator
 from avssl.training.stopping import leave_signals_alone
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric  # slow to load, and evaluation needs none of it
 
 Batch = dict[str, Any]
 UNSEEN = 2**40  # an epoch that no training reaches: measuring takes looks that training never took
@@ -38,7 +40,7 @@ class Feed:
     """
 
     def __init__(
-        self, fabric: Fabric, data: Dataset, batch_size: int, seed: int, start: int, workers: int, prefetch: int
+        self, fabric: "Fabric", data: Dataset, batch_size: int, seed: int, start: int, workers: int, prefetch: int
     ):
         order = Endless(len(data), seed, start, fabric.global_rank, fabric.world_size)
         loader = loading(fabric, data, batch_size, order, workers, prefetch)
@@ -54,14 +56,16 @@ class Feed:
         self._batches.close()
 
 
-def single_process(accelerator: Accelerator = "auto") -> Fabric:
+def single_process(accelerator: Accelerator = "auto") -> "Fabric":
     """Return what knows the device of one process, for looking at data outside of a training."""
+    from lightning_fabric import Fabric
+
     require_accelerator(accelerator)
     return Fabric(accelerator=accelerator, devices=1)
 
 
 def loading(
-    fabric: Fabric, data: Dataset, batch_size: int, keys: Iterable[Any], workers: int, prefetch: int = 2
+    fabric: "Fabric", data: Dataset, batch_size: int, keys: Iterable[Any], workers: int, prefetch: int = 2
 ) -> DataLoader:
     """Return a loader of the items under ``keys``, in that order; what its processes share is made ready first."""
     data.prepare()
@@ -79,7 +83,7 @@ def loading(
 
 
 def batches_of(
-    fabric: Fabric,
+    fabric: "Fabric",
     data: Dataset,
     epoch: int,
     items: int | None,
@@ -104,7 +108,7 @@ def batches_of(
 
 
 def batches_under(
-    fabric: Fabric,
+    fabric: "Fabric",
     data: Dataset,
     keys: Sequence[tuple[int, int]],
     batch_size: int,
@@ -118,7 +122,7 @@ def batches_under(
             bar.reach(min(len(keys), bar.done + batch_size))
 
 
-def features_of_all(fabric: Fabric, data: Dataset, epoch: int, batch_size: int, workers: int) -> Features:
+def features_of_all(fabric: "Fabric", data: Dataset, epoch: int, batch_size: int, workers: int) -> Features:
     """Return what computes rows of all items of a data set, each process a share: see `avssl.methods.base.Features`.
 
     Args:

@@ -18,6 +18,7 @@ from avssl.data import Dataset
 from avssl.data.items import items_of
 from avssl.data.known_bad import format_known
 from avssl.methods import Method
+from avssl.training.accelerators import Accelerator, require_accelerator
 from avssl.training.average import Average
 from avssl.training.checking import check_batches, check_classes, check_numbers, check_settings
 from avssl.training.checkpoint import LAST, OnChange
@@ -26,9 +27,7 @@ from avssl.training.export import exports_of, not_rebuilt
 from avssl.training.feed import Feed, features_of_all, images, is_empty
 from avssl.training.loggers import LoggerName, check_loggers
 from avssl.training.machines import (
-    Accelerator,
     processes_of,
-    require_accelerator,
     require_others,
     share_batch_statistics,
 )

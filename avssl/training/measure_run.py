@@ -10,12 +10,12 @@ from pydantic import Field
 from avssl import config
 from avssl.config import Count, Trust
 from avssl.data import Dataset
+from avssl.training.accelerators import Accelerator
 from avssl.training.appending import append
 from avssl.training.checkpoint import LAST, peek
 from avssl.training.errors import TrainingError, in_one_line
 from avssl.training.export import load_method
 from avssl.training.feed import batches_of, is_empty, single_process
-from avssl.training.machines import Accelerator
 from avssl.training.run import writing_to
 from avssl.training.seeding import seed_torch
 

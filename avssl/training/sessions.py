@@ -6,13 +6,15 @@ import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 
 from avssl.installed import HOME, is_checkout
 from avssl.version import __version__
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric  # slow to load, and evaluation needs none of it
 
 PACKAGES = ("torch", "torchvision", "torchaudio", "numpy", "av", "lightning-fabric", "scikit-learn")
 
@@ -28,7 +30,7 @@ class Session:
         data: what is to be said of the data, such as which stay decoded.
     """
 
-    def __init__(self, fabric: Fabric, step: int):
+    def __init__(self, fabric: "Fabric", step: int):
         self._began, self.data = time.monotonic(), ""
         self._facts = {"began": datetime.now(UTC).isoformat(timespec="seconds"), "from_step": step} | facts_of(fabric)
 
@@ -37,7 +39,7 @@ class Session:
         return self._facts | {"data": self.data, "to_step": step, "seconds": round(time.monotonic() - self._began, 1)}
 
 
-def facts_of(fabric: Fabric) -> dict[str, str]:
+def facts_of(fabric: "Fabric") -> dict[str, str]:
     """Return the device, the machine, the versions and, where the code lies in a checkout, its commit."""
     device = str(fabric.device)
     if fabric.device.type == "cuda":

@@ -10,9 +10,9 @@ from training_fakes import Dots, Linear, Numbered, Toy, run, toy
 from avssl import config
 from avssl.nets import SmallNet
 from avssl.training import SGD, TrainingError
+from avssl.training.accelerators import require_accelerator
 from avssl.training.feed import UNSEEN, single_process
 from avssl.training.journal import read
-from avssl.training.machines import require_accelerator
 
 
 def weights(method):

@@ -1,12 +1,11 @@
 """Detectors learn from pictures and are asked; and what who never looks at a picture would say."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.models.detection import FasterRCNN
 
 from avssl.data import Dataset
 from avssl.data.sets.coordinates import boxes_from_torchvision, boxes_to_torchvision
@@ -15,6 +14,9 @@ from avssl.evaluation.dense.fitting import Fitting, batches_of, learn
 from avssl.features.layers import unit
 from avssl.metrics import boxes
 from avssl.nets import Encoder
+
+if TYPE_CHECKING:
+    from torchvision.models.detection import FasterRCNN  # slow to load
 
 BOXES = "boxes"
 GUESSES = 3  # boxes of a class that are guessed without looking
@@ -33,7 +35,7 @@ def fit(
     freeze: bool,
     seed: int,
     device: torch.device,
-) -> FasterRCNN:
+) -> "FasterRCNN":
     """Return a detector that learned from pictures; the last step's.
 
     Args:
@@ -70,7 +72,7 @@ def target(item: dict[str, Any], difficult: bool, device: torch.device) -> dict[
 
 
 @torch.inference_mode()
-def detect(network: FasterRCNN, data: Dataset, device: torch.device) -> dict[str, np.ndarray]:
+def detect(network: "FasterRCNN", data: Dataset, device: torch.device) -> dict[str, np.ndarray]:
     """Return what a detector finds in every picture that can be read.
 
     Returns:

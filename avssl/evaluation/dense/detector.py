@@ -7,17 +7,16 @@ pyramid, Lin et al., "Feature Pyramid Networks for Object Detection", CVPR 2017 
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
-from torchvision.models.detection import FasterRCNN
-from torchvision.models.detection.anchor_utils import AnchorGenerator
-from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
-from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 
 from avssl.config import ConfigError, Count, Share
-from avssl.nets import VGG16, AlexNet, Encoder, ResNet
+from avssl.nets import Encoder
+
+if TYPE_CHECKING:
+    from torchvision.models.detection import FasterRCNN  # slow to load, and the page of any run looks at all evaluators
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +68,7 @@ class Detector:
             if self.head == "own":
                 raise ValueError("head: own stands behind one layer; a pyramid of several needs a new head")
 
-    def on(self, encoder: Encoder, layers: Sequence[str], classes: int) -> FasterRCNN:
+    def on(self, encoder: Encoder, layers: Sequence[str], classes: int) -> "FasterRCNN":
         """Return the detector of so many classes on top of an encoder, in which the encoder itself may learn.
 
         Args:
@@ -77,6 +76,11 @@ class Detector:
             layers: those of it that are used.
             classes: how many, without the background.
         """
+        from torchvision.models.detection import FasterRCNN
+        from torchvision.models.detection.anchor_utils import AnchorGenerator
+        from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+        from torchvision.ops import MultiScaleRoIAlign
+
         pyramid = Maps(encoder, layers)
         names = [str(number) for number in range(len(layers))]
         sizes = tuple((size,) for size in self.anchors) if len(layers) > 1 else (tuple(self.anchors),)
@@ -121,6 +125,8 @@ class Maps(nn.Module):
     std: Tensor
 
     def __init__(self, encoder: Encoder, layers: Sequence[str]):
+        from torchvision.ops import FeaturePyramidNetwork
+
         super().__init__()
         self.encoder, self.layers = encoder, tuple(layers)
         with torch.no_grad():
@@ -148,6 +154,8 @@ def tail_of(encoder: Encoder, layer: str) -> nn.Sequential:
     Raises:
         ConfigError: if its modules do not simply follow each other there.
     """
+    from avssl.nets import VGG16, AlexNet, ResNet
+
     children = dict(encoder.trunk.named_children())
     first, _, inner = encoder.place(layer).partition(".")
     names = list(children)

@@ -6,13 +6,15 @@ https://arxiv.org/abs/1905.01235
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.model_selection import StratifiedKFold
-from sklearn.svm import LinearSVC
 
 from avssl.evaluation.probes.base import Labels, Probe
 from avssl.metrics.classification import average_precision
+
+if TYPE_CHECKING:
+    from sklearn.svm import LinearSVC  # slow to load, and other probes need none of it
 
 
 class SVM(Probe):
@@ -47,6 +49,8 @@ class SVM(Probe):
         return self._fit(features, present, self._choose(features, present, seed), seed).decision_function(asked)
 
     def _choose(self, features: np.ndarray, present: np.ndarray, seed: int) -> float:
+        from sklearn.model_selection import StratifiedKFold
+
         folds = min(self.folds, int(present.sum()), int((~present).sum()))
         if len(self.costs) == 1 or folds < 2:
             return self.costs[0]
@@ -57,7 +61,9 @@ class SVM(Probe):
                 found[cost] += average_precision(scores, present[held_out])
         return max(found, key=lambda cost: found[cost])
 
-    def _fit(self, features: np.ndarray, present: np.ndarray, cost: float, seed: int) -> LinearSVC:
+    def _fit(self, features: np.ndarray, present: np.ndarray, cost: float, seed: int) -> "LinearSVC":
+        from sklearn.svm import LinearSVC
+
         machine = LinearSVC(
             C=cost, class_weight="balanced", dual="auto", max_iter=self.iterations, tol=1e-3, random_state=seed
         )

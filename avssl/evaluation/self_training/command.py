@@ -31,9 +31,9 @@ from avssl.methods import Method, SelfTraining, SelfTrainingPixels
 from avssl.methods.transfer.both_labels import BothLabels
 from avssl.report.scores import TRAINED, Scores
 from avssl.text import to_json
+from avssl.training.accelerators import Accelerator
 from avssl.training.export import load_encoder, load_method
 from avssl.training.loop import train
-from avssl.training.machines import Accelerator
 from avssl.training.optim import Optim
 from avssl.training.precision import Precision
 from avssl.training.schedule import Schedule

@@ -12,8 +12,8 @@ from avssl.evaluation.base import Evaluator
 from avssl.evaluation.self_training.selection import PseudoLabels
 from avssl.methods.transfer.both_labels import BothLabels
 from avssl.nets import Encoder
+from avssl.training.accelerators import Accelerator
 from avssl.training.feed import Batch, batches_of, is_empty, single_process
-from avssl.training.machines import Accelerator
 
 Row = dict[str, Any]  # what is told of a round's pseudo-labels
 Marks = dict[str, str]  # what a labelling depends on

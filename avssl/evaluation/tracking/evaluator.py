@@ -54,6 +54,7 @@ class BoxTracking(Evaluator):
         context: recent frames that a frame looks at, in place of the preset's.
         radius: in pixels of what encoders see, likewise.
         short: shorter side of what encoders see, in pixels, likewise.
+        masks: rows by propagated masks, too; at fine strides these take nearly all of the time.
         initialisations: of the random row.
         extra: further rows, from a name to the folder of a run or a file of weights of the same architecture.
         others: further rows of other encoders, from a name to the encoder.
@@ -85,6 +86,7 @@ class BoxTracking(Evaluator):
         context: int | None = None,
         radius: float | None = None,
         short: int | None = None,
+        masks: bool = True,
         initialisations: int = 3,
         extra: Mapping[str, str] | None = None,
         others: Mapping[str, Encoder] | None = None,
@@ -107,6 +109,7 @@ class BoxTracking(Evaluator):
         self.follower = Follower(
             features=torch.clone, size=size, sigma=sigma * size / padding, rate=rate, scales=tuple(scales)
         )
+        self.masks = masks
         self.initialisations, self.extra, self.others = initialisations, extra, others or {}
         self.batch, self.multiple, self.num_shown = batch, multiple, num_shown
         self.seed, self.quiet = seed, quiet
@@ -132,7 +135,9 @@ class BoxTracking(Evaluator):
             "BoxTracking", encoder, pool, fresh, device, self.initialisations, self.seed, self.extra, self.others,
             self.layer, {},
         )  # fmt: skip
-        rows = trackers_of(members, self.follower, self.padding, self.settings, device, self.batch, self.multiple)
+        rows = trackers_of(
+            members, self.follower, self.padding, self.settings, device, self.batch, self.multiple, self.masks
+        )
         return rows, trained_of(members)
 
     def _followed(self, rows: Mapping[str, list[Tracker]], cache: FeatureCache, device: str) -> Followed:

@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
 import torch
 
 from avssl.evaluation.baselines import add_rows
-from avssl.evaluation.propagation.clips import Clip
-from avssl.evaluation.propagation.maps import LayerMaps, Maps
-from avssl.evaluation.propagation.rows import Member, carry
+from avssl.evaluation.propagation.maps import LayerMaps, Maps, features_of
+from avssl.evaluation.propagation.rows import Member
 from avssl.evaluation.tracking.targets import Targets
 from avssl.features.layers import unit
+from avssl.features.propagation.labels import cells_to_mask, mask_to_cells
+from avssl.features.propagation.propagate import propagate
 from avssl.features.propagation.settings import Propagation
 from avssl.nets.follower import Follower
 from avssl.nets.map_net import grey_pictures
@@ -87,18 +89,24 @@ class ByMasks:
     multiple: int = 1
 
     def __call__(self, targets: Targets) -> np.ndarray:
-        found = []
-        size = (targets.frames.shape[-2], targets.frames.shape[-1])
-        for box in targets.boxes[:, 0]:
-            masks = np.zeros((1, *size), np.uint8)
-            low, high = np.floor(box[:2]).astype(int).clip(0), np.ceil(box[2:]).astype(int)
-            masks[0, low[1] : max(high[1], low[1] + 1), low[0] : max(high[0], low[0] + 1)] = 1
-            clip = Clip(frames=targets.frames, masks=masks, points=None, path="", group="", names=())
-            member = Member(maps=self.maps, about=self.about)
-            carried = carry(member, clip, self.settings, 1, self.batch, self.multiple).masks
-            assert carried is not None
-            found.append(boxes_around(carried == 1, box))
-        return np.stack(found)
+        size, boxes = (targets.frames.shape[-2], targets.frames.shape[-1]), targets.boxes[:, 0]
+        grid, stride, features = features_of(self.maps, targets.frames, self.settings, self.batch, self.multiple)
+        seen, first = self.settings.input_size(*size), next(features)
+        masks = torch.from_numpy(np.stack([filled(box, size) for box in boxes])).to(first.device)
+        labels = torch.cat([mask_to_cells(mask, 1, grid, self.settings.read_in) for mask in masks])
+        found: list[list[np.ndarray]] = [[] for _ in boxes]
+        for soft in propagate(chain([first], features), labels, self.settings, stride, sets=len(boxes)):
+            for own, one in zip(found, soft.chunk(len(boxes)), strict=True):
+                own.append((cells_to_mask(one, grid, self.settings, seen) == 1).cpu().numpy())
+        return np.stack([boxes_around(np.stack(own), box) for own, box in zip(found, boxes, strict=True)])
+
+
+def filled(box: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return the mask of the pixels that a box touches, at least one, uint8 ``(H, W)``."""
+    mask = np.zeros(size, np.uint8)
+    low, high = np.floor(box[:2]).astype(int).clip(0), np.ceil(box[2:]).astype(int)
+    mask[low[1] : max(high[1], low[1] + 1), low[0] : max(high[0], low[0] + 1)] = 1
+    return mask
 
 
 def boxes_around(masks: np.ndarray, first: np.ndarray) -> np.ndarray:
@@ -128,6 +136,7 @@ def trackers_of(
     device: str,
     batch: int,
     multiple: int,
+    masks: bool = True,
 ) -> dict[str, list[Tracker]]:
     """Return the rows of the table: floors, then each encoder by the filter, then by masks.
 
@@ -139,6 +148,7 @@ def trackers_of(
         device: where encoders run.
         batch: frames a pass.
         multiple: of the sides of pictures, for encoders that need it.
+        masks: rows by masks, too.
 
     Raises:
         ConfigError: if an encoder's row has the name of another row.
@@ -168,4 +178,5 @@ def trackers_of(
             for one, about in maps
         ]
     where = "evaluator.extra or others"
-    return add_rows(add_rows(floors, by_filter, where), by_masks, where)
+    rows = add_rows(floors, by_filter, where)
+    return add_rows(rows, by_masks, where) if masks else rows

@@ -13,8 +13,8 @@ from avssl.features.runs import CONFIG, Fresh, fresh_like
 from avssl.methods import KnowledgeTransfer
 from avssl.nets import Encoder
 from avssl.training import Optim, Schedule, train
+from avssl.training.accelerators import Accelerator
 from avssl.training.checkpoint import LAST, compare, peek
-from avssl.training.machines import Accelerator
 from avssl.training.precision import Precision
 from avssl.transforms import Transform
 

@@ -25,6 +25,7 @@ def propagate(
     settings: Propagation = OWN,
     stride: tuple[float, float] = (8.0, 8.0),
     tile: int = TILE,
+    sets: int = 1,
 ) -> Iterator[Tensor]:
     """Yield the labels of each frame of a video, the first one's as they were given.
 
@@ -37,6 +38,7 @@ def propagate(
         settings: what a cell takes its labels from, see `Propagation`.
         stride: pixels from cell to cell, down and across; what a radius in pixels is counted in.
         tile: cells a side of the tiles in which cells are compared.
+        sets: of so many labelings, one after the other and each of as many labels, cells are compared once.
 
     Yields:
         Labels ``(labels, rows, columns)``, float32.
@@ -68,14 +70,18 @@ def propagate(
             )
         yield soft
         stored = query.half() if settings.similarity == "cosine" else query  # others may be beyond half's range
-        shelf[time] = (stored, fed_back(soft, settings).movedim(0, -1).contiguous())
+        fed = torch.cat([fed_back(one, settings) for one in soft.chunk(sets)])
+        shelf[time] = (stored, fed.movedim(0, -1).contiguous())
         for past in [one for one in shelf if not settings.needs(one, time + 1)]:
             del shelf[past]
 
 
 def prepared(frame: Tensor, settings: Propagation) -> Tensor:
-    """Return features ``(rows, columns, channels)`` in full precision, of unit length where cosines are asked for."""
-    cells = frame.float().movedim(0, -1)
+    """Return features ``(rows, columns, channels)`` in full precision, of unit length where cosines are asked for.
+
+    Gradients do not pass.
+    """
+    cells = frame.detach().float().movedim(0, -1)
     return (F.normalize(cells, dim=-1) if settings.similarity == "cosine" else cells).contiguous()
 
 

@@ -1,15 +1,19 @@
 """The most similar cells of other frames, tile by tile: the whole product of two frames is never made.
 
-A tile of queries meets the keys within reach of it alone. Running results join the frames.
+A tile of queries meets the keys within reach of it alone, of as many frames at once as `ROOM` holds.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from avssl.features.propagation.tiles import TILE, Reach, Tile, cells_of, tiles, tiles_of, whole
+from avssl.features.propagation.tiles import TILE, Reach, Tile, tiles, whole
+
+ROOM = 2**22  # similarities that are held at a time: 16 MB
+GROUP = 16  # similarities of which the largest is looked at first
 
 
 class Neighbours(NamedTuple):
@@ -48,25 +52,54 @@ def neighbours(
     """
     height, width, _ = query.shape
     count = height * width
-    found = [(query.new_empty(0), torch.empty(0))] * tiles_of(height, width, tile)
-    totals: list[Tensor | None] = [None] * len(found)
-    for entry, (scores_of, parts) in enumerate(frames_of(query, keys, reach, exempt, tile)):
-        for number, part in enumerate(parts):
-            scores = scores_of(part)
+    each: list[tuple[Tensor, Tensor]] = []
+    totals: list[Tensor] = []
+    for several in scored(query, keys, reach, exempt, tile):
+        values, places = query.new_empty(0), torch.empty(0)
+        total: Tensor | None = None
+        for number, some in enumerate(several):
             if temperature is not None:
-                total, before = (scores / temperature).logsumexp(1), totals[number]
-                totals[number] = total if before is None else torch.logaddexp(before, total)
-            values, places = scores.topk(min(k, scores.shape[1]), 1, sorted=False)
-            places = cells_of(part.keys, width, query.device)[places] + entry * count
-            if entry:
-                values, places = (torch.cat(both, 1) for both in zip(found[number], (values, places), strict=True))
-                values, order = values.topk(min(k, values.shape[1]), 1, sorted=False)
-                places = places.gather(1, order)
-            found[number] = values, places
-    values, order = whole([values for values, _ in found], height, width, tile).sort(1, descending=True)
-    places = whole([places for _, places in found], height, width, tile).gather(1, order)
-    sums = [total[:, None] for total in totals if total is not None]
-    return Neighbours(values, places, whole(sums, height, width, tile)[:, 0] if sums else None)
+                more = (some.scores / temperature).logsumexp(1, keepdim=True)
+                total = more if total is None else torch.logaddexp(total, more)
+            best, columns = largest(some.scores, k)
+            cells = [part.cells + entry * count for part, entry in zip(some.tiles, some.entries, strict=True)]
+            found = torch.cat(cells).to(query.device)[columns]
+            if number:
+                best, order = largest(torch.cat([values, best], 1), k)
+                found = torch.cat([places, found], 1).gather(1, order)
+            values, places = best, found
+        values, order = values.sort(1, descending=True)
+        each.append((values, places.gather(1, order)))
+        totals += [] if total is None else [total]
+    values, places = (whole(parts, height, width, tile) for parts in zip(*each, strict=True))
+    return Neighbours(values, places, whole(totals, height, width, tile)[:, 0] if totals else None)
+
+
+def largest(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Return the k largest scores of each row and their columns, in any order: what ``topk`` finds, but faster.
+
+    The k largest scores lie in the k groups whose largest are the largest, so that of most groups no more is looked at.
+
+    Args:
+        scores: ``(rows, columns)``.
+        k: how many; all, if there are fewer columns.
+
+    Examples:
+        >>> values, columns = largest(torch.arange(1000.0)[None], 2)
+        >>> values.sort().values.tolist(), columns.sort().values.tolist()
+        ([[998.0, 999.0]], [[998, 999]])
+    """
+    groups = scores.shape[1] // GROUP
+    if groups <= 2 * k:
+        values, columns = scores.topk(min(k, scores.shape[1]), 1, sorted=False)
+        return values, columns
+    inside = GROUP * groups  # a group's scores lie ``groups`` columns apart, so that maxima are taken of whole rows
+    _, best = largest(scores[:, :inside].unflatten(1, (GROUP, groups)).amax(1), k)
+    members = best[:, None] + groups * torch.arange(GROUP, device=scores.device)[:, None]
+    rest = torch.arange(inside, scores.shape[1], device=scores.device).expand(len(scores), -1)
+    columns = torch.cat([members.flatten(1), rest], 1)
+    values, order = scores.gather(1, columns).topk(k, 1, sorted=False)
+    return values, columns.gather(1, order)
 
 
 def attend(
@@ -92,39 +125,63 @@ def attend(
         tile: about how many cells a side of a tile has.
     """
     height, width, _ = query.shape
-    count = tiles_of(height, width, tile)
-    peaks: list[Tensor | None] = [None] * count
-    sums = [torch.empty(0)] * count
-    for entry, (scores_of, parts) in enumerate(frames_of(query, keys, reach, exempt, tile)):
-        for number, part in enumerate(parts):
-            scores = scores_of(part)
+    found: list[Tensor] = []
+    for several in scored(query, keys, reach, exempt, tile):
+        peak, joined = query.new_empty(0), query.new_empty(0)
+        for number, some in enumerate(several):
+            scores = some.scores
             if least is not None:
-                enough = least.view(height, width)[part.queries].reshape(-1, 1)
+                enough = least.view(height, width)[some.tiles[0].queries].reshape(-1, 1)
                 scores = scores.masked_fill(scores < enough, -torch.inf)
-            scores, before = scores / temperature, peaks[number]
-            peak = (
-                scores.amax(1, keepdim=True) if before is None else torch.maximum(before, scores.amax(1, keepdim=True))
-            )
+            scores = scores / temperature
+            before, peak = peak, scores.amax(1, keepdim=True)
+            peak = torch.maximum(before, peak) if number else peak
             steady = peak.clamp(min=torch.finfo(peak.dtype).min)  # no cell so far: no weight, rather than NaN
             weights = (scores - steady).exp()
-            values = labels[entry][part.keys].flatten(0, 1).float()
+            pairs = zip(some.tiles, some.entries, strict=True)
+            values = torch.cat([labels[entry][part.keys].float().flatten(0, 1) for part, entry in pairs])
             added = torch.cat([weights @ values, weights.sum(1, keepdim=True)], 1)
-            sums[number] = added if before is None else sums[number] * (before - steady).exp() + added
-            peaks[number] = peak
-    joined = whole(sums, height, width, tile)
-    return joined[:, :-1] / joined[:, -1:]
+            joined = joined * (before - steady).exp() + added if number else added
+        found.append(joined[:, :-1] / joined[:, -1:])
+    return whole(found, height, width, tile)
 
 
-def frames_of(query: Tensor, keys: Sequence[Tensor], reach: Reach, exempt: int, tile: int) -> Iterator[tuple]:
-    """Yield for each frame what scores a tile, and its tiles; one frame at a time is held in full precision."""
+class Scored(NamedTuple):
+    """A tile of queries beside the keys of some frames.
+
+    Attributes:
+        tiles: of each frame; their queries are the same.
+        entries: which frames.
+        scores: similarities ``(queries, keys)``, in memory that the next ones will fill.
+    """
+
+    tiles: Sequence[Tile]
+    entries: Sequence[int]
+    scores: Tensor
+
+
+def scored(query: Tensor, keys: Sequence[Tensor], reach: Reach, exempt: int, tile: int) -> Iterator[Iterator[Scored]]:
+    """Yield for each tile the similarities to its keys, of some frames at a time."""
     height, width, _ = query.shape
     near = tiles(height, width, reach, tile)
     everywhere = tiles(height, width, Reach(), tile) if exempt else near
-    for entry, key in enumerate(keys):
-        full = key.float()
+    room = query.new_empty(max(ROOM, *(part.pairs for part in (*near, *everywhere))))
+    for close, whole_map in zip(near, everywhere, strict=True):
+        yield scored_tile(query, keys, [whole_map if entry < exempt else close for entry in range(len(keys))], room)
 
-        def scores_of(part: Tile, full: Tensor = full) -> Tensor:
-            scores = query[part.queries].flatten(0, 1) @ full[part.keys].flatten(0, 1).T
-            return scores if part.far is None else scores.masked_fill_(part.far.to(scores.device), -torch.inf)
 
-        yield scores_of, everywhere if entry < exempt else near
+def scored_tile(query: Tensor, keys: Sequence[Tensor], parts: Sequence[Tile], room: Tensor) -> Iterator[Scored]:
+    """Yield the similarities of a tile, of as many frames at a time as there is room for."""
+    queries = query[parts[0].queries].flatten(0, 1)
+    left = list(range(len(keys)))
+    while left:
+        many = max(1, sum(total <= len(room) for total in accumulate(parts[entry].pairs for entry in left)))
+        entries, left = left[:many], left[many:]
+        widths = [len(parts[entry].cells) for entry in entries]
+        scores = room[: len(queries) * sum(widths)].view(len(queries), -1)
+        for entry, own in zip(entries, scores.split(widths, 1), strict=True):
+            part = parts[entry]
+            torch.mm(queries, keys[entry][part.keys].float().flatten(0, 1).T, out=own)
+            if part.far is not None:
+                own.add_(part.far.to(own.device))
+        yield Scored([parts[entry] for entry in entries], entries, scores)

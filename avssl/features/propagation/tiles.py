@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil, floor
+from itertools import product
+from math import ceil, floor, prod
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-TILE = 16  # cells a side: a tile's table of similarities fits into a core's cache
+TILE = 12  # cells a side: larger tiles share their keys among more queries, and more of these are too far
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,17 +41,20 @@ class Tile(NamedTuple):
     Attributes:
         queries: rows and columns.
         keys: rows and columns.
-        far: bool ``(queries, keys)``; None if all are within reach.
+        cells: the keys' numbers in the map, int64 ``(keys,)``.
+        far: to be added to scores: -inf for keys that are too far, else 0, float32 ``(queries, keys)``; None if all
+            are within reach.
     """
 
     queries: tuple[slice, slice]
     keys: tuple[slice, slice]
+    cells: Tensor
     far: Tensor | None
 
-
-def tiles_of(height: int, width: int, tile: int) -> int:
-    """Return how many tiles there are."""
-    return len(ranges(height, tile)) * len(ranges(width, tile))
+    @property
+    def pairs(self) -> int:
+        """How many pairs of a query and a key there are."""
+        return prod(side.stop - side.start for side in (*self.queries, *self.keys))
 
 
 def ranges(cells: int, tile: int) -> list[range]:
@@ -64,13 +68,11 @@ def ranges(cells: int, tile: int) -> list[range]:
     return [range(cells * part // parts, cells * (part + 1) // parts) for part in range(parts)]
 
 
-def tiles(height: int, width: int, reach: Reach, tile: int) -> list[Tile]:
+@lru_cache(maxsize=4)
+def tiles(height: int, width: int, reach: Reach, tile: int) -> tuple[Tile, ...]:
     """Return the tiles of a map and what is within reach of each."""
-    return [
-        one_tile(rows, columns, height, width, reach)
-        for rows in ranges(height, tile)
-        for columns in ranges(width, tile)
-    ]
+    sides = product(ranges(height, tile), ranges(width, tile))
+    return tuple(one_tile(rows, columns, height, width, reach) for rows, columns in sides)
 
 
 def one_tile(rows: range, columns: range, height: int, width: int, reach: Reach) -> Tile:
@@ -86,12 +88,13 @@ def one_tile(rows: range, columns: range, height: int, width: int, reach: Reach)
         far = too_far(shifts[0], shifts[1], reach)
     (own, up), (across, beside) = sides
     queries = slice(own.start, own.stop), slice(across.start, across.stop)
-    return Tile(queries, (slice(up.start, up.stop), slice(beside.start, beside.stop)), far)
+    cells = torch.tensor(up)[:, None] * width + torch.tensor(beside)
+    return Tile(queries, (slice(up.start, up.stop), slice(beside.start, beside.stop)), cells.flatten(), far)
 
 
 @lru_cache(maxsize=64)
 def too_far(rows: tuple[int, int, int], columns: tuple[int, int, int], reach: Reach) -> Tensor:
-    """Return which keys are out of reach of which queries, bool ``(queries, keys)``.
+    """Return -inf for keys that are out of reach of a query, else 0, float32 ``(queries, keys)``.
 
     Args:
         rows: how many rows of queries, where the rows of keys start beside theirs, and how many these are.
@@ -108,13 +111,8 @@ def too_far(rows: tuple[int, int, int], columns: tuple[int, int, int], reach: Re
         far = (down.abs() > reach.radius) | (across.abs() > reach.radius)
     else:
         far = down**2 + across**2 >= reach.radius**2
-    return far.flatten(2).flatten(0, 1)
-
-
-def cells_of(keys: tuple[slice, slice], width: int, device: torch.device) -> Tensor:
-    """Return the numbers of a window's cells in its map, ``(keys,)``."""
-    rows, columns = (torch.arange(side.start, side.stop, device=device) for side in keys)
-    return (rows[:, None] * width + columns).flatten()
+    far = far.flatten(2).flatten(0, 1)
+    return torch.zeros(far.shape).masked_fill_(far, -torch.inf)  # numbers are added much faster than a mask is applied
 
 
 def whole(parts: Sequence[Tensor], height: int, width: int, tile: int) -> Tensor:

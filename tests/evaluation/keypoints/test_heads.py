@@ -1,5 +1,7 @@
 """Heads learn what they should from labels, and nothing from the test pictures."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from sklearn.linear_model import Ridge as SklearnRidge
 from torch import nn
 
 from avssl.config import ConfigError
-from avssl.evaluation.keypoints.heads import HeatMaps, Labelled, Regression, Ridge
+from avssl.evaluation.keypoints.heads import HeatMaps, Labelled, Regression, Ridge, fitting
 from avssl.evaluation.keypoints.heads.fitting import mirror, shifted
 from avssl.evaluation.keypoints.heads.regression import Finder
 from avssl.evaluation.keypoints.heads.ridge import predict, standardised
@@ -178,6 +180,28 @@ def test_the_rate_drops_by_ten_after_nine_and_twelve_fourteenths_of_the_steps():
         schedule.step()
     assert rates == pytest.approx([1.0] * 9 + [0.1] * 3 + [0.01] * 2)
     assert head.settings()["optimiser"] == "Adam"
+
+
+def test_steps_that_are_augmented_together_are_those_of_each_by_its_own_key(monkeypatch):
+    labelled = replace(some_labels(), mirrored=(0, 2, 1))
+    learning = Regression(steps=5, batch=3, flip=0.5).learning
+
+    def batches(ahead):
+        monkeypatch.setattr(fitting, "AHEAD", ahead)
+        return list(learning._batches(labelled, 5, 7, torch.device("cpu")))
+
+    each = batches(1)
+    for ahead in (2, 16):
+        for one, other in zip(batches(ahead), each, strict=True):
+            assert all(torch.equal(ours, theirs) for ours, theirs in zip(one, other, strict=True))
+    draws = Draws(torch.tensor([[7, 4, item] for item in range(3)]))
+    chosen = draws.integers(low=0, high=len(labelled) - 1)
+    cut, _ = shifted(labelled.images[chosen], draws, labelled.margin)
+    turned = draws.uniform(1)[:, 0] < 0.5
+    assert turned.any() and not turned.all()
+    plain = torch.where(turned[:, None, None, None], cut.flip(-1), cut).flatten(2) / 255
+    for ours, theirs in zip(each[4][0].flatten(2).unbind(), plain, strict=True):  # but for a gain and an offset
+        assert np.corrcoef(ours[0], theirs[0])[0, 1] > 0.99
 
 
 @pytest.mark.parametrize(("epochs", "steps"), [(0, 3), (2, 4), (2.1, 5)])

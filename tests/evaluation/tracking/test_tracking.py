@@ -1,5 +1,7 @@
 """Boxes followed through small films: what moves is followed, floors stand beside, counts are those of benchmarks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -86,6 +88,12 @@ def test_rows_are_a_still_box_filters_on_pixels_and_encoders_by_filter_and_by_ma
     assert set(scores.pictures) == {"strip_0"} and len(scores.tables["targets"]) == 2 * len(rows)
 
 
+def test_rows_by_masks_can_be_left_out_and_the_others_stay_the_same(scores):
+    found = scored(Moving(), masks=False)
+    assert [line["row"] for line in found.table] == ["still", "grey filter", "RGB filter", "random", "trained"]
+    assert all(scores.numbers[name] == value for name, value in found.numbers.items())
+
+
 def test_a_filter_on_pixels_follows_what_moves_and_a_still_box_does_not(scores):
     numbers = scores.numbers
     for row in ("grey filter", "RGB filter"):
@@ -101,6 +109,16 @@ def test_a_propagated_box_follows_what_moves():
     found = ByMasks(maps=Windows(8, 4), settings=settings, about="pixels")(targets)
     assert found.shape == targets.boxes.shape and (found[:, 0] == targets.boxes[:, 0]).all()
     assert centre_errors(found, targets.boxes).max() < 4 and frame_overlaps(found, targets.boxes).min() > 0.2
+
+
+@pytest.mark.parametrize("feedback", ["soft", "hard"])
+def test_boxes_that_are_propagated_together_are_those_of_each_alone(feedback):
+    targets = read_targets(Moving(), 0, None, None)
+    two = np.concatenate([targets.boxes, targets.boxes[::-1] + 14])
+    tracker = ByMasks(maps=Windows(8, 4), settings=Propagation(context=3, radius=16, feedback=feedback), about="")
+    together = tracker(replace(targets, boxes=two))
+    alone = [tracker(replace(targets, boxes=box[None]))[0] for box in two]
+    assert np.allclose(together, alone, atol=1e-4) and not np.allclose(together[0], together[1], atol=5)
 
 
 def test_the_first_frame_counts_by_otb_and_not_by_ours(scores):

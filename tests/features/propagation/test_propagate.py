@@ -10,8 +10,9 @@ import torch
 from torch.nn import functional as F
 
 from avssl.config import ConfigError
+from avssl.features.propagation import search
 from avssl.features.propagation.propagate import propagate
-from avssl.features.propagation.search import neighbours
+from avssl.features.propagation.search import largest, neighbours
 from avssl.features.propagation.settings import OWN, PRESETS, Propagation, preset_of
 from avssl.features.propagation.tiles import Reach, tiles
 
@@ -89,8 +90,10 @@ KINDS = {
 }
 
 
+@pytest.mark.parametrize("room", [1, 2**22])
 @pytest.mark.parametrize("name", KINDS)
-def test_loops_over_cells_find_the_same_labels(name):
+def test_loops_over_cells_find_the_same_labels(name, room, monkeypatch):
+    monkeypatch.setattr(search, "ROOM", room)
     settings, features, labels = KINDS[name], film(), given()
     ours, slow = last(features, labels, settings, tile=3), slowly(features, labels, settings)
     for time, (one, other) in enumerate(zip(ours, slow, strict=True)):
@@ -107,7 +110,7 @@ def test_strides_that_differ_make_a_radius_in_pixels_an_ellipse_of_cells():
 
 @pytest.mark.parametrize("shape", ["circle", "square"])
 @pytest.mark.parametrize("exempt", [0, 1])
-def test_tiles_find_the_neighbours_of_the_whole_product(shape, exempt):
+def test_tiles_find_the_neighbours_of_the_whole_product(shape, exempt, monkeypatch):
     keys = [F.normalize(one, dim=0).permute(1, 2, 0).contiguous() for one in film(4, 16, 21, 34)]
     query = F.normalize(film(1, 16, 21, 34, seed=5)[0], dim=0).permute(1, 2, 0).contiguous()
     scores = query.flatten(0, 1) @ torch.stack(keys).flatten(0, 2).T
@@ -116,10 +119,30 @@ def test_tiles_find_the_neighbours_of_the_whole_product(shape, exempt):
     far = down**2 + across**2 >= 36 if shape == "circle" else torch.maximum(down.abs(), across.abs()) > 6
     scores.view(len(far), 4, -1)[:, exempt:].masked_fill_(far[:, None], -torch.inf)
     values, places = scores.topk(10, 1)
-    for tile in (5, 16, 64):
+    for tile, room in ((5, 1), (16, 150_000), (16, 2**22), (64, 2**22)):  # a frame at a time, some, all
+        monkeypatch.setattr(search, "ROOM", room)
         found = neighbours(query, keys, 10, Reach(radius=6, shape=shape), exempt, tile=tile)
         torch.testing.assert_close(found.values, values, atol=1e-5, rtol=0)
         assert (found.places.sort(1).values == places.sort(1).values).all()
+
+
+@pytest.mark.parametrize("columns", [3, 159, 333, 2000, 5003])
+def test_the_largest_scores_are_those_of_top_k(columns):
+    scores = torch.randn(50, columns, generator=torch.Generator().manual_seed(columns))
+    scores[10:, : columns - 2] = -torch.inf  # fewer than k are within reach
+    scores[20:40] = scores[20:40].round(decimals=1)  # with ties
+    values, places = largest(scores, 5)
+    assert torch.equal(values.sort(1, descending=True).values, scores.topk(min(5, columns), 1).values)
+    assert torch.equal(scores.gather(1, places), values) and all(len(row.unique()) == len(row) for row in places)
+
+
+@pytest.mark.parametrize("feedback", ["soft", "hard"])
+def test_several_labelings_are_carried_at_once_as_each_alone(feedback):
+    settings, several = Propagation(context=3, feedback=feedback), [given(seed=1), given(seed=2)]
+    together = last(film(), torch.cat(several), settings, sets=2)[-1]
+    alone = [last(film(), labels, settings)[-1] for labels in several]
+    torch.testing.assert_close(together, torch.cat(alone))
+    assert not torch.allclose(alone[0], alone[1], atol=0.05)
 
 
 def test_a_wide_video_makes_no_larger_tables_than_a_narrow_one():

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -14,9 +14,11 @@ from avssl.config import ConfigError
 from avssl.evaluation.keypoints.heads.base import Labelled
 from avssl.features.layers import unit
 from avssl.nets import Encoder
+from avssl.nets.layout import channels_last
 from avssl.transforms import Draws, GainOffset
 
 Schedule = Literal["cycle", "drops"]
+AHEAD = 16  # steps whose pictures are held at a time
 DROPS = (90 / 140, 120 / 140)  # epochs after which Xiao et al., ECCV 2018, divide the rate by 10 (section 3.1)
 
 
@@ -98,14 +100,26 @@ class Learning:
             device: where to work.
         """
         steps = max(self.steps, math.ceil(self.epochs * len(labelled) / self.batch))
-        optimiser, schedule = self._optimiser(network, steps)
+        optimiser, schedule = self._optimiser(channels_last(network), steps)
+        network.train()
+        network.encoder.train(not self.freeze)
+        for batch in self._batches(labelled, steps, seed, device):
+            optimiser.zero_grad()
+            loss(network, *batch).backward()
+            optimiser.step()
+            schedule.step()
+        network.eval()
+
+    def _batches(
+        self, labelled: Labelled, steps: int, seed: int, device: torch.device
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield each step's pictures, their joints and which of them count; `AHEAD` steps are augmented at once."""
         images, counted = labelled.images.to(device), torch.from_numpy(labelled.counted).to(device)
         points = torch.from_numpy(np.nan_to_num(labelled.points)).float().to(device)
         jitter = GainOffset(self.gain, self.offset, scope="tuple")
-        network.train()
-        network.encoder.train(not self.freeze)
-        for step in range(steps):
-            draws = Draws(torch.tensor([[seed, step, item] for item in range(self.batch)], device=device))
+        for ahead in torch.arange(steps).split(AHEAD):
+            keys = torch.cartesian_prod(torch.tensor([seed]), ahead, torch.arange(self.batch))
+            draws = Draws(keys.to(device))
             rows = draws.integers(low=0, high=len(labelled) - 1)
             pictures, moved = shifted(images[rows], draws, labelled.margin)
             wanted, known = points[rows] - moved[:, None], counted[rows]
@@ -113,11 +127,7 @@ class Learning:
                 turned = draws.uniform(1)[:, 0] < self.flip
                 pictures, wanted, known = mirror(pictures, wanted, known, turned, sides(labelled))
             pictures = jitter(unit(pictures)[:, None], draws)[:, 0]
-            optimiser.zero_grad()
-            loss(network, pictures, wanted, known).backward()
-            optimiser.step()
-            schedule.step()
-        network.eval()
+            yield from zip(*(one.split(self.batch) for one in (pictures, wanted, known)), strict=True)
 
     def _optimiser(
         self, network: Network, steps: int
@@ -126,7 +136,7 @@ class Learning:
         network.encoder.requires_grad_(not self.freeze)
         if not self.freeze:
             groups.append({"params": list(network.encoder.parameters()), "lr": self.lr})
-        optimiser = torch.optim.AdamW(groups, weight_decay=self.weight_decay)
+        optimiser = torch.optim.AdamW(groups, weight_decay=self.weight_decay, fused=True)
         rates = [group["lr"] for group in groups]
         if self.schedule == "cycle":
             return optimiser, torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=steps)
