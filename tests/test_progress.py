@@ -23,6 +23,11 @@ class Clock:
         return self.now
 
 
+@pytest.fixture(autouse=True)
+def no_other_bars(monkeypatch):
+    monkeypatch.setattr(progress, "_lines", [])  # an error that is still looked at holds the bar that it ended
+
+
 @pytest.fixture
 def turned(monkeypatch):
     made = Clock()

@@ -39,6 +39,7 @@ def judged(name, root, several=1, **settings):
     evaluator = make(known, Evaluator, "evaluator")
     items = "people" if name != "jhmdb" else "recordings"
     setattr(evaluator.train, items, list(getattr(evaluator.train, items)) * several)
+    evaluator.train.bad.files = [(paths * several, kinds) for paths, kinds in evaluator.train.bad.files]
     return evaluator(SmallNet(width=4, dim=8))
 
 
