@@ -18,7 +18,8 @@ PICTURES: frozenset[str] = frozenset(
 )
 SOUNDS: frozenset[str] = frozenset((".aac", ".aif", ".aiff", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav", ".wma"))
 # A GIF or a WebP is a picture, unless a person says otherwise: pictures come first
-MEDIA: dict[Literal["picture", "sound", "video"], frozenset[str]] = {
+FileMedia = Literal["picture", "sound", "video"]  # what one file can be
+MEDIA: dict[FileMedia, frozenset[str]] = {
     "picture": PICTURES,
     "sound": SOUNDS,
     "video": ENDINGS,

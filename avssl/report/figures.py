@@ -24,7 +24,7 @@ ROW_COLORS = {
 RIGHT_COLOR, WRONG_COLOR = "#2a9d4b", "#d62839"
 MORE_COLORS = ("#7b2cbf", "#2a9d8f", "#d81159", "#5f7470")
 LINES = ("-", "--", ":", "-.")
-SHAPES = dict(zip(LINES, "os^D", strict=True))  # of lone points
+SHAPES: dict[str, str] = dict(zip(LINES, "os^D", strict=True))  # of lone points
 ROOM = 7  # names that a panel has room for
 
 

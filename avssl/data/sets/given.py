@@ -8,7 +8,7 @@ from rich.console import Console
 
 from avssl.config import NotNegative
 from avssl.data.known_bad import Kind, forget, remember
-from avssl.data.recordings import MEDIA, read_folder
+from avssl.data.recordings import MEDIA, FileMedia, read_folder
 from avssl.data.sets.base import Listing, Media, Problem
 from avssl.data.sets.inspection import Verdict
 from avssl.data.sets.manifests import write_manifest, write_problems
@@ -74,7 +74,7 @@ def check_data(
     return int(bool(problems) or not rows)
 
 
-def listed(source: str, media: Media | None) -> Listing:
+def listed(source: str, media: FileMedia | None) -> Listing:
     """Return the rows of a manifest, or of a folder of class folders or files, or of one file."""
     folder, every = Path(source).expanduser(), frozenset[str]().union(*MEDIA.values())
     try:
@@ -106,7 +106,7 @@ def rows_of(manifest: Path) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
-def media_of(names: Iterable[str]) -> Media:
+def media_of(names: Iterable[str]) -> FileMedia:
     """Return what the first file is by its ending; a GIF and a WebP count as pictures."""
     ending = Path(next(iter(names), "")).suffix.lower()
     for kind, endings in MEDIA.items():

@@ -93,7 +93,7 @@ def notes_of(found: Films, change: float) -> Iterator[str]:
         best = max(floors, key=lambda row: of_rows[row].mean)
         for row in (RANDOM, best):
             yield from difference_notes({group_at(TRAINED): of_rows[row]}, ERROR, row)
-    counts = sum(film[:, 1].sum(0) for film in found.errors[TRAINED][0])
+    counts = np.sum([film[:, 1].sum(0) for film in found.errors[TRAINED][0]], 0)
     yield f"Brightness has changed in {100 * counts[MOVED] / counts[ALL]:.0f} % of cells; less than 0 is better."
     if found.failures:
         yield f"{len(found.failures)} videos could not be scored; the first: {told(found.failures[0])}."

@@ -145,8 +145,9 @@ class ColourPropagation(Evaluator):
         """Return a member's errors on a video, kept where they are known, and the colours where they are drawn."""
         key = {"colours": one.about, "clip": digest(frames), "settings": repr(self.settings), "change": self.change}
         key |= about
-        if not draws and cache.has(key):
-            return cache.get(key), None
+        kept = None if draws else cache.get(key)
+        if kept is not None:
+            return kept, None
         carried, errors = carry_colours(one, trained, frames, self.settings, self.batch, self.change)
         cache.put(key, errors)
         return errors, carried if draws else None
