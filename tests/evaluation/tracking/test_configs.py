@@ -39,5 +39,5 @@ def test_a_config_scores_a_tiny_official_tree(name, tree, read_tree, tmp_path):
 
 def test_the_config_follows_parts_of_figures(tmp_path):
     folder = prepare("figures", tmp_path, train=2, heldout=1, workers=1, progress=False)
-    numbers = scored("", folder, size=36)
+    numbers = scored("", folder, size=36, masks=True)
     assert numbers["grey filter/success"] > numbers["still/success"] and "random masks/precision@4" in numbers
