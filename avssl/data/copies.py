@@ -83,11 +83,9 @@ class Copies:
         self.store = Store(folder_of(self.recordings, maker) if where == "file" else None)
         self.store.load()
         try:
-            if any(key is not None and key not in self.store.rows for key in keys):
-                with self.store.held():
-                    self._make(
-                        [place for place, key in enumerate(keys) if key not in {None, *self.store.rows}], keys, maker
-                    )
+            if self._missing(keys):
+                with self.store.held():  # another process may have made them by now
+                    self._make(self._missing(keys), keys, maker)
         except OSError as error:
             why = error.strerror or str(error)
             raise ConfigError(f"cache={where}: decoded copies cannot be written ({why}); {self._ways()}") from error
@@ -109,6 +107,9 @@ class Copies:
         others = f"; without a whole copy, and read from the file each time: {rest}" if rest else ""
         told = f"{len(kept)} of {len(self.rows)} recordings stay decoded, {size:.2f} GB in {place}"
         return f"cache={self.where}: {told}{others}"
+
+    def _missing(self, keys: Sequence[str | None]) -> list[int]:
+        return [place for place, key in enumerate(keys) if key is not None and key not in self.store.rows]
 
     def _make(self, missing: Sequence[int], keys: Sequence[str | None], maker: Maker) -> None:
         """Plan all that is missing, see whether it fits, and decode it."""

@@ -17,8 +17,8 @@ PICTURES: frozenset[str] = frozenset(
     (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 )
 SOUNDS: frozenset[str] = frozenset((".aac", ".aif", ".aiff", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav", ".wma"))
-# A GIF or a WebP is a picture, unless a person says otherwise: pictures come first
 FileMedia = Literal["picture", "sound", "video"]  # what one file can be
+# A GIF or a WebP is a picture, unless a person says otherwise: pictures come first
 MEDIA: dict[FileMedia, frozenset[str]] = {
     "picture": PICTURES,
     "sound": SOUNDS,

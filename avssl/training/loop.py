@@ -26,11 +26,7 @@ from avssl.training.errors import TrainingError, in_one_line
 from avssl.training.export import exports_of, not_rebuilt
 from avssl.training.feed import Feed, features_of_all, images, is_empty
 from avssl.training.loggers import LoggerName, check_loggers
-from avssl.training.machines import (
-    processes_of,
-    require_others,
-    share_batch_statistics,
-)
+from avssl.training.machines import processes_of, require_others, share_batch_statistics
 from avssl.training.measures import Measures, Monitors
 from avssl.training.monitors import Monitor, check_monitors
 from avssl.training.optim import Optim, forget, optimizers, set_rates

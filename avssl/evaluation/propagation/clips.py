@@ -1,16 +1,21 @@
 """Videos to propagate labels through: frames, and the truth about all of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from torch import Tensor
 
+from avssl.config import ConfigError
 from avssl.data import Dataset
 from avssl.data.masks import VOID
 from avssl.files import names_in
 from avssl.media.pictures import SUFFIXES, natural
+from avssl.progress import track
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -44,6 +49,45 @@ class Clip:
         assert self.masks is not None
         first = self.masks[0]
         return int(np.where(first == VOID, 0, first).max())
+
+
+def each_video(
+    data: Dataset,
+    read: Callable[[int], Read | dict[str, str]],
+    failures: list[dict[str, str]],
+    doing: str,
+    done: str,
+    num_shown: int,
+    quiet: bool,
+) -> Iterator[tuple[int, Read, bool]]:
+    """Yield each video with its index and whether it is drawn; one at a time is in memory.
+
+    Args:
+        data: the videos.
+        read: returns the video of an index, or what failed.
+        failures: takes the others.
+        doing: what is done, for the progress.
+        done: the same, of what can be "done".
+        num_shown: videos that are drawn, spread over the data.
+        quiet: show no progress.
+
+    Raises:
+        ConfigError: at the end, if none could be read.
+    """
+    drawn = set(np.linspace(0, len(data) - 1, num_shown).round().astype(int).tolist())
+    for index in track(range(len(data)), doing, quiet=quiet):
+        video = read(index)
+        if isinstance(video, dict):
+            failures.append(video)
+        else:
+            yield index, video, index in drawn
+    if len(failures) == len(data):
+        raise ConfigError(f"none of the {len(data)} videos can be {done}; the first: {told(failures[0])}")
+
+
+def told(failure: Mapping[str, str]) -> str:
+    """Return which video could not be scored, and why."""
+    return f"{failure['path']} ({failure['error']})"
 
 
 def read_clip(

@@ -5,7 +5,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from avssl.config import ConfigError, describe
@@ -13,19 +12,18 @@ from avssl.data import Dataset
 from avssl.evaluation.base import WithMethod
 from avssl.evaluation.baselines import pool_of
 from avssl.evaluation.propagation.adaptation import Adapt
-from avssl.evaluation.propagation.clips import Clip, read_clip
+from avssl.evaluation.propagation.clips import Clip, each_video, read_clip
 from avssl.evaluation.propagation.maps import LayerMaps
 from avssl.evaluation.propagation.pictures import shown_frames, strip
 from avssl.evaluation.propagation.results import write_masks
 from avssl.evaluation.propagation.rows import Carried, Member, adapted_beside, carry, rows_of, score, trained_of
 from avssl.evaluation.propagation.scoring import VideoScore, stretches
-from avssl.evaluation.propagation.tables import Found, notes_of, numbers_of, pictures_of, table_of, tables_of, told
+from avssl.evaluation.propagation.tables import Found, notes_of, numbers_of, pictures_of, table_of, tables_of
 from avssl.features.cache import FeatureCache, digest
 from avssl.features.propagation.settings import preset_of
 from avssl.features.runs import Fresh
 from avssl.methods import Method
 from avssl.nets import Encoder
-from avssl.progress import track
 from avssl.report.scores import Scores
 
 
@@ -147,12 +145,11 @@ class LabelPropagation(WithMethod):
         """Return the scores of all videos; one video is in memory at a time."""
         found = Found(scores={name: [[] for _ in members] for name, members in rows.items()})
         labels = ""
-        drawn = set(np.linspace(0, len(self.data) - 1, self.num_shown).round().astype(int).tolist())
-        for index in track(range(len(self.data)), "propagating", quiet=self.quiet):
-            clip = read_clip(self.data, index, self.objects)
-            if isinstance(clip, dict):
-                found.failures.append(clip)
-                continue
+        for index, clip, drawn in each_video(
+            self.data,
+            lambda index: read_clip(self.data, index, self.objects),
+            found.failures, "propagating", "scored", self.num_shown, self.quiet,
+        ):  # fmt: skip
             labels = labels or clip.labels
             if clip.labels != labels:
                 found.failures.append({"path": clip.path, "error": f"it has {clip.labels}, the first has {labels}"})
@@ -164,16 +161,12 @@ class LabelPropagation(WithMethod):
             for name, members in rows.items():
                 for number, one in enumerate(members):
                     first = number == 0
-                    seen = self._scored(one, clip, cache, device, name if first else None, first and index in drawn)
+                    seen = self._scored(one, clip, cache, device, name if first else None, first and drawn)
                     found.scores[name][number].append(seen[0])
                     if seen[1] is not None:
                         shown[name] = seen[1]
             if shown:
                 found.strips[f"strip_{index}"] = strip(clip, shown, Path(clip.path).stem)
-        if not found.paths:
-            raise ConfigError(
-                f"none of the {len(self.data)} videos can be scored; the first: {told(found.failures[0])}"
-            )
         return found
 
     def _scored(

@@ -10,7 +10,7 @@ from PIL.Image import Image
 from avssl.evaluation.propagation.colours import ALL, MOVED, errors_of
 from avssl.evaluation.propagation.rows import COPY
 from avssl.evaluation.propagation.scoring import Horizons, by_frame, horizon, known_mean
-from avssl.evaluation.propagation.tables import told
+from avssl.evaluation.propagation.tables import difference_numbers, failure_notes
 from avssl.metrics.bootstrap import Difference
 from avssl.report.comparison import Metric, difference_notes, format_mean, group_at, item_difference
 from avssl.report.figures import Curve, curve_picture
@@ -56,8 +56,7 @@ def numbers_of(found: Films, horizons: Horizons) -> dict[str, float]:
         for name, own in values.items()
     }
     for row, one in differences(found).items():
-        path = f"{TRAINED}-{row}/error"
-        numbers |= {path: one.mean, f"{path}/low": one.low, f"{path}/high": one.high}
+        numbers |= difference_numbers(row, ERROR.name, one)
     return numbers
 
 
@@ -95,8 +94,7 @@ def notes_of(found: Films, change: float) -> Iterator[str]:
             yield from difference_notes({group_at(TRAINED): of_rows[row]}, ERROR, row)
     counts = np.sum([film[:, 1].sum(0) for film in found.errors[TRAINED][0]], 0)
     yield f"Brightness has changed in {100 * counts[MOVED] / counts[ALL]:.0f} % of cells; less than 0 is better."
-    if found.failures:
-        yield f"{len(found.failures)} videos could not be scored; the first: {told(found.failures[0])}."
+    yield from failure_notes(found.failures)
 
 
 def videos_of(found: Films) -> Iterator[dict[str, Any]]:

@@ -13,19 +13,17 @@ from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.evaluation.base import Evaluator
 from avssl.evaluation.baselines import pool_of
-from avssl.evaluation.propagation.clips import read_clip
+from avssl.evaluation.propagation.clips import Clip, each_video, read_clip
 from avssl.evaluation.propagation.colours import Coloured, carry_colours, grey
 from avssl.evaluation.propagation.film_tables import Films, curves_of, notes_of, numbers_of, table_of, videos_of
 from avssl.evaluation.propagation.maps import LayerMaps
 from avssl.evaluation.propagation.pictures import coloured_strip
 from avssl.evaluation.propagation.rows import COLOUR, Member, rows_of, trained_of
 from avssl.evaluation.propagation.scoring import stretches
-from avssl.evaluation.propagation.tables import told
 from avssl.features.cache import FeatureCache, digest
 from avssl.features.propagation.settings import preset_of
 from avssl.features.runs import Fresh
 from avssl.nets import Encoder
-from avssl.progress import track
 from avssl.report.scores import Scores
 
 
@@ -113,31 +111,28 @@ class ColourPropagation(Evaluator):
     def _carried(self, rows: Mapping[str, list[Member]], trained: LayerMaps, cache: FeatureCache, device: str) -> Films:
         """Return the errors of all videos; one video is in memory at a time."""
         found = Films(errors={name: [[] for _ in members] for name, members in rows.items()})
-        drawn = set(np.linspace(0, len(self.data) - 1, self.num_shown).round().astype(int).tolist())
         cells = {"cells": digest(trained.encoder), "layer": trained.layer, "device": torch.device(device).type}
-        for index in track(range(len(self.data)), "carrying colours", quiet=self.quiet):
-            clip = read_clip(self.data, index, None, labelled=False)
-            if not isinstance(clip, dict) and len(clip.frames) < 2:
-                clip = {"path": clip.path, "error": "it has a single frame, so that nothing can be carried"}
-            if isinstance(clip, dict):
-                found.failures.append(clip)
-                continue
+        for index, clip, drawn in each_video(
+            self.data, self._film, found.failures, "carrying colours", "scored", self.num_shown, self.quiet
+        ):
             found.paths.append(clip.path)
             found.groups.append(clip.group)
             shown: dict[str, Coloured] = {}
             for name, members in rows.items():
                 for number, one in enumerate(members):
-                    draws = number == 0 and index in drawn
+                    draws = drawn and number == 0
                     errors, carried = self._errors(one, clip.frames, trained, cells, cache, draws)
                     found.errors[name][number].append(errors)
                     shown |= {name: carried} if carried is not None else {}
             if shown:
                 found.strips[f"strip_{index}"] = coloured_strip(clip.frames, shown, Path(clip.path).stem)
-        if not found.paths:
-            raise ConfigError(
-                f"none of the {len(self.data)} videos can be scored; the first: {told(found.failures[0])}"
-            )
         return found
+
+    def _film(self, index: int) -> Clip | dict[str, str]:
+        clip = read_clip(self.data, index, None, labelled=False)
+        if isinstance(clip, dict) or len(clip.frames) > 1:
+            return clip
+        return {"path": clip.path, "error": "it has a single frame, so that nothing can be carried"}
 
     def _errors(
         self, one: Member, frames: Tensor, trained: LayerMaps, about: dict[str, Any], cache: FeatureCache, draws: bool

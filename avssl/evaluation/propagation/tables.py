@@ -8,6 +8,7 @@ import numpy as np
 from PIL.Image import Image
 
 from avssl.evaluation.propagation.adaptation import TOLD
+from avssl.evaluation.propagation.clips import told
 from avssl.evaluation.propagation.rows import ADAPTED, COPY
 from avssl.evaluation.propagation.scoring import (
     F,
@@ -67,9 +68,14 @@ def numbers_of(found: Found, thresholds: Sequence[float], horizons: Horizons) ->
     }
     for metric, of_rows in differences(found, thresholds[0], horizons).items():
         for row, one in of_rows.items():
-            path = f"{TRAINED}-{row}/{metric}"
-            numbers |= {path: one.mean, f"{path}/low": one.low, f"{path}/high": one.high}
+            numbers |= difference_numbers(row, metric, one)
     return numbers
+
+
+def difference_numbers(row: str, metric: str, one: Difference) -> dict[str, float]:
+    """Return how far the trained row is above another, and the ends of the interval, by name."""
+    path = f"{TRAINED}-{row}/{metric}"
+    return {path: one.mean, f"{path}/low": one.low, f"{path}/high": one.high}
 
 
 def differences(found: Found, threshold: float, horizons: Horizons) -> dict[str, dict[str, Difference]]:
@@ -142,8 +148,13 @@ def notes_of(found: Found, thresholds: Sequence[float], horizons: Horizons, sett
     short = sum(length < 3 for length in found.lengths)
     if short and found.scores[TRAINED][0][0].regions is not None:
         yield f"{short} videos have fewer than three frames, of which J and F count none."
-    if found.failures:
-        yield f"{len(found.failures)} videos could not be scored; the first: {told(found.failures[0])}."
+    yield from failure_notes(found.failures)
+
+
+def failure_notes(failures: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """Yield a sentence on the videos that could not be scored; none where there are none."""
+    if failures:
+        yield f"{len(failures)} videos could not be scored; the first: {told(failures[0])}."
 
 
 def adaptation_notes(found: Found) -> Iterator[str]:
@@ -163,11 +174,6 @@ def adaptations(found: Found) -> np.ndarray:
     """Return what adaptation did to each video, ``(videos, before, after and motion)``; no video without one."""
     rows = [score.adapted for score in found.scores.get(ADAPTED, [[]])[0] if score.adapted is not None]
     return np.stack(rows) if rows else np.empty((0, 2 * len(TOLD) + 1))
-
-
-def told(failure: Mapping[str, str]) -> str:
-    """Return which video could not be scored, and why."""
-    return f"{failure['path']} ({failure['error']})"
 
 
 def tables_of(found: Found, thresholds: Sequence[float], horizons: Horizons) -> dict[str, list[dict[str, Any]]]:

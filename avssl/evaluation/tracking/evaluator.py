@@ -5,13 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.evaluation.base import Evaluator
 from avssl.evaluation.baselines import pool_of
+from avssl.evaluation.propagation.clips import each_video
 from avssl.evaluation.propagation.maps import LayerMaps
 from avssl.evaluation.propagation.rows import members_of, trained_of
 from avssl.evaluation.tracking.tables import Followed, notes_of, numbers_of, strip_of, table_of, tables_of
@@ -22,7 +22,6 @@ from avssl.features.propagation.settings import preset_of
 from avssl.features.runs import Fresh
 from avssl.nets import Encoder
 from avssl.nets.follower import Follower
-from avssl.progress import track
 from avssl.report.scores import Scores
 
 
@@ -143,12 +142,11 @@ class BoxTracking(Evaluator):
     def _followed(self, rows: Mapping[str, list[Tracker]], cache: FeatureCache, device: str) -> Followed:
         """Return the boxes of all videos; one video is in memory at a time."""
         found = Followed(boxes={name: [[] for _ in trackers] for name, trackers in rows.items()})
-        drawn = set(np.linspace(0, len(self.data) - 1, self.num_shown).round().astype(int).tolist())
-        for index in track(range(len(self.data)), "following", quiet=self.quiet):
-            targets = read_targets(self.data, index, self.objects, self.side)
-            if isinstance(targets, dict):
-                found.failures.append(targets)
-                continue
+        for index, targets, drawn in each_video(
+            self.data,
+            lambda index: read_targets(self.data, index, self.objects, self.side),
+            found.failures, "following", "followed", self.num_shown, self.quiet,
+        ):  # fmt: skip
             found.add(targets)
             what = digest(targets.frames, targets.boxes)
             for name, trackers in rows.items():
@@ -156,13 +154,8 @@ class BoxTracking(Evaluator):
                     key = {"tracker": tracker.about, "clip": what, "device": torch.device(device).type}
                     boxes = cache(key, lambda tracker=tracker, targets=targets: tracker(targets))
                     found.boxes[name][number].append(boxes)
-            if index in drawn:
+            if drawn:
                 found.strips[f"strip_{index}"] = strip_of(targets, {n: own[0][-1] for n, own in found.boxes.items()})
-        if not found.truth:
-            first = found.failures[0]
-            raise ConfigError(
-                f"none of the {len(self.data)} videos can be followed; the first: {first['path']} ({first['error']})"
-            )
         return found
 
     def _protocol(self, maps: LayerMaps, found: Followed) -> dict[str, Any]:
