@@ -86,6 +86,21 @@ def test_copying_scores_what_the_masks_say():
     assert (scores[:, 1, 1:-1] == 1).all()
 
 
+def test_frames_of_480_by_1152_keep_their_shape_and_what_moves_in_them_is_found():
+    """The widest frames of DAVIS; a mix-up of rows and columns shows."""
+    height, width, stride = 480, 1152, 8
+    scene = torch.randint(256, (3, height, width), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    frames = torch.stack([scene.roll((stride * time, -2 * stride * time), (1, 2)) for time in range(3)])
+    masks = np.zeros((3, height, width), np.uint8)
+    for time in range(3):
+        masks[time, 80 + stride * time : 240 + stride * time, 800 - 2 * stride * time : 1040 - 2 * stride * time] = 1
+    one = Clip(frames=frames, masks=masks, points=None, path="wide.mp4", group="", names=())
+    window = Member(maps=Windows(stride, stride), about="")
+    found = carry(window, one, replace(OWN, k=1, radius=32), 1, 4, 1).masks
+    assert found is not None and found.shape == masks.shape
+    assert jaccard(found[2:] == 1, masks[2:] == 1)[0] > 0.95
+
+
 def test_objects_of_one_pixel_masks_that_vanish_and_void_are_scored():
     one = clip(vanish=3)
     masks = np.copy(one.masks)
