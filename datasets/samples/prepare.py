@@ -24,7 +24,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from avssl.cache import cache_folder
+from avssl.cache import cache_folder, whole
 from avssl.data.tables import write_table
 
 SOURCES = Path(__file__).with_name("sources.toml")
@@ -151,9 +151,8 @@ def extract(path: Path, archive: Archive, videos: list[Video], root: Path) -> No
             content = opened.read(video.member) if isinstance(opened, zipfile.ZipFile) else member(opened, video.member)
             if (came := hashlib.sha256(content).hexdigest()) != video.sha256:
                 raise WrongBytes(f"{archive.pin}: {video.member} has sha256 {came}, not the pinned {video.sha256}")
-            part = (root / video.path).with_suffix(".part")
-            part.write_bytes(content)
-            part.replace(root / video.path)
+            with whole(root / video.path) as part:
+                part.write_bytes(content)
 
 
 def member(archive: tarfile.TarFile, name: str) -> bytes:
@@ -218,13 +217,12 @@ def write_manifest(archives: list[Archive], root: Path) -> list[dict[str, str]]:
                 about = {"path": video.path, "label": video.label, "licence": archive.licence}
                 about["source"] = f"{archive.pin} {video.member}"
                 for split, start, end in parts_of(video):
-                    whole = start == 0 and end == video.seconds
-                    times = ("", "") if whole else (f"{start:.3f}", f"{end:.3f}")
+                    entire = start == 0 and end == video.seconds
+                    times = ("", "") if entire else (f"{start:.3f}", f"{end:.3f}")
                     splits = f"{split} sound_{split}" if video.sound else split  # a row may be of several splits
                     rows.append(about | {"split": splits, "start": times[0], "end": times[1]})
-    part = root / "manifest.csv.part"
-    write_table(part, COLUMNS, rows)
-    part.replace(root / "manifest.csv")
+    with whole(root / "manifest.csv") as part:
+        write_table(part, COLUMNS, rows)
     return rows
 
 
