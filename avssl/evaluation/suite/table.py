@@ -56,7 +56,7 @@ Table = Mapping[str, Mapping[str, Cell]]  # by row, by heading; a row may lack h
 def table_of(found: Mapping[str, Sequence[Answers]], columns: Sequence[Column]) -> dict[str, dict[str, Cell]]:
     """Return the rows of runs, each compared with random weights of its own network, and then the floors.
 
-    A floor that differs between runs, as random weights do where networks differ, has a row for each of them.
+    A floor that differs between runs, as random weights do where networks differ, has a row for each of its values.
 
     Args:
         found: by the name of a row, what was answered for each of its runs.
@@ -73,17 +73,42 @@ def table_of(found: Mapping[str, Sequence[Answers]], columns: Sequence[Column]) 
             gain = Cell(values=tuple(sign * (values - np.array(chance)))) if None not in chance else None
             above = None if gain is None or gain.error is None else gain.mean > 2 * gain.error
             table[row][one.heading] = Cell(values=tuple(one.scale * values), above=above)
-    floors: dict[str, dict[str, Cell]] = {}
+    return table | floors_of(found, columns)
+
+
+def floors_of(found: Mapping[str, Sequence[Answers]], columns: Sequence[Column]) -> dict[str, dict[str, Cell]]:
+    """Return the rows of floors by name; rows of runs whose floor is the same share its row."""
+    common: dict[str, dict[str, Cell]] = {}
+    apart: dict[str, dict[str, dict[str, Cell]]] = {}  # by floor, by row of runs, by heading
     for row, runs in found.items():
         for run in runs:
             for name in run.keys() - {TRAINED}:
                 for one in columns:
                     if one.heading in run[name]:
                         cell = Cell(values=(one.scale * run[name][one.heading],))
-                        known = floors.setdefault(name, {}).setdefault(one.heading, cell)
-                        if not math.isclose(known.mean, cell.mean, rel_tol=1e-9):
-                            floors.setdefault(f"{name} of {row}", {})[one.heading] = cell
-    return table | {name: floors[name] for name in sorted(floors)}
+                        known = common.setdefault(name, {}).setdefault(one.heading, cell)
+                        if not alike(known, cell):
+                            apart.setdefault(name, {}).setdefault(row, {})[one.heading] = cell
+    floors: dict[str, dict[str, Cell]] = {}
+    for name in sorted(common):
+        floors[name] = common[name]
+        shared: list[tuple[list[str], dict[str, Cell]]] = []
+        for row, cells in apart.get(name, {}).items():
+            same = next((rows for rows, known in shared if same_cells(known, cells)), None)
+            if same is None:
+                shared.append(([row], cells))
+            else:
+                same.append(row)
+        floors |= {f"{name} of {', '.join(rows)}": cells for rows, cells in shared}
+    return floors
+
+
+def same_cells(one: Mapping[str, Cell], other: Mapping[str, Cell]) -> bool:
+    return one.keys() == other.keys() and all(alike(one[heading], other[heading]) for heading in one)
+
+
+def alike(one: Cell, other: Cell) -> bool:
+    return math.isclose(one.mean, other.mean, rel_tol=1e-9)
 
 
 def written(cell: Cell | None, column: Column) -> str:

@@ -156,6 +156,20 @@ def test_rows_are_means_over_runs_with_standard_errors_and_floors_come_last(aske
     assert all(Path("runs/compare", name).stat().st_size for name in ("table.md", "table.png", "page.html"))
 
 
+def test_rows_of_runs_share_the_row_of_a_floor_that_is_the_same():
+    def answers(accuracy: float, distance: float) -> list:
+        return [{"trained": {"accuracy": 1.0}, "random": {"accuracy": accuracy, "distance": distance}}]
+
+    found = {"a": answers(0.5, 3), "b": answers(0.6, 2), "c": answers(0.6, 3), "d": answers(0.6, 2)}
+    table = table_of(found, [ACCURACY, DISTANCE])
+    assert list(table) == ["a", "b", "c", "d", "random", "random of b, d", "random of c"]
+    assert {row: [cell.mean for cell in table[row].values()] for row in list(table)[4:]} == {
+        "random": [50, 3],
+        "random of b, d": [60, 2],
+        "random of c": [60],  # the other is the one of all
+    }
+
+
 def test_what_was_asked_once_is_read_back_and_a_row_may_be_added(asked):
     command.compare([question()], {"a": ["0.5"]}, device="cpu")
     table = command.compare([question()], {"a": ["0.5"], "b": ["0.25"]}, device="cpu")
