@@ -55,6 +55,8 @@ class HeatMaps(Head):
         offset: brightness offsets lie in [-offset, offset), in units of the full range.
     """
 
+    trains = True
+
     def __init__(
         self,
         freeze: bool = False,
