@@ -166,7 +166,7 @@ class Mapper(Network):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return one map per joint, ``(N, joints, rows, columns)``."""
-        return self.head(self.encoder.taps(images, [self.layer])[self.layer])
+        return self.head(self.encoder.taps(images, [self.layer], whole=False)[self.layer])
 
 
 def deconvolutions(channels: int, count: int, width: int, joints: int) -> nn.Sequential:
