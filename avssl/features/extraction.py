@@ -21,7 +21,7 @@ from avssl.features.layers import OUTPUT, check_layer, unit
 from avssl.features.rows import ItemRows, Recipe, batches, check_recipe, pooled, rows_of
 from avssl.features.sharing import Share, from_environment
 from avssl.nets import Encoder, SoundEncoder
-from avssl.nets.encoders import Takes
+from avssl.nets.encoders import Takes, outputs_of
 from avssl.progress import Bar
 
 
@@ -276,12 +276,8 @@ class _Work:
         parts: dict[str, list[Tensor]] = {layer: [] for layer in one.layers}
         for frames in batches(items, self.batch):
             pictures = unit(frames.to(self.device))
-            layers = [layer for layer in one.layers if layer != OUTPUT]
-            taps: dict[str, Tensor] = encoder.taps(pictures, layers) if layers else {}
-            if OUTPUT in one.layers:
-                taps[OUTPUT] = encoder(pictures)
-            for layer in one.layers:
-                parts[layer].append(pooled(taps[layer].float(), self.recipe.max_features).cpu())
+            for layer, values in shown(encoder, pictures, one.layers).items():
+                parts[layer].append(pooled(values.float(), self.recipe.max_features).cpu())
         weights = torch.cat([item.weights for item in items]) if items else torch.zeros(0)
         place = torch.cat([item.place + first for item, first in zip(items, _firsts(items), strict=True)])
         count = sum(item.rows for item in items)
@@ -292,6 +288,16 @@ class _Work:
             total = torch.zeros(count, flat.shape[1]).index_add_(0, place, flat)
             found[layer] = total.reshape(count, *each.shape[1:]).numpy()
         return found
+
+
+def shown(encoder: Encoder | SoundEncoder, pictures: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+    """Return what layers make of pictures, and the encoder itself under ``"output"``, from one pass."""
+    layers = [layer for layer in names if layer != OUTPUT]
+    if not layers:
+        return {OUTPUT: encoder(pictures)}
+    with outputs_of(encoder) as outputs:
+        taps = encoder.taps(pictures, layers)
+    return taps | ({OUTPUT: outputs[-1]} if OUTPUT in names else {})
 
 
 def kind_of(encoder: Encoder | SoundEncoder) -> Takes:
