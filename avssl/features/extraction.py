@@ -258,11 +258,12 @@ class _Work:
             for kind, several in by_kind.items():
                 several.append(rows_of(item, index, self.recipe, kind))
         found = {name: array for name, array in arrays.items() if array is not None}
+        passes = {kind: list(batches(several, self.batch)) for kind, several in by_kind.items()}
         for name, one in missing.items():
             if one.layers:
-                found |= {
-                    (name, layer): array for layer, array in self._run(one, by_kind[kind_of(one.encoder)]).items()
-                }
+                kind = kind_of(one.encoder)
+                made = self._run(one, by_kind[kind], passes[kind])
+                found |= {(name, layer): array for layer, array in made.items()}
         about = _about(next(iter(by_kind.values())))  # rows are alike for all kinds
         if keys is not None:
             for name, array in found.items():
@@ -271,10 +272,10 @@ class _Work:
         return _Piece(found, about)
 
     @torch.inference_mode()
-    def _run(self, one: Asked, items: list["ItemRows"]) -> dict[str, np.ndarray]:
+    def _run(self, one: Asked, items: list[ItemRows], passes: list[Tensor]) -> dict[str, np.ndarray]:
         encoder = one.encoder.to(self.device).eval()
         parts: dict[str, list[Tensor]] = {layer: [] for layer in one.layers}
-        for frames in batches(items, self.batch):
+        for frames in passes:
             pictures = unit(frames.to(self.device))
             for layer, values in shown(encoder, pictures, one.layers).items():
                 parts[layer].append(pooled(values.float(), self.recipe.max_features).cpu())
