@@ -48,7 +48,11 @@ class Job(Generic[Result]):
 
 
 def do_all(
-    jobs: Sequence[Job[Result]], what: str, workers: Workers = "auto", device: str = "cpu", quiet: bool = False
+    jobs: Sequence[Job[Result]],
+    what: str,
+    workers: Workers = "auto",
+    device: torch.device | str = "cpu",
+    quiet: bool = False,
 ) -> list[Result]:
     """Do all that is not kept, keep each as it comes, and return what was found in the order of the jobs.
 
@@ -87,7 +91,7 @@ def do_all(
 
 
 def _train(
-    jobs: Sequence[Job[Result]], bar: Bar, workers: Workers, device: str
+    jobs: Sequence[Job[Result]], bar: Bar, workers: Workers, device: torch.device | str
 ) -> Generator[tuple[int, Result], None, None]:
     """Yield each job's number and what it found, as they come."""
     on_cpu = torch.device(device).type == "cpu"
