@@ -38,6 +38,7 @@ ROOTS = {
     "installed",
     "lazy",
     "lock",
+    "pool",
     "progress",
     "screen",
     "text",

@@ -21,7 +21,7 @@ from avssl.features.layers import OUTPUT, check_layer, unit
 from avssl.features.rows import ItemRows, Recipe, batches, check_recipe, pooled, rows_of
 from avssl.features.sharing import Share, from_environment
 from avssl.nets import Encoder, SoundEncoder
-from avssl.nets.encoders import Takes
+from avssl.nets.encoders import Takes, outputs_of
 from avssl.progress import Bar
 
 
@@ -258,11 +258,12 @@ class _Work:
             for kind, several in by_kind.items():
                 several.append(rows_of(item, index, self.recipe, kind))
         found = {name: array for name, array in arrays.items() if array is not None}
+        passes = {kind: list(batches(several, self.batch)) for kind, several in by_kind.items()}
         for name, one in missing.items():
             if one.layers:
-                found |= {
-                    (name, layer): array for layer, array in self._run(one, by_kind[kind_of(one.encoder)]).items()
-                }
+                kind = kind_of(one.encoder)
+                made = self._run(one, by_kind[kind], passes[kind])
+                found |= {(name, layer): array for layer, array in made.items()}
         about = _about(next(iter(by_kind.values())))  # rows are alike for all kinds
         if keys is not None:
             for name, array in found.items():
@@ -271,17 +272,13 @@ class _Work:
         return _Piece(found, about)
 
     @torch.inference_mode()
-    def _run(self, one: Asked, items: list["ItemRows"]) -> dict[str, np.ndarray]:
+    def _run(self, one: Asked, items: list[ItemRows], passes: list[Tensor]) -> dict[str, np.ndarray]:
         encoder = one.encoder.to(self.device).eval()
         parts: dict[str, list[Tensor]] = {layer: [] for layer in one.layers}
-        for frames in batches(items, self.batch):
+        for frames in passes:
             pictures = unit(frames.to(self.device))
-            layers = [layer for layer in one.layers if layer != OUTPUT]
-            taps: dict[str, Tensor] = encoder.taps(pictures, layers) if layers else {}
-            if OUTPUT in one.layers:
-                taps[OUTPUT] = encoder(pictures)
-            for layer in one.layers:
-                parts[layer].append(pooled(taps[layer].float(), self.recipe.max_features).cpu())
+            for layer, values in shown(encoder, pictures, one.layers).items():
+                parts[layer].append(pooled(values.float(), self.recipe.max_features).cpu())
         weights = torch.cat([item.weights for item in items]) if items else torch.zeros(0)
         place = torch.cat([item.place + first for item, first in zip(items, _firsts(items), strict=True)])
         count = sum(item.rows for item in items)
@@ -292,6 +289,16 @@ class _Work:
             total = torch.zeros(count, flat.shape[1]).index_add_(0, place, flat)
             found[layer] = total.reshape(count, *each.shape[1:]).numpy()
         return found
+
+
+def shown(encoder: Encoder | SoundEncoder, pictures: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+    """Return what layers make of pictures, and the encoder itself under ``"output"``, from one pass."""
+    layers = [layer for layer in names if layer != OUTPUT]
+    if not layers:
+        return {OUTPUT: encoder(pictures)}
+    with outputs_of(encoder) as outputs:
+        taps = encoder.taps(pictures, layers)
+    return taps | ({OUTPUT: outputs[-1]} if OUTPUT in names else {})
 
 
 def kind_of(encoder: Encoder | SoundEncoder) -> Takes:

@@ -88,8 +88,11 @@ def rows_of(item: dict[str, Any], index: int, recipe: Recipe, takes: Takes = "pi
     if recipe.crop is not None:
         frames, moved = centre(frames, recipe.crop)
     clips = torch.arange(len(frames))[:, None].expand(valid.shape)
-    numbers = {"item": torch.zeros_like(clips), "clip": clips, "frame": torch.arange(valid.numel()).view(valid.shape)}
-    place = torch.unique(numbers[recipe.unit][valid], return_inverse=True)[1]
+    if recipe.unit == "item":
+        place = torch.zeros(int(valid.sum()), dtype=torch.int64)
+    else:
+        numbers = clips if recipe.unit == "clip" else torch.arange(valid.numel()).view(valid.shape)
+        place = torch.unique(numbers[valid], return_inverse=True)[1]
     counts = torch.bincount(place)
     times, clip = item["times"][valid].numpy(), clips[valid].numpy()
     common, about = common_of(item, index), []
@@ -208,14 +211,15 @@ def frames_per_pass(batch: int, images: Tensor) -> int:
 def batches(items: list[ItemRows], batch: int) -> Iterator[Tensor]:
     """Yield frames or clips of one size, at most ``batch`` frames at a time (a clip at least), in order."""
     waiting: list[Tensor] = []
+    count = 0  # of what waits
     for item in items:
         at_once = frames_per_pass(batch, item.frames)
-        for frames in item.frames.split(at_once):
-            full = sum(map(len, waiting)) + len(frames) > at_once
-            if waiting and (full or waiting[0].shape[1:] != frames.shape[1:]):
+        for frames in (item.frames,) if len(item.frames) <= at_once else item.frames.split(at_once):
+            if waiting and (count + len(frames) > at_once or waiting[0].shape[1:] != frames.shape[1:]):
                 yield torch.cat(waiting)
-                waiting = []
+                waiting, count = [], 0
             if len(frames):
                 waiting.append(frames)
+                count += len(frames)
     if waiting:
         yield torch.cat(waiting)

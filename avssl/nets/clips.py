@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from avssl.nets.encoders import Encoder, Takes
+from avssl.nets.encoders import Encoder, Takes, outputs_of
 
 
 class ClipEncoder(Encoder):
@@ -69,12 +69,9 @@ def encode_maps(encoder: Encoder, pictures: Tensor, layers: Sequence[str]) -> tu
         >>> features.shape, values.shape
         (torch.Size([2, 128]), torch.Size([2, 48, 8, 8]))
     """
-    clips, features = encoder.takes == "clips", []
-    handle = encoder.register_forward_hook(lambda _encoder, _inputs, output: features.append(output))
-    try:
+    clips = encoder.takes == "clips"
+    with outputs_of(encoder) as features:
         shown = encoder.taps(pictures if clips else pictures.flatten(0, 1), layers)
-    finally:
-        handle.remove()
     found = [features[0], *(shown[layer] for layer in layers)]
     if clips:
         found = [each.mean(2) if each.ndim == 5 else each for each in found]

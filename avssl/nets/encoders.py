@@ -1,6 +1,7 @@
 """The contract of encoders: pictures or clips in, one vector each out, every layer within reach."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -12,6 +13,17 @@ from avssl.nets.feature_maps import FeatureMap, Following, map_of, start
 Takes = Literal["pictures", "clips"]
 FORMS: dict[Takes, str] = {"pictures": "(N, 3, H, W)", "clips": "(N, frames, 3, H, W)"}
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # as torchvision's weights expect
+
+
+@contextmanager
+def outputs_of(module: nn.Module) -> Iterator[list[Tensor]]:
+    """Collect what a module returns while the block runs, call by call."""
+    outputs: list[Tensor] = []
+    handle = module.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
+    try:
+        yield outputs
+    finally:
+        handle.remove()
 
 
 class Encoder(Recorded, nn.Module):

@@ -99,6 +99,17 @@ def test_taps_equal_the_layers_own_maps_whatever_else_is_asked():
     torch.testing.assert_close(torch.from_numpy(whole.features["net"]["conv2"][:5]), expected)
 
 
+def test_layers_and_the_output_come_from_one_pass_through_the_encoder():
+    encoder, passes = net(), []
+    encoder.trunk.register_forward_hook(lambda *_: passes.append(1))
+    found = extract({"net": Asked(encoder, ("conv3", "output"))}, Films(), Recipe(), FeatureCache(), quiet=True)
+    together = found.features["net"]
+    assert len(passes) == 1
+    for layer in ("conv3", "output"):
+        alone = extract({"net": Asked(encoder, (layer,))}, Films(), Recipe(), FeatureCache(), quiet=True)
+        assert np.array_equal(alone.features["net"][layer], together[layer])
+
+
 def test_what_is_kept_belongs_to_the_names_of_its_classes(tmp_path):
     class Sorted(Films):
         def __getitem__(self, key):

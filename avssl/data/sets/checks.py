@@ -1,23 +1,20 @@
 """Check the files of a data set, several at once, and keep each verdict, so that a stopped run goes on."""
 
 import json
-import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 from avssl.data.sets.base import Media
 from avssl.data.sets.inspection import Depth, Verdict, inspect, state_of
+from avssl.pool import pool
 
 JOURNAL = ".avssl-checks.jsonl"
 TOGETHER = 8  # files that a process checks between two words with us
+PRELOAD = ["avssl.data.sets.inspection"]
 CRASHED = Verdict(kind="undecodable", about="the decoder crashed on it")
 Look = Callable[[Path], Verdict]
 
@@ -119,8 +116,8 @@ def look_at_all(paths: Sequence[Path], check: Look, workers: int) -> Iterator[tu
     while left:
         seen: set[Path] = set()
         try:
-            with _pool(workers) as pool:
-                for path, verdict in _spread(pool, left, check, 2 * workers):
+            with pool(workers, PRELOAD) as processes:
+                for path, verdict in _spread(processes, left, check, 2 * workers):
                     seen.add(path)
                     yield path, verdict
         except BrokenProcessPool:
@@ -133,14 +130,14 @@ def look_at_all(paths: Sequence[Path], check: Look, workers: int) -> Iterator[tu
 
 
 def _spread(
-    pool: ProcessPoolExecutor, paths: Sequence[Path], check: Look, ahead: int
+    processes: ProcessPoolExecutor, paths: Sequence[Path], check: Look, ahead: int
 ) -> Iterator[tuple[Path, Verdict]]:
     """Hand out files in small batches, ``ahead`` of them at a time."""
     batches = iter([paths[start : start + TOGETHER] for start in range(0, len(paths), TOGETHER)])
     running: set[Future] = set()
     while True:
         for batch in batches:
-            running.add(pool.submit(_look_at_batch, batch, check))
+            running.add(processes.submit(_look_at_batch, batch, check))
             if len(running) == ahead:
                 break
         if not running:
@@ -157,33 +154,7 @@ def _look_at_batch(paths: Sequence[Path], check: Look) -> list[tuple[Path, Verdi
 def _look_alone(path: Path, check: Look) -> Verdict:
     """Look at a file in a process of its own, which it may kill."""
     try:
-        with _pool(1) as pool:
-            return pool.submit(check, path).result()
+        with pool(1, PRELOAD) as process:
+            return process.submit(check, path).result()
     except BrokenProcessPool:
         return CRASHED
-
-
-@contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Give processes that do not outlive this one, and leave it to this one to answer Ctrl-C."""
-    way = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-    context = multiprocessing.get_context(way)
-    if way == "forkserver":
-        context.set_forkserver_preload(["avssl.data.sets.inspection"])
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_settle)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _settle() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_follow, args=[parent], daemon=True).start()
-
-
-def _follow(parent) -> None:
-    parent.join()
-    os._exit(1)

@@ -17,18 +17,19 @@ from avssl.evaluation.base import Evaluator
 from avssl.evaluation.baselines import baselines, compared_encoders
 from avssl.evaluation.keypoints.fits import Fit, Scorer
 from avssl.evaluation.keypoints.heads import Head, HeatMaps, Labelled, Regression, Ridge
+from avssl.evaluation.keypoints.jobs import Asked, jobs_of
 from avssl.evaluation.keypoints.labels import label_order
 from avssl.evaluation.keypoints.people import Joints, People, collect
 from avssl.evaluation.keypoints.presets import protocol_of
 from avssl.evaluation.keypoints.protocols import Normaliser
 from avssl.evaluation.keypoints.skeletons import FIGURE, SKELETONS, skeleton_of
 from avssl.evaluation.keypoints.table import summarize
+from avssl.evaluation.side_by_side import Workers, do_all
 from avssl.features.cache import FeatureCache, digest
 from avssl.features.layers import Extractor, check_layer
 from avssl.features.runs import Fresh
 from avssl.nets import Encoder
 from avssl.nets.clips import StillClips
-from avssl.progress import Bar
 from avssl.report.scores import HOG, PIXELS, RANDOM, Scores
 from avssl.sampling import rng_for
 
@@ -74,6 +75,8 @@ class KeyPoints(Evaluator):
         seed: fixes draws, initialisations and fits.
         num_shown: how many test pictures are drawn.
         still: frames of the clips that an encoder of clips is shown.
+        workers: processes that train networks on a CPU, see `avssl.evaluation.side_by_side.do_all`; 0 for this one
+            alone. What is found does not depend on it.
         quiet: show no progress.
 
     An encoder of clips looks at each picture as a clip of ``still`` equal frames: what it knows of motion has no say.
@@ -104,6 +107,7 @@ class KeyPoints(Evaluator):
         seed: int = 0,
         num_shown: int = 6,
         still: int = 8,
+        workers: Workers = "auto",
         quiet: bool = False,
     ):
         wrong = [count for count in labels if count != ALL and (not isinstance(count, int) or count < LEAST)]
@@ -120,7 +124,7 @@ class KeyPoints(Evaluator):
         self.margin, self.skeleton = margin, skeleton_of(skeleton or getattr(test, "skeleton", None) or FIGURE.name)
         self.joints: Joints = joints
         self.extra, self.seed, self.num_shown, self.quiet = dict(extra or {}), seed, num_shown, quiet
-        self.still = still
+        self.still, self.workers = still, workers
 
     def __call__(
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"
@@ -133,25 +137,23 @@ class KeyPoints(Evaluator):
         counts = self._counts(train)
         self._check(train, test)
         scorer = Scorer(test, self.skeleton, self.protocol)
-        cache = FeatureCache(folder)
-        extract = Extractor(cache, device, quiet=self.quiet)
+        extract = Extractor(FeatureCache(folder), device, quiet=self.quiet)
         draws = {(count, draw): self.label(train, count, draw) for count in counts for draw in range(self.draws)}
-        jobs = [
-            (name, encoders[draw], head, count, draw)
-            for name, encoders in self._rows(encoder, fresh, train, device).items()
-            for head in (self._for_pixels() if name in (PIXELS, HOG) else self.heads)
-            for count, draw in draws
-        ]
         fits = [
             Fit(row=MEAN_POSE, head="", labels=count, draw=draw, found=constant(labelled, len(test)))
             for (count, draw), labelled in draws.items()
         ]
-        with Bar("key points", len(jobs), self.quiet) as bar:
-            for name, network, head, count, draw in jobs:
-                bar.describe(f"{name}, {head.name}, {count} labels")
-                found = self._fit(network, head, draws[count, draw], test, extract, draw, cache)
-                fits.append(Fit(row=name, head=head.name, labels=count, draw=draw, found=found))
-                bar.advance()
+        asked = [
+            Asked(row=name, encoder=encoders[draw], head=head, labels=count, draw=draw)
+            for name, encoders in self._rows(encoder, fresh, train, device).items()
+            for head in (self._for_pixels() if name in (PIXELS, HOG) else self.heads)
+            for count, draw in draws
+        ]
+        jobs = jobs_of(asked, draws, test.images, extract, self.seed)
+        fits += [
+            Fit(row=one.row, head=one.head.name, labels=one.labels, draw=one.draw, found=found)
+            for one, found in zip(asked, do_all(jobs, "key points", self.workers, device, self.quiet), strict=True)
+        ]
         return summarize(
             fits, scorer, self._protocol(encoder, train, scorer, counts), against=RANDOM, num_shown=self.num_shown
         )
@@ -203,30 +205,6 @@ class KeyPoints(Evaluator):
     def _for_pixels(self) -> Sequence[Head]:
         """Return the first ridge head, for pixels have nothing to fine-tune, and one layer only."""
         return [AllOf(head) for head in self.heads if isinstance(head, Ridge)][:1]
-
-    def _fit(
-        self,
-        encoder: Encoder,
-        head: Head,
-        labelled: Labelled,
-        test: People,
-        extract: Extractor,
-        draw: int,
-        cache: FeatureCache,
-    ) -> np.ndarray:
-        key = {
-            "head": head.name,
-            "settings": head.settings(),
-            "weights": digest(encoder),
-            "labels": digest(labelled.images, labelled.points, labelled.counted),
-            "margin": labelled.margin,
-            "mirrored": labelled.mirrored,
-            "test": digest(test.images),
-            "seed": (self.seed, draw),
-            "device": extract.device.type,
-        }
-        seed = self.seed + 1000 * draw
-        return cache(key, lambda: head(encoder, labelled, test.images, extract, seed))
 
     def _check(self, train: People, test: People) -> None:
         if shared := set(train.paths) & set(test.paths):

@@ -6,39 +6,35 @@ scored.
 """
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
-from avssl.config import describe
 from avssl.data import Dataset
 from avssl.evaluation.base import Evaluator
 from avssl.evaluation.baselines import compared_encoders
 from avssl.evaluation.probes.base import Labels
-from avssl.evaluation.probes.linear import loss_of
 from avssl.evaluation.probes.samples import (
-    OfClips,
     Samples,
     align_samples,
     apply_views,
     failure_notes,
-    item_scores,
     read_samples,
 )
-from avssl.evaluation.probes.saved import file_of, is_saved, require_savable, save_classifier
+from avssl.evaluation.probes.saved import file_of, is_saved, require_savable
 from avssl.evaluation.probes.scoring import Scorer, check_split, class_notes, labels_of
 from avssl.evaluation.probes.shots import labelled
+from avssl.evaluation.probes.tuning import Tuning
+from avssl.evaluation.side_by_side import Job, Workers, do_all
 from avssl.features.cache import FeatureCache, digest, name_of
 from avssl.features.rows import frames_per_pass
 from avssl.features.runs import Fresh
 from avssl.metrics.classification import Precision
 from avssl.nets import Encoder
 from avssl.nets.encoders import require_takes
-from avssl.progress import Bar
 from avssl.report.comparison import (
     Group,
     Values,
@@ -53,7 +49,7 @@ from avssl.report.comparison import (
     table_of,
 )
 from avssl.report.scores import CHANCE, TRAINED, Scores
-from avssl.transforms import Draws, Transform
+from avssl.transforms import Transform
 
 
 class FineTune(Evaluator):
@@ -85,6 +81,8 @@ class FineTune(Evaluator):
         extra: further rows, from a name to the folder of a run or a file of weights.
         allow_shared_groups: training and test may share groups; then say so with the result.
         seed: fixes every draw.
+        workers: processes that train networks on a CPU, see `avssl.evaluation.side_by_side.do_all`; 0 for this one
+            alone. What is found does not depend on it.
         quiet: show no progress.
     """
 
@@ -109,15 +107,25 @@ class FineTune(Evaluator):
         extra: Mapping[str, str] | None = None,
         allow_shared_groups: bool = False,
         seed: int = 0,
+        workers: Workers = "auto",
         quiet: bool = False,
     ):
         if min(draws, steps) < 1 or batch < 2 or not shots:
             raise ValueError(
                 f"needs draws, steps >= 1, batch >= 2 and shots; got {draws}, {steps}, {batch}, {list(shots)}"
             )
-        self.train, self.test, self.views, self.shots, self.draws = train, test, tuple(views), list(shots), draws
-        self.freeze, self.steps, self.batch, self.lr, self.head_lr = freeze, steps, batch, lr, head_lr
-        self.weight_decay, self.extra, self.seed, self.quiet = weight_decay, dict(extra or {}), seed, quiet
+        self.train, self.test, self.shots, self.draws = train, test, list(shots), draws
+        self.views, self.extra, self.seed = tuple(views), dict(extra or {}), seed
+        self.tuning = Tuning(
+            views=self.views,
+            freeze=freeze,
+            steps=steps,
+            batch=batch,
+            lr=lr,
+            head_lr=head_lr,
+            weight_decay=weight_decay,
+        )
+        self.workers, self.quiet = workers, quiet
         self.precision: Precision = precision
         self.allow_shared_groups, self.save = allow_shared_groups, save
 
@@ -139,96 +147,53 @@ class FineTune(Evaluator):
         for row in self.extra:
             if encoder.takes == "pictures":
                 require_takes(rows[row][0], "pictures", f"evaluator.extra.{row}, beside an encoder of pictures,")
-        scorer, cache = Scorer(truth, labels.shown, self.precision), FeatureCache(folder)
+        scorer = Scorer(truth, labels.shown, self.precision)
         asked = labels.among(labels.shown)  # what training never shows can not be learned
-        jobs = [(row, shots, draw) for row in rows for shots in self.shots for draw in range(self.draws)]
+        fits = [(row, shots, draw) for row in rows for shots in self.shots for draw in range(self.draws)]
+        jobs = [
+            self._job(row, rows[row][draw % len(rows[row])], train, asked, test, shots, draw, device, folder)
+            for row, shots, draw in fits
+        ]
         found: dict[Group, list[np.ndarray]] = {}
-        with Bar("fine-tuning", len(jobs), self.quiet) as bar:
-            for row, shots, draw in jobs:
-                bar.describe(f"fine-tuning, {row}, {shots} labels, draw {draw + 1}")
-                start = rows[row][draw % len(rows[row])]
-                chosen = labelled(asked, shots, draw, self.seed)
-                file = file_of(folder, shots, draw) if folder and self.save and row == TRAINED else None
-                scores = self._one(start, train, asked, test, chosen, draw, device, cache, file)
-                group = group_at(row, prefix="fine-tuned", labels=str(shots))
-                found.setdefault(group, []).append(scores)
-                bar.advance()
+        scores = do_all(jobs, "fine-tuning", self.workers, device, self.quiet)
+        for (row, shots, _), one in zip(fits, scores, strict=True):
+            found.setdefault(group_at(row, prefix="fine-tuned", labels=str(shots)), []).append(one)
         return self._scores(found, scorer, labels, test, encoder, train)
 
-    def _one(
+    def _job(
         self,
+        row: str,
         start: Encoder,
         train: Samples,
         labels: Labels,
         test: Samples,
-        chosen: np.ndarray,
+        shots: str | int,
         draw: int,
         device: str,
-        cache: FeatureCache,
-        file: Path | None,
-    ) -> np.ndarray:
-        """Return scores of the test items, ``(items, classes)``, learned now or before; and save the classifier."""
+        folder: Path | None,
+    ) -> Job[np.ndarray]:
+        """Return what gives scores of the test items, ``(items, classes)``, and saves the classifier."""
+        chosen, cache = labelled(labels, shots, draw, self.seed), FeatureCache(folder)
+        file = file_of(folder, shots, draw) if folder and self.save and row == TRAINED else None
         key = {
-            "settings": self._settings(),
+            "settings": self.tuning.settings(),
             "weights": digest(start),
             "train": digest(train.images, np.nan_to_num(labels.table, nan=-1), chosen),
             "test": digest(test.images),
             "seed": [self.seed, draw],
             "device": torch.device(device).type,
         }
-        found = cache.get(key)
         learned = name_of({name: part for name, part in key.items() if name != "test"} | {"classes": labels.classes})
-        if found is None or (file is not None and not is_saved(file, learned)):
-            found, network = self._learn(start, train, labels, test, chosen, draw, torch.device(device))
-            if file is not None:
-                save_classifier(file, network, labels.classes, {"learned": learned, "labels": str(len(chosen))})
-            cache.put(key, found)
-        return found
 
-    def _learn(
-        self,
-        start: Encoder,
-        train: Samples,
-        labels: Labels,
-        test: Samples,
-        chosen: np.ndarray,
-        draw: int,
-        device: torch.device,
-    ) -> tuple[np.ndarray, nn.Sequential]:
-        """Return scores of the test items, and the encoder and the linear layer that gave them, on the CPU."""
-        frames = [torch.from_numpy(np.flatnonzero(train.item == item)) for item in chosen]
-        truth = torch.from_numpy(labels.table[chosen]).float().to(device)
-        gpus = [device] if device.type == "cuda" else []
-        with torch.random.fork_rng(devices=gpus):
-            torch.manual_seed(self.seed + draw)
-            network = nn.Sequential(
-                OfClips(deepcopy(start)) if train.images.ndim == 5 else deepcopy(start),
-                nn.Linear(start.dim, truth.shape[1]),
-            ).to(device)
-            nn.init.zeros_(network[1].weight)  # pyright: ignore[reportArgumentType]
-            network[0].requires_grad_(not self.freeze)
-            groups = [{"params": list(network[1].parameters()), "lr": self.head_lr}]
-            if not self.freeze:
-                groups.append({"params": list(network[0].parameters()), "lr": self.lr})
-            optimiser = torch.optim.AdamW(groups, weight_decay=self.weight_decay)
-            rates = [group["lr"] for group in groups]
-            schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=self.steps)
-            for step in range(self.steps):
-                network[0].train(not self.freeze)
-                key = torch.tensor([[self.seed + draw, step, item] for item in range(self.batch)])
-                draws = Draws(key)
-                items = draws.integers(low=0, high=len(chosen) - 1)
-                share = draws.uniform()
-                rows = torch.stack(
-                    [frames[item][int(part * len(frames[item]))] for item, part in zip(items, share, strict=True)]
-                )
-                pictures = apply_views(self.views, train.images[rows], key, True).to(device)
-                optimiser.zero_grad()
-                loss_of(network(pictures), truth[items.to(device)], labels.several is not None).backward()
-                optimiser.step()
-                schedule.step()
-        scores = item_scores(network, test, self.views, device)
-        return scores, network.cpu()
+        def kept() -> np.ndarray | None:
+            return cache.get(key) if file is None or is_saved(file, learned) else None
+
+        return Job(
+            about=f"fine-tuning, {row}, {shots} labels, draw {draw + 1}",
+            work=partial(self.tuning, start, train, labels, test, chosen, self.seed + draw, device, file, learned),
+            kept=kept,
+            keep=partial(cache.put, key),
+        )
 
     def _scores(
         self,
@@ -251,7 +216,7 @@ class FineTune(Evaluator):
             for group, ours, theirs in compared(found)
         }
         return Scores(
-            title=f"{'A linear layer learned' if self.freeze else 'Fine-tuned'}: {main.name} in %",
+            title=f"{'A linear layer learned' if self.tuning.freeze else 'Fine-tuned'}: {main.name} in %",
             numbers=numbers_of(scores) | difference_numbers(differences, main.name),
             protocol=self._protocol(encoder, train, test, labels),
             table=table_of(scores, metrics),
@@ -285,10 +250,6 @@ class FineTune(Evaluator):
                 rows.append(about)
         return rows
 
-    def _settings(self) -> dict[str, Any]:
-        names = ("freeze", "steps", "batch", "lr", "head_lr", "weight_decay")
-        return {name: getattr(self, name) for name in names} | {"views": describe(list(self.views))}
-
     def _protocol(self, encoder: Encoder, train: Samples, test: Samples, labels: Labels) -> dict[str, Any]:
         unit = "clips" if test.images.ndim == 5 else "frames"
         return {
@@ -298,7 +259,7 @@ class FineTune(Evaluator):
             "data": f"{len(train.rows)} training items, {len(test.rows)} test items, {len(test.images)} test {unit}",
             "shots": self.shots,
             "draws": self.draws,
-            "training": self._settings() | {"optimiser": "AdamW, one cycle", "scored": "last step"},
+            "training": self.tuning.settings() | {"optimiser": "AdamW, one cycle", "scored": "last step"},
             "test": f"mean of the scores over an item's {unit}, no augmentation",
             "random": f"{self.draws} initialisations",
             "shared groups": self.allow_shared_groups,

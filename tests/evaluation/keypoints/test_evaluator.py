@@ -6,7 +6,7 @@ import torch
 
 from avssl.config import ConfigError
 from avssl.evaluation import KeyPoints
-from avssl.evaluation.keypoints.heads import Regression, Ridge
+from avssl.evaluation.keypoints.heads import HeatMaps, Regression, Ridge
 from avssl.evaluation.keypoints.people import collect
 from avssl.nets import SmallNet, TubeletViT
 from avssl.nets.clips import StillClips
@@ -92,6 +92,28 @@ def test_an_interrupted_evaluation_goes_on_with_what_it_had(tmp_path):
     numbers = evaluator(heads=[Breaks()])(encoder, folder=tmp_path).numbers
     assert numbers == pytest.approx(expected)
     assert len(fits) - before == 4 + 4 - 4  # random and trained, two numbers of labels, two draws, less those kept
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_heads_that_train_find_the_same_to_the_bit_in_any_number_of_processes(tmp_path, workers):
+    heads = [Ridge(), Regression(steps=3, batch=4), HeatMaps(steps=3, batch=4, width=4)]
+    encoder = SmallNet(width=2, dim=8)
+    alone, beside = (
+        evaluator(heads=heads, labels=(6,), workers=count)(encoder, folder=tmp_path / str(count))
+        for count in (0, workers)
+    )
+    assert alone.numbers.keys() == beside.numbers.keys() and alone.table == beside.table
+    kept = sorted(path.name for path in (tmp_path / "0").iterdir())
+    assert len(kept) > 8 and kept == sorted(path.name for path in (tmp_path / str(workers)).iterdir())
+    for name in kept:
+        assert (tmp_path / "0" / name).read_bytes() == (tmp_path / str(workers) / name).read_bytes()
+
+
+def test_fits_that_are_kept_are_not_trained_again(tmp_path, monkeypatch):
+    encoder, settings = SmallNet(width=2, dim=8), {"heads": [Regression(steps=2, batch=4)], "labels": (6,)}
+    first = evaluator(**settings)(encoder, folder=tmp_path)
+    monkeypatch.delattr(Regression, "__call__")
+    assert evaluator(**settings)(encoder, folder=tmp_path).table == first.table
 
 
 def test_each_video_is_read_once_and_the_bad_ones_are_told():

@@ -6,6 +6,7 @@ import torch
 
 from avssl.config import ConfigError
 from avssl.evaluation import FineTune
+from avssl.evaluation.probes.tuning import Tuning
 from avssl.features.cache import digest
 from avssl.nets import SmallNet
 from avssl.transforms import Crop, GainOffset
@@ -60,6 +61,19 @@ def test_what_was_learned_is_kept(tmp_path):
     again = evaluator(encoder, None, tmp_path)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == files and len(files) == 2
     np.testing.assert_equal(dict(first.numbers), dict(again.numbers))
+
+
+def test_other_processes_find_the_same_to_the_bit_and_save_it(tmp_path, monkeypatch):
+    encoder, settings = SmallNet(width=2, dim=8).eval(), {"draws": 1, "steps": 3, "batch": 4, "save": True}
+    data = Colors(12), Colors(6, seed=1)
+    tuned(*data, **settings, workers=0)(encoder, folder=tmp_path / "alone" / "kept")
+    monkeypatch.setattr(Tuning, "_learn", None)  # of this process: it does none of the work
+    tuned(*data, **settings, workers=1)(encoder, folder=tmp_path / "beside" / "kept")
+    alone, beside = (
+        {path.name: path.read_bytes() for path in (tmp_path / where).rglob("*") if path.is_file()}
+        for where in ("alone", "beside")
+    )
+    assert len(alone) == 3 and beside == alone  # what both rows found, and the classifier
 
 
 def test_leaks_and_settings_that_cannot_be_are_refused():

@@ -60,9 +60,11 @@ class Head(ABC):
 
     Attributes:
         name: what the head is called in tables.
+        trains: whether it trains a network, which is done with one thread on a CPU, and several at a time.
     """
 
     name: str
+    trains: bool = False
 
     @abstractmethod
     def __call__(self, encoder: Encoder, labelled: Labelled, test: Tensor, extract: Extractor, seed: int) -> np.ndarray:

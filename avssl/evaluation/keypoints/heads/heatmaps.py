@@ -55,6 +55,8 @@ class HeatMaps(Head):
         offset: brightness offsets lie in [-offset, offset), in units of the full range.
     """
 
+    trains = True
+
     def __init__(
         self,
         freeze: bool = False,
@@ -164,7 +166,7 @@ class Mapper(Network):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return one map per joint, ``(N, joints, rows, columns)``."""
-        return self.head(self.encoder.taps(images, [self.layer])[self.layer])
+        return self.head(self.encoder.taps(images, [self.layer], whole=False)[self.layer])
 
 
 def deconvolutions(channels: int, count: int, width: int, joints: int) -> nn.Sequential:

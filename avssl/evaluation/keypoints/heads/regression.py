@@ -41,6 +41,8 @@ class Regression(Head):
         offset: brightness offsets lie in [-offset, offset), in units of the full range.
     """
 
+    trains = True
+
     def __init__(
         self,
         freeze: bool = False,
