@@ -5,6 +5,7 @@ Prediction", ICCV 2015, section 4.3, and He et al., "Momentum Contrast", CVPR 20
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from avssl.evaluation.dense.fitting import Fitting
 from avssl.evaluation.dense.plan import Plan, Tuning, fit_all
 from avssl.evaluation.dense.sides import scan
 from avssl.evaluation.dense.trials import Groups, Trial, Weighed, class_notes, differences, grouped, notes
+from avssl.evaluation.side_by_side import Workers
 from avssl.features.alignment import align_classes, check_common
 from avssl.features.cache import FeatureCache, digest
 from avssl.features.layers import last_map
@@ -80,6 +82,8 @@ class Detection(Evaluator):
         extra: further rows, from a name to the folder of a run or a file of weights.
         seed: fixes draws, initialisations and fits.
         num_shown: how many test pictures are drawn.
+        workers: processes that train networks on a CPU, see `avssl.evaluation.side_by_side.do_all`; 0 for this one
+            alone. What is found does not depend on it.
         quiet: show no progress.
     """
 
@@ -102,6 +106,7 @@ class Detection(Evaluator):
         extra: Mapping[str, str] | None = None,
         seed: int = 0,
         num_shown: int = 6,
+        workers: Workers = "auto",
         quiet: bool = False,
     ):
         if not thresholds or not all(0 < one < 1 for one in thresholds):
@@ -125,6 +130,7 @@ class Detection(Evaluator):
             extra=dict(extra or {}),
             seed=seed,
             num_shown=num_shown,
+            workers=workers,
             quiet=quiet,
         )
 
@@ -150,14 +156,16 @@ class Detection(Evaluator):
         about = {"task": BOXES, "layers": layers, "classes": classes, "difficult": self.difficult}
         key = plan.key(about | {"detector": describe(self.detector), "device": where.type})
 
-        def work(copy: Encoder, freeze: bool, seed: int) -> dict[str, np.ndarray]:
-            chosen, number = plan.chosen(seed), plan.seed + seed
-            network = fit(copy, self.detector, layers, len(classes), plan.train, chosen, plan.fitting,
-                          self.difficult, freeze, number, where)  # fmt: skip
-            return detect(network, plan.test, where)
-
+        work = DetectionWork(
+            plan=plan,
+            detector=self.detector,
+            layers=layers,
+            classes=len(classes),
+            difficult=self.difficult,
+            device=where,
+        )
         guess = Trial(row=GUESS, tuning="", seed=0, found={"found": guesses(train, test, len(classes))})
-        trials = [guess, *fit_all(rows, plan, work, ["found"], key, FeatureCache(folder))]
+        trials = [guess, *fit_all(rows, plan, work, ["found"], key, FeatureCache(folder), where)]
         missing = class_notes(ours, theirs, classes, "object")
         return self._scores(trials, classes, place, missing, test, truth, layers, encoder)
 
@@ -261,3 +269,21 @@ def objects_of(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return the objects of an item as arrays, and what they are counted by."""
     arrays = {name: item[name].numpy() for name in ("boxes", "kinds", "ignored")}
     return arrays | {"path": item["path"], "group": item["group"], "size": tuple(item["frames"].shape[-2:])}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class DetectionWork:
+    """Fits a detector on an encoder and asks it, in any process."""
+
+    plan: Plan
+    detector: Detector
+    layers: Sequence[str]
+    classes: int
+    difficult: bool
+    device: torch.device
+
+    def __call__(self, copy: Encoder, freeze: bool, seed: int) -> dict[str, np.ndarray]:
+        plan = self.plan
+        network = fit(copy, self.detector, self.layers, self.classes, plan.train, plan.chosen(seed), plan.fitting,
+                      self.difficult, freeze, plan.seed + seed, self.device)  # fmt: skip
+        return detect(network, plan.test, self.device)

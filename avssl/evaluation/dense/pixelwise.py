@@ -1,5 +1,7 @@
 """All fits of a task on pixels: every encoder, colours and places alone, and one constant for everything."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -50,13 +52,26 @@ def pixel_trials(
     about = {"task": task.truth, "layers": layers, "hidden": hidden, "start": digest(start), "device": where.type}
     key = plan.key(about)
 
-    def work(copy: Encoder, freeze: bool, seed: int) -> dict[str, np.ndarray]:
-        maps = [PIXELS] if isinstance(copy, ColorsAndPlace) else layers
-        chosen, number = plan.chosen(seed), plan.seed + seed
-        network = fit(copy, task, start, plan.train, chosen, maps, hidden, plan.fitting, freeze, number, where)
-        return score(network, task, plan.test, plan.drawn, where)
-
-    trials = fit_all(rows, plan, work, names, key, cache)
+    work = PixelWork(plan=plan, task=task, start=start, hidden=hidden, layers=layers, device=where)
+    trials = fit_all(rows, plan, work, names, key, cache, where)
     own = None if key is None else {**key, "row": row}
     found = cached(cache, own, names, lambda: score(Constant(start), task, plan.test, plan.drawn, where))
     return [Trial(row=row, tuning="", seed=0, found=found), *trials]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PixelWork:
+    """Fits an encoder and scores it, in any process."""
+
+    plan: Plan
+    task: Task
+    start: Tensor
+    hidden: int
+    layers: Sequence[str]
+    device: torch.device
+
+    def __call__(self, copy: Encoder, freeze: bool, seed: int) -> dict[str, np.ndarray]:
+        plan, maps = self.plan, [PIXELS] if isinstance(copy, ColorsAndPlace) else self.layers
+        network = fit(copy, self.task, self.start, plan.train, plan.chosen(seed), maps, self.hidden, plan.fitting,
+                      freeze, plan.seed + seed, self.device)  # fmt: skip
+        return score(network, self.task, plan.test, plan.drawn, self.device)

@@ -16,12 +16,12 @@ from avssl.evaluation.baselines import compared_encoders, pool_of
 from avssl.evaluation.dense.fitting import Fitting
 from avssl.evaluation.dense.sides import apart, stamp
 from avssl.evaluation.dense.trials import Trial
+from avssl.evaluation.side_by_side import Job, Workers, do_all
 from avssl.features.cache import FeatureCache, digest
 from avssl.features.layers import check_layer
 from avssl.features.runs import Fresh
 from avssl.nets import Encoder
 from avssl.nets.encoders import require_takes
-from avssl.progress import Bar
 from avssl.sampling import rng_for
 
 POOL = 256  # pictures that give random encoders their batch statistics
@@ -49,6 +49,7 @@ class Plan:
     extra: Mapping[str, str]
     seed: int
     num_shown: int
+    workers: Workers
     quiet: bool
 
     def __post_init__(self):
@@ -134,6 +135,7 @@ def fit_all(
     names: Sequence[str],
     key: Mapping[str, Any] | None,
     cache: FeatureCache,
+    device: torch.device,
 ) -> list[Trial]:
     """Fit every row, way of tuning and seed; what is finished is kept and not done again.
 
@@ -144,6 +146,7 @@ def fit_all(
         names: of the arrays that ``work`` gives.
         key: all else that the result depends on; None keeps nothing.
         cache: where results are kept.
+        device: where networks run.
     """
     jobs = [
         (row, tuning, seed, encoders[seed % len(encoders)])
@@ -151,15 +154,22 @@ def fit_all(
         for row, encoders in rows.items()
         for tuning in (plan.tuning if list(encoders[0].parameters()) else ("frozen",))
     ]
-    trials = []
-    with Bar("fits", len(jobs), plan.quiet) as bar:
-        for row, tuning, seed, encoder in jobs:
-            bar.describe(f"{row}, {tuning}, seed {seed}")
-            own = None if key is None else {**key, "weights": digest(encoder), "tuning": tuning, "fit": seed}
-            found = cached(cache, own, names, partial(on_copy, work, encoder, tuning == "frozen", seed))
-            trials.append(Trial(row=row, tuning=tuning, seed=seed, found=found))
-            bar.advance()
-    return trials
+    tasks = []
+    for row, tuning, seed, encoder in jobs:
+        own = None if key is None else {**key, "weights": digest(encoder), "tuning": tuning, "fit": seed}
+        tasks.append(
+            Job(
+                about=f"{row}, {tuning}, seed {seed}",
+                work=partial(on_copy, work, encoder, tuning == "frozen", seed),
+                kept=partial(kept, cache, own, names),
+                keep=partial(keep, cache, own, names),
+            )
+        )
+    found = do_all(tasks, "fits", plan.workers, device, plan.quiet)
+    return [
+        Trial(row=row, tuning=tuning, seed=seed, found=one)
+        for (row, tuning, seed, _), one in zip(jobs, found, strict=True)
+    ]
 
 
 def on_copy(work: Work, encoder: Encoder, freeze: bool, seed: int) -> dict[str, np.ndarray]:
@@ -174,12 +184,23 @@ def cached(
     compute: Callable[[], dict[str, np.ndarray]],
 ) -> dict[str, np.ndarray]:
     """Return named arrays, computed now or before."""
-    if key is None:
-        return compute()
-    arrays = {name: cache.get({**key, "array": name}) for name in names}
-    found = {name: array for name, array in arrays.items() if array is not None}
-    if len(found) < len(names):
+    found = kept(cache, key, names)
+    if found is None:
         found = compute()
-        for name in names:
-            cache.put({**key, "array": name}, found[name])
+        keep(cache, key, names, found)
     return found
+
+
+def kept(cache: FeatureCache, key: Mapping[str, Any] | None, names: Sequence[str]) -> dict[str, np.ndarray] | None:
+    """Return named arrays that were computed before; None if one is missing, or nothing is kept."""
+    arrays = {} if key is None else {name: cache.get({**key, "array": name}) for name in names}
+    found = {name: array for name, array in arrays.items() if array is not None}
+    return found if key is not None and len(found) == len(names) else None
+
+
+def keep(
+    cache: FeatureCache, key: Mapping[str, Any] | None, names: Sequence[str], found: Mapping[str, np.ndarray]
+) -> None:
+    """Keep named arrays, unless there is no key."""
+    for name in names if key is not None else ():
+        cache.put({**(key or {}), "array": name}, found[name])

@@ -24,6 +24,7 @@ from avssl.evaluation.dense.pixelwise import pixel_trials
 from avssl.evaluation.dense.plan import Plan, Tuning
 from avssl.evaluation.dense.sides import scan
 from avssl.evaluation.dense.trials import Groups, Trial, Weighed, class_notes, differences, grouped, item_rows, notes
+from avssl.evaluation.side_by_side import Workers
 from avssl.features.cache import digest
 from avssl.features.runs import Fresh
 from avssl.metrics import regions
@@ -72,6 +73,8 @@ class Segmentation(Evaluator):
         extra: further rows, from a name to the folder of a run or a file of weights.
         seed: fixes draws, initialisations and fits.
         num_shown: how many test pictures are drawn.
+        workers: processes that train networks on a CPU, see `avssl.evaluation.side_by_side.do_all`; 0 for this one
+            alone. What is found does not depend on it.
         quiet: show no progress.
     """
 
@@ -94,6 +97,7 @@ class Segmentation(Evaluator):
         extra: Mapping[str, str] | None = None,
         seed: int = 0,
         num_shown: int = 6,
+        workers: Workers = "auto",
         quiet: bool = False,
     ):
         if classes is not None and len(classes) < 2:
@@ -110,6 +114,7 @@ class Segmentation(Evaluator):
             extra=dict(extra or {}),
             seed=seed,
             num_shown=num_shown,
+            workers=workers,
             quiet=quiet,
         )
 

@@ -97,6 +97,15 @@ def test_an_interrupted_evaluation_goes_on_with_what_it_had(tmp_path, monkeypatc
     assert len(fits) == 7 + 6  # another schedule is another fit
 
 
+def test_other_processes_find_the_same_to_the_bit(monkeypatch):
+    encoder, settings = SmallNet(width=4, dim=8), {"fitting": Fitting(steps=2, batch=4), "tuning": ["fine-tuned"]}
+    alone = segmentation(**settings, workers=0)(encoder)
+    monkeypatch.delattr(pixelwise.PixelWork, "__call__")  # of this process: it does none of the work
+    beside = segmentation(**settings, workers=1)(encoder)
+    np.testing.assert_equal(dict(beside.numbers), dict(alone.numbers))
+    assert list(beside.tables["items"]) == list(alone.tables["items"])
+
+
 def test_a_picture_that_cannot_be_read_is_left_out_on_both_sides():
     scores = segmentation(train=Squares(bad=0), test=Squares(6, seed=1, bad=0))(Colors())
     assert len({row["path"] for row in scores.tables["items"]}) == 5
