@@ -104,6 +104,20 @@ def test_a_config_is_found_by_name_and_the_nearest_folder_wins(tmp_path, monkeyp
         find("simclr_clip")
 
 
+def test_a_folder_is_no_config_and_hides_none_of_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("simclr_clips", "runs/mine", "empty"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "runs" / "mine" / "config.yaml").write_text("{}")
+    assert Path(find("simclr_clips")).resolve() == ROOT / "configs" / "simclr_clips.yaml"
+    with pytest.raises(ConfigError, match="is a folder, and a config is a file$"):
+        find("empty")
+    with pytest.raises(
+        ConfigError, match=r"is a folder, .* of this run is runs/mine/config.yaml; .* as run=runs/mine$"
+    ):
+        find("runs/mine")
+
+
 @pytest.mark.parametrize(
     ("line", "found"),
     [
