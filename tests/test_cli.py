@@ -110,7 +110,7 @@ def test_a_folder_is_no_config_and_hides_none_of_its_name(tmp_path, monkeypatch)
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "runs" / "mine" / "config.yaml").write_text("{}")
     assert Path(find("simclr_clips")).resolve() == ROOT / "configs" / "simclr_clips.yaml"
-    with pytest.raises(ConfigError, match="is a folder, and a config is a file$"):
+    with pytest.raises(ConfigError, match=r"is a folder, and a config is a file$"):
         find("empty")
     with pytest.raises(
         ConfigError, match=r"is a folder, .* of this run is runs/mine/config.yaml; .* as run=runs/mine$"
