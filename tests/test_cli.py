@@ -149,6 +149,13 @@ def test_hints_fit_a_checkout_and_a_wheel(monkeypatch, tmp_path):
     assert tool("eval_probe") == "avssl eval probe" and extra("mocap").endswith('install "avssl[mocap]"')
 
 
+def test_the_drawing_of_samplers_answers_a_call_for_help_and_draws_nothing(capsys, monkeypatch):
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda *_, **__: pytest.fail("it drew"))
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["draw-samplers", "--help"])  # the one that takes no config
+    assert not ended.value.code and "OUT" in capsys.readouterr().out.upper()
+
+
 def test_a_wheel_carries_tools_configs_and_data_scripts_and_runs_without_the_checkout(tmp_path):
     pytest.importorskip("setuptools", minversion="77")
     source = tmp_path / "source"
