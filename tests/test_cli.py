@@ -104,6 +104,20 @@ def test_a_config_is_found_by_name_and_the_nearest_folder_wins(tmp_path, monkeyp
         find("simclr_clip")
 
 
+def test_a_folder_is_no_config_and_hides_none_of_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("simclr_clips", "runs/mine", "empty"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "runs" / "mine" / "config.yaml").write_text("{}")
+    assert Path(find("simclr_clips")).resolve() == ROOT / "configs" / "simclr_clips.yaml"
+    with pytest.raises(ConfigError, match=r"is a folder, and a config is a file$"):
+        find("empty")
+    with pytest.raises(
+        ConfigError, match=r"is a folder, .* of this run is runs/mine/config.yaml; .* as run=runs/mine$"
+    ):
+        find("runs/mine")
+
+
 @pytest.mark.parametrize(
     ("line", "found"),
     [
@@ -133,6 +147,13 @@ def test_hints_fit_a_checkout_and_a_wheel(monkeypatch, tmp_path):
     assert tool("eval_probe") == "python tools/eval_probe.py" and extra("mocap").endswith('install -e ".[mocap]"')
     monkeypatch.setattr("avssl.installed.HOME", ROOT / "avssl")
     assert tool("eval_probe") == "avssl eval probe" and extra("mocap").endswith('install "avssl[mocap]"')
+
+
+def test_the_drawing_of_samplers_answers_a_call_for_help_and_draws_nothing(capsys, monkeypatch):
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda *_, **__: pytest.fail("it drew"))
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["draw-samplers", "--help"])  # the one that takes no config
+    assert not ended.value.code and "OUT" in capsys.readouterr().out.upper()
 
 
 def test_a_wheel_carries_tools_configs_and_data_scripts_and_runs_without_the_checkout(tmp_path):

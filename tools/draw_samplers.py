@@ -1,5 +1,6 @@
-"""Draw what each sampler chooses: ``python tools/draw_samplers.py`` writes docs/pictures/samplers.png."""
+"""Draw what each sampler chooses: ``python tools/draw_samplers.py [OUT.png]``; docs/pictures/samplers.png if none."""
 
+from argparse import ArgumentParser
 from pathlib import Path
 
 import matplotlib
@@ -45,7 +46,10 @@ DRAWS = 3
 COLOURS = ("red", "blue", "green", "purple", "cyan", "olive")
 
 
-def main(path: Path = Path(__file__).parents[1] / "docs" / "pictures" / "samplers.png") -> None:
+PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "samplers.png"
+
+
+def main(path: Path = PICTURE) -> None:
     """Draw three draws of each sampler on one recording of 80 frames."""
     figure, axes = pyplot.subplots(len(SHOWN), 1, figsize=(8, 8.8), sharex=True, layout="constrained")
     for axis, (title, sampler) in zip(axes, SHOWN.items(), strict=True):
@@ -69,4 +73,6 @@ def main(path: Path = Path(__file__).parents[1] / "docs" / "pictures" / "sampler
 
 
 if __name__ == "__main__":
-    main()
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("out", nargs="?", type=Path, default=PICTURE, help="the picture to write")
+    main(parser.parse_args().out)

@@ -151,7 +151,7 @@ def given(words: Sequence[str], takes: str, several: bool) -> list[str]:
         else:
             bare.append(word)
     if len(bare) > 1 and not several:
-        raise ConfigError(f"{takes}: got {len(bare)} files ({', '.join(bare[:3])}); give one")
+        raise ConfigError(f"{takes}: got {len(bare)} ({', '.join(bare[:3])}); give one")
     filled = [f"{takes}={quoted(bare) if several else bare[0]}"] if bare else []
     return plain(options) + filled
 

@@ -70,7 +70,7 @@ def split_key(key: Key, size: int) -> tuple[int, int]:
 
 
 def lasting(settings: Any) -> Any:
-    """Return the settings of a data set without those that change no item.
+    """Return the settings of a data set, or what has such inside, without those that change no item.
 
     Examples:
         >>> lasting({"name": "Relabelled", "data": {"name": "Pictures", "cache": "file"}})
@@ -78,7 +78,7 @@ def lasting(settings: Any) -> Any:
     """
     if isinstance(settings, dict):
         return {name: lasting(value) for name, value in settings.items() if name not in PACE}
-    return [lasting(value) for value in settings] if isinstance(settings, list) else settings
+    return [lasting(value) for value in settings] if isinstance(settings, list | tuple) else settings
 
 
 def file_state(path: str | Path) -> str:

@@ -13,24 +13,32 @@ from avssl.nets.encoders import Takes
 from avssl.report.scores import Scores
 
 
-class Evaluator(ABC):
-    """Scores an encoder, beside random initialisations of the same architecture.
+class Named(ABC):
+    """What evaluators of encoders and of methods share.
 
     Attributes:
         name: the folder in the run that the results go to.
-        takes: the kinds of encoders that can be asked.
         truths: what the data must give beside pictures: ``label``, ``keypoints``, ``masks`` and so on, as a manifest's
             columns are called, ``video`` where frames follow each other, ``sound``.
     """
 
     name: str
     truths: tuple[str, ...] = ()
-    takes: tuple[Takes, ...] = ("pictures", "clips")
 
     @classmethod
     def name_of(cls, settings: Mapping[str, Any]) -> str:
         """Return the name that an evaluator of these settings goes by."""
         return cls.name
+
+
+class Evaluator(Named, ABC):
+    """Scores an encoder, beside random initialisations of the same architecture.
+
+    Attributes:
+        takes: the kinds of encoders that can be asked.
+    """
+
+    takes: tuple[Takes, ...] = ("pictures", "clips")
 
     def refuses(self, encoder: Encoder) -> str:
         """Return why an encoder cannot be asked this at all, in words; empty where it can."""
@@ -83,25 +91,16 @@ class WithMethod(Evaluator, ABC):
         """
 
 
-class MethodEvaluator(ABC):
+class MethodEvaluator(Named, ABC):
     """Scores a whole method, heads and all, beside initial weights.
 
     Attributes:
-        name: the folder in the run that the results go to.
         needs: what a method must be, a class or a protocol such as those of `avssl.methods.sound.base`.
         lacks: what is said of a method that is not, behind its name.
-        truths: what the data must give, as for `Evaluator`.
     """
 
-    name: str
-    truths: tuple[str, ...] = ()
     needs: Any = Method
     lacks: str = "cannot be asked this"
-
-    @classmethod
-    def name_of(cls, settings: Mapping[str, Any]) -> str:
-        """Return the name that an evaluator of these settings goes by."""
-        return cls.name
 
     def refuses(self, method: Method) -> str:
         """Return why a method cannot be asked this at all, in words; empty where it can."""

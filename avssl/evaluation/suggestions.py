@@ -164,8 +164,8 @@ def asked(tool: str) -> str:
     """Return what a tool asks, the first sentence of its docstring without how to call it.
 
     Examples:
-        >>> asked("eval_keypoints"), asked("eval_neighbours")
-        ('Find key points from few labels', 'Ask how alike in pose nearest neighbours are')
+        >>> asked("eval_keypoints"), asked("eval_order")
+        ('Find key points from few labels', 'Probe the order of frames')
     """
     told = ast.get_docstring(ast.parse(installed.tools()[tool].read_text(encoding="utf-8"))) or ""
     return told.partition("\n")[0].partition(": ``")[0].rstrip(".")

@@ -40,7 +40,8 @@ def columns_of(rows: Rows, media: Sequence[Medium], clusters: np.ndarray | None 
         wide = len(str(max(clusters, default=0)))
         found["cluster"] = [f"cluster {number:0{wide}d}" for number in clusters.tolist()]
     found |= {"file": files, "path": list(map(printable, rows.path)), "group": list(map(printable, rows.group))}
-    return found | {"item": rows.item, "clip": rows.clip, "start": rows.start, "end": rows.end}
+    found |= {"item": rows.item, "clip": rows.clip}
+    return found | ({"start": rows.start, "end": rows.end} if np.any(rows.end) else {})  # pictures last no time
 
 
 def label_of(rows: Rows, row: int) -> str:

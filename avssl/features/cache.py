@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from avssl.cache import whole
+from avssl.data.base import lasting
 
 
 class FeatureCache:
@@ -66,8 +67,8 @@ class FeatureCache:
 
 
 def name_of(key: Mapping[str, Any]) -> str:
-    """Return a short name for a key: the same for equal ones."""
-    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
+    """Return a short name for a key: the same for equal ones, and whether the data in it come from copies or not."""
+    return hashlib.sha256(json.dumps(lasting(dict(key)), sort_keys=True).encode()).hexdigest()[:24]
 
 
 def digest(*contents: Tensor | np.ndarray | nn.Module) -> str:

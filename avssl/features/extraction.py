@@ -15,7 +15,6 @@ from torch.utils.data import DataLoader
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
-from avssl.data.base import lasting
 from avssl.features.cache import FeatureCache, digest
 from avssl.features.layers import OUTPUT, check_layer, unit
 from avssl.features.rows import ItemRows, Recipe, batches, check_recipe, pooled, rows_of
@@ -184,7 +183,7 @@ class _Work:
         self.asked, self.data, self.recipe, self.cache = asked, data, recipe, cache
         self.device, self.batch, self.what = device, batch, what
         self.weights = {name: digest(one.encoder) for name, one in asked.items()}
-        self.base = {"data": lasting(describe(data)), "recipe": describe(recipe)}
+        self.base = {"data": describe(data), "recipe": describe(recipe)}
 
     def keys(self, piece: range) -> dict[tuple[str, str], dict[str, Any]] | None:
         """Return the key of each array of a piece; None if nothing tells whether the data is still the same."""

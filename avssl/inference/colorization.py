@@ -105,12 +105,12 @@ def measured(errors: Sequence[tuple[float, float]]) -> str:
         errors: of each picture: of its colours, and of no colours.
     """
     known = [pair for pair in errors if pair[1] > COLOURED]
-    grey = f"{len(errors) - len(known)} came without colours, and tell no truth"
     if not known:
-        return f"{grey}: nothing is measured"
+        return "nothing is measured: no picture came with colours"
     found, none = np.mean(known, axis=0)
     told = f"root mean square distance from the true a and b of CIE Lab {found:.2f}; of no colour at all {none:.2f}"
-    return told if len(known) == len(errors) else f"{told}; {grey}"
+    grey = len(errors) - len(known)
+    return f"{told}; left out of it: {grey} that came without colours" if grey else told
 
 
 def distance(one: np.ndarray, other: np.ndarray) -> float:

@@ -19,6 +19,7 @@ from avssl.installed import tool
 from avssl.media.errors import MediaError
 from avssl.media.pictures import read_picture
 from avssl.methods import ContextEncoder
+from avssl.methods.pretext.context_encoder import errors as errors_in
 from avssl.report.overlays import sheet
 from avssl.training.checkpoint import LAST, peek
 from avssl.training.export import load_method
@@ -65,14 +66,14 @@ def inpaint(
     out = out or folder / "inpainted"
     out.mkdir(parents=True, exist_ok=True)
     lines: dict[str, list[np.ndarray]] = {}
-    errors = []
+    errors: list[list[float]] = []
     for number, path in enumerate(paths := pictures(files)):
         try:
             picture = read_picture(path, size)
         except MediaError as error:
             print(f"left out: {error}")
             continue
-        panels, error = filled(method, picture, torch.tensor([[seed, number]]))
+        panels, *error = filled(method, picture, torch.tensor([[seed, number]]))
         name = path.stem if path.stem not in (*lines, "sheet") else f"{path.stem}_{number}"
         lines[name] = panels
         errors.append(error)
@@ -81,22 +82,26 @@ def inpaint(
         raise ConfigError(f"files: none of {len(paths)} could be read")
     save(sheet(lines, f"{COLUMNS}, from left to right"), out / "sheet.png")
     print(f"{len(lines)} pictures filled, {len(paths) - len(lines)} left out; {COLUMNS}, from left to right")
-    print(f"mean squared error in the holes {np.mean(errors):.4f} (values in [0, 1])")
+    error, floor = np.mean(errors, 0)
+    print(f"mean squared error in the holes {error:.4f}, of the mean colour seen {floor:.4f} (values in [0, 1])")
     print(f"Written: {out}/sheet.png, and a file a picture")
     return out
 
 
-def filled(method: ContextEncoder, picture: np.ndarray, key: torch.Tensor) -> tuple[list[np.ndarray], float]:
-    """Return a picture with its hole, filled and as it was, uint8 ``(size, size, 3)``, and the squared error in it."""
+def filled(method: ContextEncoder, picture: np.ndarray, key: torch.Tensor) -> tuple[list[np.ndarray], float, float]:
+    """Return a picture with its hole, filled and as it was, uint8 ``(size, size, 3)``, and squared errors in the hole.
+
+    They are of the filled picture, and of the mean colour of what is seen.
+    """
     device = method.encoder.mean.device
     pixels = torch.from_numpy(picture).permute(2, 0, 1)[None].to(device).float() / 255
     shown = method.fill(pixels, key.to(device))
-    inside = shown.hole.expand_as(shown.truth)
-    error = (shown.filled - shown.truth)[inside].square().mean().item()
-    return [
+    found = errors_in(shown.truth, shown.hole, shown.filled)
+    panels = [
         (one[0] * 255).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
         for one in (shown.masked, shown.filled, shown.truth)
-    ], error
+    ]
+    return panels, found["error"].item(), found["mean_error"].item()
 
 
 def pictures(files: Sequence[Path]) -> list[Path]:

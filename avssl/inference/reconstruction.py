@@ -27,7 +27,8 @@ from avssl.sampling import rng_for
 from avssl.training.checkpoint import LAST, peek
 from avssl.training.export import load_method
 
-COLUMNS = ("truth", "what is seen", "filled in", "with the true light", "untrained", "untrained, true light")
+COLUMNS = ("truth", "what is seen", "filled in", "filled in with the true light",
+           "untrained", "untrained with the true light")  # fmt: skip
 
 
 def reconstruct(

@@ -84,6 +84,7 @@ def write_report(run: str | Path, told: Sequence[str] = (), suggested: Sequence[
         config=config,
         facts=facts(run, read_sessions(run / SESSIONS, left_out)),
         files=files_of(run),
+        runs=[] if config or charts else runs_in(run),
         failures=failures,
         warned=warned,
         left_out=shortened(left_out),
@@ -259,13 +260,11 @@ def facts(run: Path, sessions: Sequence[Session]) -> dict[str, str]:
     config, again = (quote(one) for one in (str(run / CONFIG), f"out={run}_again"))
     found = {"train": f"{tool('train')} {config} {again}"} if (run / CONFIG).exists() else {}
     if not sessions:
+        if found or not runs_in(run):
+            found["duration"] = "not recorded"
         versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
         machine = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
-        return found | {
-            "duration": "not recorded",
-            "versions of this page": f"avssl {__version__}, {versions}",
-            "machine of this page": machine,
-        }
+        return found | {"versions of this page": f"avssl {__version__}, {versions}", "machine of this page": machine}
     began = datetime.fromisoformat(sessions[0].began).astimezone().strftime(WHEN)
     over = f", over {len(sessions)} sessions" if len(sessions) > 1 else ""
     spent = format_seconds(sum(session.seconds for session in sessions))
@@ -301,6 +300,22 @@ def files_of(run: Path) -> list[dict[str, str]]:
             continue
         if where is not None:
             found.append({"name": name, "address": where, "size": format_bytes((run / name).stat().st_size)})
+    return found
+
+
+def runs_in(folder: Path) -> list[dict[str, str | None]]:
+    """Return the runs in a folder that is none itself, such as rounds and students: name, address and command.
+
+    The address is that of a run's page; None where it has none yet.
+    """
+    found = []
+    for path in sorted({one.parent for depth in ("*", "*/*") for one in folder.glob(f"{depth}/{CONFIG}")}):
+        name = path.relative_to(folder).as_posix()
+        try:
+            where = address(folder, f"{name}/{PAGE}")
+        except ValueError:  # a link that leads elsewhere
+            continue
+        found.append({"name": name, "address": where, "command": f"{tool('report')} {quote(str(path))}"})
     return found
 
 

@@ -76,3 +76,9 @@ def test_further_columns_of_an_index_are_taken_over_unless_their_name_is_taken()
         }
     )
     assert further(table, ["label", "file"]) == {"stream": ["sound"], "speed": [0.5]}
+
+
+def test_pictures_have_no_start_and_no_end_to_be_shown():
+    lasting = columns_of(rows_of(["a.mp4"], start=0.4, end=1.2), [medium()])
+    assert lasting["start"] == [0.4] and lasting["end"] == [1.2]
+    assert not {"start", "end"} & set(columns_of(rows_of(["a.png"]), [medium("picture", "a.png")]))

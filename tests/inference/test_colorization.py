@@ -115,7 +115,7 @@ def test_a_run_that_gives_no_colours_is_refused(folder, tmp_path):
 
 
 def test_pictures_without_colours_tell_no_truth():
-    assert measured([(3.0, 0.01)]) == "1 came without colours, and tell no truth: nothing is measured"
+    assert measured([(3.0, 0.01)]) == "nothing is measured: no picture came with colours"
     both = measured([(3.0, 0.0), (10.0, 20.0)])
-    assert "CIE Lab 10.00; of no colour at all 20.00" in both and "1 came without colours" in both
+    assert "CIE Lab 10.00; of no colour at all 20.00" in both and "left out of it: 1 that came without colours" in both
     assert "without colours" not in measured([(10.0, 20.0)])

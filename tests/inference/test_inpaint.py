@@ -1,5 +1,7 @@
 """Anybody's pictures, with a hole, filled and as they were, in files; what cannot be read is told."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -54,6 +56,7 @@ def test_each_picture_is_written_with_its_hole_filled_and_as_it_was(run, folder,
     printed = capsys.readouterr().out
     assert out == run / "inpainted" and (out / "sheet.png").is_file()
     assert "4 pictures filled, 1 left out" in printed and printed.count("left out: ") == 1 and "cut.jpg" in printed
+    assert re.search(r"in the holes \d\.\d{4}, of the mean colour seen \d\.\d{4} \(values", printed)
     hole, filled, truth = np.split(np.asarray(Image.open(out / "2.png")), 3, axis=1)
     assert np.array_equal(truth, read_picture(folder / "2.png", (20, 20))[2:18, 2:18])
     inside = (hole != truth).any(2)

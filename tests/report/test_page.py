@@ -287,6 +287,21 @@ def test_the_page_tells_how_long_training_took_on_what_and_of_which_commit(run):
     assert "not recorded" in write_report(run).read_text()
 
 
+def test_the_page_of_a_folder_of_runs_names_them_and_promises_no_training_of_its_own(run):
+    for name in ("students/b_0", "round 1", "students/b_0/explore"):
+        (run / name).mkdir(parents=True)
+    for name in ("students/b_0", "round 1"):
+        (run / name / "config.yaml").write_text(CONFIG)
+    write_report(run / "round 1")
+    text = write_report(run).read_text()
+    assert "Nothing is logged yet" not in text and "not recorded" not in text
+    assert '<a href="round%201/report.html">round 1</a>, students/b_0' in text
+    assert "report.py &#39;" in text and "round 1&#39;</pre>" in text  # how the page of one is written
+    (run / "config.yaml").write_text(CONFIG)  # then it is a run itself
+    text = write_report(run).read_text()
+    assert "Nothing is logged yet" in text and "students/b_0" not in text
+
+
 def test_the_page_leads_to_the_files_of_the_run_and_to_no_others(run, outside):
     (run / "config.yaml").write_text(CONFIG)
     (run / "a b.safetensors").write_bytes(b"x" * 1500)

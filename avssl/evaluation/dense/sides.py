@@ -7,6 +7,7 @@ import numpy as np
 
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
+from avssl.data.base import lasting
 from avssl.features.cache import digest
 from avssl.progress import track
 
@@ -14,7 +15,7 @@ from avssl.progress import track
 def stamp(data: Dataset) -> str | None:
     """Return the hash of a data set's settings and of the state of its files; None if that is not known."""
     prints = [data.fingerprint(index) for index in range(len(data))]
-    return None if None in prints else digest(np.array([str(describe(data)), *map(str, prints)]))
+    return None if None in prints else digest(np.array([str(lasting(describe(data))), *map(str, prints)]))
 
 
 def apart(train: Dataset, test: Dataset) -> None:

@@ -119,7 +119,9 @@ class Classes(MethodEvaluator):
         heard = sum(side.silent * len(side) for side in sides) / sum(map(len, sides))
         failures = sum(len(side.failures) for side in sides)
         notes = (
-            "Accuracy of classes on test recordings; NMI: how far k-means agrees with the classes.",
+            "Accuracy of classes on test recordings"
+            + "; NMI: how far k-means agrees with them" * bool(self.clusters)
+            + ".",
             f"{heard:.1%} of the windows are silent and were left out; {failures} recordings could not be read.",
             *class_notes(*labels),
         )
