@@ -158,7 +158,7 @@ def test_layers_that_are_kept_are_not_computed_again_beside_new_ones(tmp_path, m
     extract(ask("output"), Films(), Recipe(), FeatureCache(tmp_path), quiet=True, piece=2)
     ran = []
     plain = _Work._run
-    monkeypatch.setattr(_Work, "_run", lambda self, one, items: ran.append(one.layers) or plain(self, one, items))
+    monkeypatch.setattr(_Work, "_run", lambda self, one, *given: ran.append(one.layers) or plain(self, one, *given))
     extract(ask("output", "conv1"), Films(), Recipe(), FeatureCache(tmp_path), quiet=True, piece=2)
     assert ran == [("conv1",)] * 3
 
