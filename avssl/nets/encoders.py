@@ -19,7 +19,11 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # as
 def outputs_of(module: nn.Module) -> Iterator[list[Tensor]]:
     """Collect what a module returns while the block runs, call by call."""
     outputs: list[Tensor] = []
-    handle = module.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
+
+    def keep(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        outputs.append(output)
+
+    handle = module.register_forward_hook(keep)
     try:
         yield outputs
     finally:

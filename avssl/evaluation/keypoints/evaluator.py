@@ -124,7 +124,8 @@ class KeyPoints(Evaluator):
         self.margin, self.skeleton = margin, skeleton_of(skeleton or getattr(test, "skeleton", None) or FIGURE.name)
         self.joints: Joints = joints
         self.extra, self.seed, self.num_shown, self.quiet = dict(extra or {}), seed, num_shown, quiet
-        self.still, self.workers = still, workers
+        self.still = still
+        self.workers: Workers = workers
 
     def __call__(
         self, encoder: Encoder, fresh: Fresh | None = None, folder: Path | None = None, device: str = "cpu"

@@ -125,7 +125,8 @@ class FineTune(Evaluator):
             head_lr=head_lr,
             weight_decay=weight_decay,
         )
-        self.workers, self.quiet = workers, quiet
+        self.quiet = quiet
+        self.workers: Workers = workers
         self.precision: Precision = precision
         self.allow_shared_groups, self.save = allow_shared_groups, save
 
