@@ -97,15 +97,19 @@ def _train(
     on_cpu = torch.device(device).type == "cpu"
     processes = 0 if not on_cpu else cpu_count() if workers == "auto" else workers
     done, taken = 0, 0.0
-    while done < len(jobs) and not _worth(processes, workers == "auto", done, taken, len(jobs) - done):
+    while done < len(jobs):
+        if _worth(processes, workers == "auto", done, taken, len(jobs) - done):
+            left = {number: jobs[number] for number in range(done, len(jobs))}
+            sent = packed({number: job.work for number, job in left.items()})
+            if sent is not None:
+                yield from _beside(left, sent, processes, bar)
+                return
+            processes = 0
         bar.describe(jobs[done].about)
         started = time.monotonic()
         yield done, _with_one_thread(jobs[done].work) if on_cpu else jobs[done].work()
         taken += time.monotonic() - started
         done += 1
-    left = {number: jobs[number] for number in range(done, len(jobs))}
-    sent = packed({number: job.work for number, job in left.items()}) if left else None
-    yield from _here(left, bar) if sent is None else _beside(left, sent, processes, bar)
 
 
 def _worth(processes: int, auto: bool, done: int, taken: float, left: int) -> bool:
@@ -122,13 +126,6 @@ def packed(works: Works) -> bytes | None:
         return pickle.dumps(works)
     except Exception:  # whatever somebody's network raises that cannot be sent: it is trained in this process
         return None
-
-
-def _here(jobs: Mapping[int, Job[Result]], bar: Bar) -> Iterator[tuple[int, Result]]:
-    """Yield what this process found on the CPU."""
-    for number, job in jobs.items():
-        bar.describe(job.about)
-        yield number, _with_one_thread(job.work)
 
 
 def _beside(jobs: Mapping[int, Job[Result]], sent: bytes, processes: int, bar: Bar) -> Iterator[tuple[int, Result]]:
