@@ -12,6 +12,8 @@ from multiprocessing.connection import Connection, wait
 from types import ModuleType
 from typing import Any
 
+from avssl.memory import keep_freed_memory
+
 
 class Pool(ProcessPoolExecutor):
     """An executor whose processes do not run this one's script anew, so that no script needs a guard for them.
@@ -61,6 +63,7 @@ def pool(
 
 def _settle(ended: Connection, begin: Callable[..., None] | None, given: Sequence[Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_freed_memory()
     threading.Thread(target=_follow, args=[ended], daemon=True).start()
     if begin is not None:
         begin(*given)

@@ -38,6 +38,7 @@ ROOTS = {
     "installed",
     "lazy",
     "lock",
+    "memory",
     "pool",
     "progress",
     "screen",

@@ -18,6 +18,7 @@ from avssl.config.overrides import lay_as_given
 from avssl.config.reading import read
 from avssl.config.signatures import parameters
 from avssl.config.source import Function, resolve
+from avssl.memory import keep_freed_memory
 from avssl.text import accept_any_name
 
 
@@ -55,6 +56,7 @@ def main(
             143 if a person or the system stopped the run.
     """
     accept_any_name()
+    keep_freed_memory()
     words = list(sys.argv[1:] if arguments is None else arguments)
     path = function if isinstance(function, str) else f"{function.__module__}.{function.__qualname__}"
     module, _, name = path.rpartition(".")

@@ -175,7 +175,7 @@ def deconvolutions(channels: int, count: int, width: int, joints: int) -> nn.Seq
     for number in range(count):
         deconvolution = nn.ConvTranspose2d(channels, width, 4, stride=2, padding=1, bias=False)
         nn.init.normal_(deconvolution.weight, std=0.001)  # their released code
-        layers.add_module(f"up{number + 1}", nn.Sequential(deconvolution, nn.BatchNorm2d(width), nn.ReLU()))
+        layers.add_module(f"up{number + 1}", nn.Sequential(deconvolution, nn.BatchNorm2d(width), nn.ReLU(inplace=True)))
         channels = width
     last = nn.Conv2d(channels, joints, 1)
     nn.init.normal_(last.weight, std=0.001)
