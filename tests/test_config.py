@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from avssl import config
 from avssl.config import ConfigError
+from avssl.config.check import plain
 from avssl.config.reading import lay, parse
 from avssl.config.signatures import parameters
 from avssl.config.source import exports, is_class, resolve
@@ -122,6 +124,19 @@ def test_fields_of_a_dataclass_are_its_parameters(own):
 
 def test_docstrings_say_what_arguments_are(own):
     assert parameters(resolve("own_parts", "Mine"))["size"].about == "in pixels, either way."
+
+
+@pytest.mark.parametrize(
+    ("hint", "complaint"),
+    [
+        (Mapping[str, int], r"^runs: got 3; should be a mapping, \{name: value\}$"),
+        (Sequence[int], r"^runs: got 3; should be a list, \[value, value\]$"),
+        (Mapping[str, int] | None, r"^runs: got 3; should be a mapping, \{name: value\}$"),
+    ],
+)
+def test_what_is_needed_is_said_in_words_of_yaml(hint, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        plain(3, hint, "runs")
 
 
 @pytest.mark.parametrize(

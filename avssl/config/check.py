@@ -144,12 +144,20 @@ def plain(value: Any, hint: Any, where: str) -> Any:
                 return adapter.validate_json(json.dumps(int(value)), strict=True)
             except ValidationError:
                 pass
-        needs = dict.fromkeys(one["msg"].replace("Input should be", "should be", 1) for one in error.errors())
+        needs = dict.fromkeys(in_yaml(one["msg"]) for one in error.errors())
         choices = [
             option for one in error.errors() for option in one.get("ctx", {}).get("expected", "").split("'")[1::2]
         ]
         hint_at = suggest(value, choices) if isinstance(value, str) else ""
         raise ConfigError(f"{where}: got {shortened(value)}; {' or '.join(needs)}{hint_at}") from None
+
+
+def in_yaml(message: str) -> str:
+    """Return what pydantic asks for, which has the words of JSON, in those of YAML."""
+    words = {"Input": "", "an object": "a mapping, {name: value}", "a valid array": "a list, [value, value]"}
+    for theirs, ours in words.items():
+        message = message.replace(theirs, ours, 1)
+    return message.lstrip()
 
 
 def component(value: Any, base: type[StandIn], where: str) -> Call:
