@@ -20,10 +20,12 @@ class Named(ABC):
         name: the folder in the run that the results go to.
         truths: what the data must give beside pictures: ``label``, ``keypoints``, ``masks`` and so on, as a manifest's
             columns are called, ``video`` where frames follow each other, ``sound``.
+        asks: its question in a few words, where it is not that of its tool's first line.
     """
 
     name: str
     truths: tuple[str, ...] = ()
+    asks: str = ""
 
     @classmethod
     def name_of(cls, settings: Mapping[str, Any]) -> str:

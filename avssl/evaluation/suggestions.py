@@ -52,7 +52,7 @@ def suggestions(run: str | Path) -> list[Suggestion]:
             words = fitting(evaluator, settings, run, kind, ready)
             if words is not None:
                 first = tool if config.stem == tool else f"{tool} {config.stem}"
-                found[name] = Suggestion(kind.__name__, name, asked(tool), command(first, run, words))
+                found[name] = Suggestion(kind.__name__, name, kind.asks or asked(tool), command(first, run, words))
     return [*found.values(), exploring(run)]
 
 

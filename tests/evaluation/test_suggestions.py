@@ -32,6 +32,12 @@ def test_configs_made_for_the_data_are_suggested_as_they_are(tmp_path):
     assert not {"Correspondence", "SoundProbe", "Recoloring", "Detection", "Classification"} & set(found)
 
 
+def test_no_two_suggestions_read_alike(tmp_path):
+    asked = [one.asks for one in suggestions(run_of(tmp_path, given=["video"]))]
+    assert "Carry the colours of first frames into grey ones" in asked
+    assert len(set(asked)) == len(asked)
+
+
 def test_encoders_of_clips_are_asked_nothing_that_needs_pictures(tmp_path):
     found = {one.evaluator: one.command for one in suggestions(run_of(tmp_path, encoder="SmallClips"))}
     assert not {"Order", "LabelPropagation", "BoxTracking"} & set(found)

@@ -61,6 +61,7 @@ class ColourPropagation(Evaluator):
 
     name = "eval_colours"
     truths = ("video",)
+    asks = "Carry the colours of first frames into grey ones"
     takes = ("pictures",)
 
     def __init__(
