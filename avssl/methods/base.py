@@ -55,6 +55,7 @@ class Method(Recorded, nn.Module, ABC):
         classes: names of the classes that it takes labels of the data for, by number; empty where it uses no labels.
         floors: measures to read another one by, such as what a rule without learning reaches, each with that other:
             ``{"copy_loss": "loss"}``. Names that begin with ``pixel_`` or end in ``_chance`` say so themselves.
+        decides: the measure whose least value marks a run's best checkpoint, where the run names none.
     """
 
     encoder: Encoder
@@ -65,6 +66,7 @@ class Method(Recorded, nn.Module, ABC):
     chance: float | None = None
     classes: tuple[str, ...] = ()
     floors: ClassVar[Mapping[str, str]] = {}
+    decides: ClassVar[str] = "loss"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call ``forward``; one picture alone, which has no batch statistics to learn from, is refused in our words."""

@@ -103,14 +103,15 @@ class SeveralTasks(Method):
         return bisect_right(list(accumulate(self.shares))[:-1], place)
 
     def measure(self, batches: Iterable[Any]) -> dict[str, float]:
-        """Return each task's scores under its name, and ``loss``, the mean by weight where every task has one.
+        """Return each task's scores under its name, and ``loss``, the mean by weight of what decides each task.
 
         The batches are kept in memory, for every task looks at them.
         """
         kept, scores = list(batches), dict[str, float]()
         for name, task in self.named_tasks():
             scores |= {f"{name}/{key}": value for key, value in task.measure(kept).items()}
-        losses = [scores[f"{name}/loss"] for name in self.names if f"{name}/loss" in scores]
+        deciding = [f"{name}/{task.decides}" for name, task in self.named_tasks()]
+        losses = [scores[name] for name in deciding if name in scores]
         if len(losses) < len(self.names):
             return scores
         return {"loss": sum(share * loss for share, loss in zip(self.shares, losses, strict=True))} | scores

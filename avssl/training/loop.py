@@ -106,7 +106,8 @@ def train(
             nearest neighbours; nothing of it reaches what is trained.
         monitor_every: steps between monitors, beside the random start and the end; None for ``measure_every``.
         best: the measure that decides which checkpoint is the best, such as ``held_out/auc``; by default the least
-            ``held_out/loss`` (``train/loss`` without ``held_out``).
+            ``held_out/loss`` (``train/loss`` without ``held_out``), or what the method has in its place
+            (`Method.decides`).
         goal: whether ``best`` should be great or small.
         log_every: steps between records of the log.
         save_every: steps between checkpoints.
@@ -184,7 +185,7 @@ def train(
         "threads": None,  # that the run was begun with
         "items": {"data": items_of(data)} | ({} if held_out is None else {"held_out": items_of(held_out)}),
     }
-    least = "train/loss" if held_out is None else "held_out/loss"
+    least = f"{'train' if held_out is None else 'held_out'}/{method.decides}"
     decided = {"best": best, "goal": goal} if best else {"best": least, "goal": "min"}
     with (
         Run(

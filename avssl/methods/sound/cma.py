@@ -63,6 +63,8 @@ class CMA(JointStreams):
 
     remembers = True
 
+    decides = "pair_loss"
+
     level: Tensor
     constant: Tensor
     agreeing: Tensor

@@ -62,6 +62,8 @@ class CrossModalNCE(JointStreams):
         ValueError: if numbers cannot be, or settings of the batch and of the bank are mixed.
     """
 
+    decides = "pair_loss"
+
     level: Tensor
     constant: Tensor
 

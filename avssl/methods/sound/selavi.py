@@ -48,6 +48,7 @@ class SeLaVi(TwoStreams):
         ValueError: if numbers cannot be.
     """
 
+    decides = "pair_loss"
     remembers = True
 
     known: Tensor

@@ -64,8 +64,12 @@ class TwoStreams(Method, ABC):
         """
 
     def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
-        """Return the scores of `avssl.methods.sound.pairs.measure_pairs`."""
-        return measure_pairs(self.score_pairs, batches, self.views, self.sound.spec.rate)
+        """Return the scores of `avssl.methods.sound.pairs.measure_pairs`.
+
+        Their ``loss`` is called ``pair_loss`` where a method learns by another one.
+        """
+        scores = measure_pairs(self.score_pairs, batches, self.views, self.sound.spec.rate)
+        return {self.decides if name == "loss" else name: value for name, value in scores.items()}
 
 
 class JointStreams(TwoStreams, ABC):

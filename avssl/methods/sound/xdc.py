@@ -51,6 +51,7 @@ class XDC(TwoStreams):
         ValueError: if numbers cannot be.
     """
 
+    decides = "pair_loss"
     remembers = True
 
     known: Tensor

@@ -181,7 +181,9 @@ def test_what_is_taught_has_another_name_than_what_is_measured(kind, settings):
     batch = batches()[0]
     if hasattr(method, "known"):
         method.known[:] = 0
-    assert set(method(batch)) & set(method.eval().measure([batch])) == {"loss"}
+    taught, measured = method(batch), method.eval().measure([batch])
+    assert not set(taught) & set(measured)
+    assert method.decides in measured and method.decides == "pair_loss"
 
 
 def test_an_undecided_head_costs_the_log_of_the_number_of_clusters():
