@@ -33,9 +33,13 @@ def test_configs_made_for_the_data_are_suggested_as_they_are(tmp_path):
 
 
 def test_no_two_suggestions_read_alike(tmp_path):
-    asked = [one.asks for one in suggestions(run_of(tmp_path, given=["video"]))]
-    assert "Carry the colours of first frames into grey ones" in asked
-    assert len(set(asked)) == len(asked)
+    (tmp_path / "seen").mkdir(), (tmp_path / "heard").mkdir()
+    seen = [one.asks for one in suggestions(run_of(tmp_path / "seen", given=["video"]))]
+    band = {"name": "Videos", "source": "demo:band-easy", "sampler": {"name": "Segments"}}
+    heard = [one.asks for one in suggestions(run_of(tmp_path / "heard", "AVE", data=band, given=["label", "sound"]))]
+    assert "Carry the colours of first frames into grey ones" in seen
+    assert "Find sounds by pictures and pictures by sounds" in heard and "Ask what is taken for alike" in heard
+    assert len(set(seen)) == len(seen) and len(set(heard)) == len(heard)
 
 
 def test_encoders_of_clips_are_asked_nothing_that_needs_pictures(tmp_path):

@@ -56,6 +56,7 @@ class Classes(MethodEvaluator):
 
     name = "eval_classes"
     truths = ("sound", "label")
+    asks = "Read classes from pictures and from sounds, and cluster both"
     needs = PairScorer | JointEmbedder
     lacks = "hears and does not see; ask what it hears by SoundProbe"
 

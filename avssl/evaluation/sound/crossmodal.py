@@ -50,6 +50,7 @@ class CrossModal(MethodEvaluator):
 
     name = "eval_crossmodal"
     truths = ("sound",)
+    asks = "Find sounds by pictures and pictures by sounds"
     needs = JointEmbedder
     lacks = "has no common space of pictures and sounds; ask AVE"
 
