@@ -59,9 +59,9 @@ class Stills(Dataset):
 
         Returns:
             ``frames`` uint8 ``(1, 1, 3, H, W)``; ``times`` float64 ``(1, 1)``, the middle of the window in seconds;
-            ``valid`` bool ``(1, 1)``; ``sound`` float32 ``(1, 1, samples)``, ``sound_valid``, ``silent`` and
-            ``sound_rate`` as ``Videos`` has them; ``label``; ``group``; ``path``; ``key`` int64 (0, epoch, index). With
-            ``on_bad="skip"``, a bad pair gives only ``failure``.
+            ``valid`` bool ``(1, 1)``; ``sound`` float32 ``(1, 1, samples)``, ``sound_valid``, ``silent``,
+            ``sound_rate`` and ``sound_times`` as ``Videos`` has them; ``label``; ``group``; ``path``; ``key`` int64 (0, epoch,
+            index). With ``on_bad="skip"``, a bad pair gives only ``failure``.
 
         Raises:
             MediaError: with ``on_bad="error"``, for a picture or a sound that cannot be read.
@@ -91,6 +91,7 @@ class Stills(Dataset):
             "sound_valid": sound.valid,
             "silent": silent(sound.data, sound.valid),
             "sound_rate": self.sound_rate,
+            "sound_times": torch.from_numpy(window),
             "label": recording.label,
             "group": recording.group,
             "path": str(recording.path),

@@ -94,7 +94,8 @@ class Videos(Decoded):
             ``tracks=True``: ``boxes`` float32 ``(clips, frames, 4)``, left, top, right and bottom edges in pixels of
             the returned frames, NaN where unknown. With sound: ``sound`` float32 ``(clips, 1, samples)``,
             ``sound_valid`` ``(clips, samples)``, ``silent`` ``(clips,)``: no louder than -60 dB of full scale,
-            ``sound_rate`` in samples a second.
+            ``sound_rate`` in samples a second, ``sound_times`` float64 ``(clips, 2)``: start and end of each window in
+            seconds.
             With ``on_bad="skip"``, a bad recording gives only ``failure``.
 
         Raises:
@@ -144,7 +145,7 @@ class Videos(Decoded):
             if self.sound_rate is not None and clips.sound is not None:
                 sound = video.sound(clips.sound, self.sound_rate)
                 item |= {"sound": sound.data, "sound_valid": sound.valid, "silent": silent(sound.data, sound.valid)}
-                item["sound_rate"] = self.sound_rate
+                item |= {"sound_rate": self.sound_rate, "sound_times": torch.from_numpy(clips.sound)}
             filmed = (video.info.height, video.info.width) if isinstance(video, Reader) else video.filmed
         if recording.keypoints is not None:
             scale = [have / was for have, was in zip(frames.data.shape[-2:], filmed, strict=True)]

@@ -131,7 +131,7 @@ def common_of(item: dict[str, Any], index: int) -> dict[str, Any]:
 def sound_rows(item: dict[str, Any], index: int, recipe: Recipe) -> ItemRows:
     """Return the windows of sound of an item; those without a single true sample do not count."""
     heard = item["sound_valid"].flatten(1).any(1)
-    sound, times = item["sound"][heard], item["times"][heard].numpy()
+    sound, times = item["sound"][heard], item.get("sound_times", item["times"])[heard].numpy()
     if not len(sound):
         failure = {"path": item["path"], "error": "no window of it holds sound"}
         return rows_of({"failure": failure}, index, recipe)

@@ -98,3 +98,5 @@ def test_items_of_a_data_set_are_in_step_too(recording, tmp_path):
         heard = begin + np.array(clicks_in(wave, len(inside))) / RATE
         assert len(inside) >= 2 and np.abs(heard - inside).max() <= 0.010
         assert torch.isfinite(item["sound"]).all()
+        start, end = item["sound_times"][0].tolist()
+        assert start == pytest.approx(begin) and end - start == pytest.approx(wave.size / RATE, abs=1 / RATE)

@@ -69,6 +69,24 @@ def test_sounds_need_no_run_with_an_encoder_that_needs_no_weights(world):
     assert read_features(folder)[0].shape == (3, 128)
 
 
+@pytest.mark.parametrize("unit", ["clip", "item"])
+def test_rows_of_sound_in_videos_tell_the_seconds_that_were_heard(tmp_path, unit):
+    from avssl.data import Videos
+    from avssl.data.demo.band.world import prepare
+    from avssl.nets import LogMel
+    from avssl.sampling import Segments, WithSound
+
+    band = prepare("easy", tmp_path / "band", train=2, val=0, heldout=0, progress=False)
+    sampler = WithSound(sampler=Segments(count=2), seconds=0.5, align="centre", edge="shift")  # two clips of one frame
+    films = Videos(band / "manifest.csv", sampler, size=(16, 16), sound_rate=16000)
+    folder = extract_features(films, encoder=LogMel(), stream="sound", unit=unit, out=tmp_path / "mel", device="cpu")
+    rows = read_features(folder)[1]
+    heard = [films[0, number]["sound_times"].numpy() for number in range(2)]
+    spans = np.concatenate(heard) if unit == "clip" else [[one.min(), one.max()] for one in heard]
+    np.testing.assert_allclose(np.stack([rows.start, rows.end], 1), spans)
+    assert np.diff(heard[0]) == pytest.approx(0.5)
+
+
 def test_processes_that_torchrun_started_share_the_work_and_find_the_same(world):
     (world / "config.yaml").write_text(
         f"weights: {world / 'net.pth'}\nencoder: {{name: SmallNet, width: 4, dim: 8}}\ndevice: cpu\n"

@@ -185,7 +185,7 @@ class Band(Dataset):
         index = key[1] if isinstance(key, tuple) else key
         item = {
             "frames": torch.full((1, 1, 3, 20, 20), 100, dtype=torch.uint8),
-            "times": torch.zeros(1, 2 if self.heard else 1, dtype=torch.float64),
+            "times": torch.zeros(1, 1, dtype=torch.float64),
             "valid": torch.ones(1, 1, dtype=torch.bool),
             "label": -1,
             "path": f"{index}.mp4",
@@ -194,6 +194,7 @@ class Band(Dataset):
         if self.heard:
             tone = torch.sin(2 * torch.pi * (300, 2500)[index % 2] * torch.arange(800) / 8000)
             item |= {"sound": tone[None, None], "sound_valid": torch.ones(1, 800, dtype=torch.bool)}
+            item["sound_times"] = torch.tensor([[0.0, 0.1]], dtype=torch.float64)
         return item
 
 
