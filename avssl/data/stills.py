@@ -60,8 +60,8 @@ class Stills(Dataset):
         Returns:
             ``frames`` uint8 ``(1, 1, 3, H, W)``; ``times`` float64 ``(1, 1)``, the middle of the window in seconds;
             ``valid`` bool ``(1, 1)``; ``sound`` float32 ``(1, 1, samples)``, ``sound_valid``, ``silent``,
-            ``sound_rate`` and ``sound_times`` as ``Videos`` has them; ``label``; ``group``; ``path``; ``key`` int64 (0, epoch,
-            index). With ``on_bad="skip"``, a bad pair gives only ``failure``.
+            ``sound_rate`` and ``sound_times`` as ``Videos`` has them; ``label``; ``group``; ``path``; ``key`` int64 (0,
+            epoch, index). With ``on_bad="skip"``, a bad pair gives only ``failure``.
 
         Raises:
             MediaError: with ``on_bad="error"``, for a picture or a sound that cannot be read.
