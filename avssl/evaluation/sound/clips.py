@@ -10,7 +10,8 @@ from torch import Tensor
 from avssl.config import ConfigError
 from avssl.data import Dataset
 from avssl.methods.recordings import recordings_of
-from avssl.methods.sound.pairs import pairs_of
+from avssl.methods.sound.base import PairScorer, SidedScorer
+from avssl.methods.sound.pairs import pairs_of, view_clips
 from avssl.training.feed import batches_of, is_empty, single_process
 
 
@@ -147,9 +148,42 @@ def in_batches(count: int, batch: int = 64) -> Iterator[slice]:
 @torch.no_grad()
 def over(function: Callable[..., Tensor], *rows: Tensor, device: str = "cpu") -> Tensor:
     """Return a function of rows, some at a time, on a device; pictures become floats in [0, 1]."""
+    parts = in_batches(len(rows[0]))
+    return torch.cat([function(*(ready(one[part], device) for one in rows)).float().cpu() for part in parts])
 
-    def ready(values: Tensor) -> Tensor:
-        values = values.to(device)
-        return values.float() / 255 if values.dtype == torch.uint8 else values
 
-    return torch.cat([function(*(ready(one[part]) for one in rows)).float().cpu() for part in in_batches(len(rows[0]))])
+def ready(values: Tensor, device: str) -> Tensor:
+    """Return rows on a device, pictures as floats in [0, 1]."""
+    values = values.to(device)
+    return values.float() / 255 if values.dtype == torch.uint8 else values
+
+
+def score_numbered(
+    method: PairScorer, heard: tuple[Tensor, Tensor], pairs: tuple[Tensor, Tensor], key: Tensor, device: str = "cpu"
+) -> Tensor:
+    """Return the scores of pairs that are named by their numbers, ``(pairs,)``.
+
+    A method that makes something of each side alone looks at each picture once, and listens to each sound once.
+
+    Args:
+        method: in evaluation mode, on the device.
+        heard: pictures uint8 ``(pictures, frames, 3, H, W)``, and windows of sound ``(sounds, channels, samples)``.
+        pairs: which of the pictures, and which of the sounds, int64 ``(pairs,)`` each.
+        key: names each picture, ``(pictures, parts)``.
+        device: where the method runs.
+    """
+    frames, sound = heard
+
+    def shown(pictures: Tensor, key: Tensor) -> Tensor:
+        return view_clips(pictures, key, method.views)
+
+    if not isinstance(method, SidedScorer):
+
+        def score(seen: Tensor, played: Tensor) -> Tensor:
+            pictures, sounds = (ready(one[rows.cpu()], device) for one, rows in ((frames, seen), (sound, played)))
+            return method.score_pairs(shown(pictures, key[seen.cpu()].to(device)), sounds)
+
+        return over(score, *pairs)
+    pictures = over(lambda one, names: method.side_of_pictures(shown(one, names)), frames, key, device=device)
+    sounds = over(method.side_of_sounds, sound, device=device)
+    return over(lambda seen, played: method.score_sides(pictures[seen].to(device), sounds[played].to(device)), *pairs)

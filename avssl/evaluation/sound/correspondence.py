@@ -15,12 +15,11 @@ from torch import Tensor
 from avssl.config import describe
 from avssl.data import Dataset
 from avssl.evaluation.base import MethodEvaluator
-from avssl.evaluation.sound.clips import Heard, listen, others, over
+from avssl.evaluation.sound.clips import Heard, listen, others, score_numbered
 from avssl.evaluation.sound.fresh import untrained
 from avssl.features.runs import FreshMethod
 from avssl.methods import Method
 from avssl.methods.sound.base import PairScorer
-from avssl.methods.sound.pairs import view_clips
 from avssl.metrics import pairing
 from avssl.report.comparison import Metric, by_metric, group_at, numbers_of, table_of
 from avssl.report.scores import RANDOM, TRAINED, Scores
@@ -166,15 +165,11 @@ def score_pairs(
     """
     assert isinstance(method, PairScorer)
     method.to(device).eval()
-    frames = heard.frames if frames is None else frames
-    sound = heard.sound if sound is None else sound
-
-    def score(pictures: Tensor, sounds: Tensor, key: Tensor) -> Tensor:
-        return method.score_pairs(view_clips(pictures, key, method.views), sounds)
-
-    true = over(score, frames, sound, heard.key, device=device)
-    false = [over(score, frames, sound[one], heard.key, device=device) for one in partner]
-    return true.numpy(), torch.stack(false).numpy()
+    shown = heard.frames if frames is None else frames, heard.sound if sound is None else sound
+    played = torch.cat([torch.arange(len(heard))[None], partner])  # true pairs, and then the false ones
+    seen = torch.arange(len(heard)).expand_as(played)
+    scores = score_numbered(method, shown, (seen.flatten(), played.flatten()), heard.key, device).view(played.shape)
+    return scores[0].numpy(), scores[1:].numpy()
 
 
 def measures(true: np.ndarray, false: np.ndarray, same: np.ndarray | None, threshold: float | None) -> dict[str, float]:

@@ -16,14 +16,14 @@ from torch import Tensor
 from avssl.config import ConfigError, describe
 from avssl.data import Dataset
 from avssl.evaluation.base import MethodEvaluator
-from avssl.evaluation.sound.clips import following, over
+from avssl.evaluation.sound.clips import following, score_numbered
 from avssl.evaluation.sound.fresh import untrained
 from avssl.features.runs import FreshMethod
 from avssl.methods import Method
 from avssl.methods.base import Batch
 from avssl.methods.recordings import recordings_of
 from avssl.methods.sound.base import PairScorer
-from avssl.methods.sound.pairs import pairs_of, view_clips
+from avssl.methods.sound.pairs import pairs_of
 from avssl.metrics import offsets
 from avssl.report.scores import RANDOM, TRAINED, Scores
 from avssl.training.feed import batches_of, is_empty, single_process
@@ -152,11 +152,11 @@ class Offsets(MethodEvaluator):
         """Return the mean score of each offset, ``(recordings, 2 * reach + 1)``."""
         sound = heard.sound if sound is None else sound
         rows, moves = offsets.middle(heard.frames.shape[1], self.reach), np.arange(-self.reach, self.reach + 1)
+        seen, played = torch.arange(len(rows)).repeat_interleave(len(moves)), (rows[:, None] + moves).ravel()
+        pairs, key = (seen, torch.from_numpy(played)), torch.zeros(len(rows), 1, dtype=torch.int64)
         curves = []
         for pictures, sounds in zip(heard.frames, sound, strict=True):
-            seen = pictures[rows].repeat_interleave(len(moves), 0)
-            played = sounds[torch.from_numpy((rows[:, None] + moves).ravel())]
-            scores = over(lambda one, other: score_offsets(method, one, other), seen, played, device=device)
+            scores = score_numbered(method, (pictures[rows], sounds), pairs, key, device)
             curves.append(scores.view(len(rows), -1).mean(0).numpy())
         return np.stack(curves)
 
@@ -197,12 +197,6 @@ class Offsets(MethodEvaluator):
             notes=notes,
             tables={"items": items},
         )
-
-
-def score_offsets(method: PairScorer, pictures: Tensor, sound: Tensor) -> Tensor:
-    """Return the scores of pictures in [0, 1] as evaluation sees them."""
-    key = torch.zeros(len(pictures), 1, dtype=torch.int64, device=pictures.device)
-    return method.score_pairs(view_clips(pictures, key, method.views), sound)
 
 
 def rows_of(batch: Batch, rate: int) -> Iterator[tuple[str, bool, Tensor, Tensor, Tensor]]:

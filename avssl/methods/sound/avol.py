@@ -112,9 +112,17 @@ class AVOL(TwoStreams):
         soft = (torch.logsumexp(match * self.sharpness, 1) - math.log(match.shape[1])) / self.sharpness
         return self.scale * soft + self.shift
 
-    def score_pairs(self, pictures: Tensor, sound: Tensor) -> Tensor:
-        """Return logits: above 0 where picture ``(N, frames, 3, H, W)`` and sound belong together."""
-        return self.decide(self.embed_cells(pictures), self.embed_sounds(sound))
+    def side_of_pictures(self, pictures: Tensor) -> Tensor:
+        """Return a vector for each cell, as `embed_cells` does."""
+        return self.embed_cells(pictures)
+
+    def side_of_sounds(self, sound: Tensor) -> Tensor:
+        """Return vectors, as `embed_sounds` does."""
+        return self.embed_sounds(sound)
+
+    def score_sides(self, pictures: Tensor, sounds: Tensor) -> Tensor:
+        """Return logits of cells and sounds, ``(N,)``, as `decide` does."""
+        return self.decide(pictures, sounds)
 
     def locate(self, pictures: Tensor, sound: Tensor) -> Tensor:
         """Return maps of where the sound comes from, ``(N, rows, columns)``: logits of cells, the mean over frames."""

@@ -27,6 +27,27 @@ class PairScorer(Protocol):
 
 
 @runtime_checkable
+class SidedScorer(Protocol):
+    """Scores pairs by what it makes of each side alone, so that many pairs of the same recordings cost little more."""
+
+    encoder: Encoder
+    sound: SoundEncoder
+    views: Sequence[Transform]
+
+    def side_of_pictures(self, pictures: Tensor) -> Tensor:
+        """Return what is made of pictures alone, ``(N, ...)``."""
+        ...
+
+    def side_of_sounds(self, sound: Tensor) -> Tensor:
+        """Return what is made of windows of sound alone, ``(N, ...)``."""
+        ...
+
+    def score_sides(self, pictures: Tensor, sounds: Tensor) -> Tensor:
+        """Return the scores of `PairScorer.score_pairs` from both sides, ``(N,)``, row by row."""
+        ...
+
+
+@runtime_checkable
 class JointEmbedder(Protocol):
     """Has vectors of pictures and of sounds in one space."""
 

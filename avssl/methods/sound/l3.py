@@ -57,6 +57,6 @@ class L3(TwoStreams):
         """Return logits of features, ``(N,)``, row by row."""
         return self.fusion(torch.cat([pictures, sounds], 1)).squeeze(1)
 
-    def score_pairs(self, pictures: Tensor, sound: Tensor) -> Tensor:
-        """Return logits: above 0 where picture ``(N, frames, 3, H, W)`` and sound belong together."""
-        return self.fuse(self.encode_pictures(pictures), self.sound(sound))
+    def score_sides(self, pictures: Tensor, sounds: Tensor) -> Tensor:
+        """Return logits of features, ``(N,)``, as `fuse` does."""
+        return self.fuse(pictures, sounds)

@@ -141,11 +141,9 @@ class SeLaVi(TwoStreams):
             right.append(((logits.argmax(2) == truth) & (truth >= 0)).sum() / count)
         return {"loss": torch.stack(losses).mean(), "label_accuracy": torch.stack(right).mean()}
 
-    def score_pairs(self, pictures: Tensor, sound: Tensor) -> Tensor:
+    def score_sides(self, pictures: Tensor, sounds: Tensor) -> Tensor:
         """Return how much likelier than by chance both modalities predict one label, in nats, a mean over heads."""
-        seen, heard = (
-            self.by_head(layer(rows)) for layer, rows in self.streams(self.encode_pictures(pictures), self.sound(sound))
-        )
+        seen, heard = (self.by_head(layer(rows)) for layer, rows in self.streams(pictures, sounds))
         agree = (seen.log_softmax(2) + heard.log_softmax(2)).logsumexp(2)
         return agree.mean(0) + torch.tensor(float(self.clusters)).log()
 

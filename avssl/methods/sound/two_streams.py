@@ -56,12 +56,24 @@ class TwoStreams(Method, ABC):
         """Return features ``(N, encoder.dim)`` of pictures ``(N, frames, 3, H, W)``."""
         return encode_clips(self.encoder, pictures)
 
+    def side_of_pictures(self, pictures: Tensor) -> Tensor:
+        """Return what pictures ``(N, frames, 3, H, W)`` are compared by: their features, unless a method says more."""
+        return self.encode_pictures(pictures)
+
+    def side_of_sounds(self, sound: Tensor) -> Tensor:
+        """Return what windows of sound ``(N, channels, samples)`` are compared by: their features."""
+        return self.sound(sound)
+
     @abstractmethod
+    def score_sides(self, pictures: Tensor, sounds: Tensor) -> Tensor:
+        """Return the scores ``(N,)`` of both sides, row by row: above 0 where they belong together."""
+
     def score_pairs(self, pictures: Tensor, sound: Tensor) -> Tensor:
         """Return scores ``(N,)`` of pictures ``(N, frames, 3, H, W)`` and windows of sound ``(N, channels, samples)``.
 
         Above 0 where they belong together.
         """
+        return self.score_sides(self.side_of_pictures(pictures), self.side_of_sounds(sound))
 
     def measure(self, batches: Iterable[Batch]) -> dict[str, float]:
         """Return the scores of `avssl.methods.sound.pairs.measure_pairs`.
@@ -94,9 +106,17 @@ class JointStreams(TwoStreams, ABC):
     def decide(self, pictures: Tensor, sounds: Tensor) -> Tensor:
         """Return logits of embeddings ``(N, dim)``, ``(N,)``, row by row."""
 
-    def score_pairs(self, pictures: Tensor, sound: Tensor) -> Tensor:
-        """Return logits ``(N,)``: above 0 where picture ``(N, frames, 3, H, W)`` and sound belong together."""
-        return self.decide(self.embed_pictures(pictures), self.embed_sounds(sound))
+    def side_of_pictures(self, pictures: Tensor) -> Tensor:
+        """Return unit vectors, as `embed_pictures` does."""
+        return self.embed_pictures(pictures)
+
+    def side_of_sounds(self, sound: Tensor) -> Tensor:
+        """Return unit vectors, as `embed_sounds` does."""
+        return self.embed_sounds(sound)
+
+    def score_sides(self, pictures: Tensor, sounds: Tensor) -> Tensor:
+        """Return logits of unit vectors, ``(N,)``, as `decide` does."""
+        return self.decide(pictures, sounds)
 
 
 def embedding(dim: int, hidden: int, out: int) -> nn.Sequential:

@@ -122,13 +122,13 @@ class XDC(TwoStreams):
         count = torch.bincount(known[known >= 0], minlength=self.pictures_to.out_features)
         return count.sum() / ((count > 0).sum() * count).clamp(min=1)
 
-    def score_pairs(self, pictures: Tensor, sound: Tensor) -> Tensor:
+    def score_sides(self, pictures: Tensor, sounds: Tensor) -> Tensor:
         """Return how much likelier than by chance each modality finds the cluster that it was taught, in nats, a mean.
 
         Above 0 where picture and sound fit. With ``labels="own"`` no modality knows of the other, and neither does it.
         """
-        both = self.encode_pictures(pictures), self.sound(sound)
-        logits = self.pictures_to(both[0]), self.sounds_to(both[1])
+        both = pictures, sounds
+        logits = self.pictures_to(pictures), self.sounds_to(sounds)
         found = []
         for rows, place in zip(logits, SOURCES[self.labels], strict=True):
             cluster = self.group(place).assign(side_by_side(*both)[place])
