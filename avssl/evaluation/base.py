@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from avssl.config import ConfigError
+from avssl.features.rows import Recipe, misfit
 from avssl.features.runs import Fresh, FreshMethod
 from avssl.methods import Method
 from avssl.nets import Encoder
@@ -38,14 +39,16 @@ class Evaluator(Named, ABC):
 
     Attributes:
         takes: the kinds of encoders that can be asked.
+        recipe: how data are looked at, where features are extracted by one; encoders that cannot look so are refused.
     """
 
     takes: tuple[Takes, ...] = ("pictures", "clips")
+    recipe: Recipe | None = None
 
     def refuses(self, encoder: Encoder) -> str:
         """Return why an encoder cannot be asked this at all, in words; empty where it can."""
         if encoder.takes in self.takes:
-            return ""
+            return "" if self.recipe is None else misfit(encoder, self.recipe)
         kinds = " or ".join(self.takes)
         return f"{type(self).__name__} asks encoders of {kinds}; {type(encoder).__name__} takes {encoder.takes}"
 

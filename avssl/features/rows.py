@@ -64,11 +64,18 @@ def check_recipe(encoder: Encoder | SoundEncoder, recipe: Recipe) -> None:
         ConfigError: if it takes sound and pictures are looked at, or the other way round, or it takes clips and rows
             are frames.
     """
+    if reason := misfit(encoder, recipe):
+        raise ConfigError(reason)
+
+
+def misfit(encoder: Encoder | SoundEncoder, recipe: Recipe) -> str:
+    """Return why an encoder cannot look at data in this way, in words; empty where it can."""
     name, takes = type(encoder).__name__, encoder.takes
     if (takes == "sound") != (recipe.stream == "sound"):
-        raise ConfigError(f"stream: {name} takes {takes}, and cannot look at {recipe.stream}; use another encoder")
+        return f"stream: {name} takes {takes}, and cannot look at {recipe.stream}; use another encoder"
     if takes == "clips" and recipe.unit == "frame":
-        raise ConfigError(f"unit: {name} takes clips, so that a frame has no features of its own; use clip or item")
+        return f"unit: {name} takes clips, so that a frame has no features of its own; use clip or item"
+    return ""
 
 
 def rows_of(item: dict[str, Any], index: int, recipe: Recipe, takes: Takes = "pictures") -> ItemRows:

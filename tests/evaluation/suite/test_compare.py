@@ -11,6 +11,7 @@ from avssl.evaluation import Evaluator, MethodEvaluator
 from avssl.evaluation.suite import command
 from avssl.evaluation.suite.question import Question
 from avssl.evaluation.suite.table import Cell, Column, table_of, to_markdown, to_page
+from avssl.features.rows import Recipe
 from avssl.features.subject import Subject
 from avssl.installed import configs
 from avssl.methods import RandomWalk, Rotation
@@ -138,6 +139,14 @@ def test_encoders_of_a_kind_that_an_evaluator_does_not_take_have_a_dash(asked, m
     assert command.compare([question()], {"a": ["0.5"]}, device="cpu") == {"a": {}}
     assert asked == []
     note = "FirstWeight asks encoders of clips; SmallNet takes pictures"
+    assert note in Path("runs/compare/table.md").read_text()
+
+
+def test_encoders_that_cannot_look_at_the_data_so_have_a_dash(asked, monkeypatch):
+    monkeypatch.setattr(FirstWeight, "recipe", Recipe(stream="sound"))
+    assert command.compare([question()], {"a": ["0.5"]}, device="cpu") == {"a": {}}
+    assert asked == []
+    note = "SmallNet takes pictures, and cannot look at sound"
     assert note in Path("runs/compare/table.md").read_text()
 
 
