@@ -1,6 +1,6 @@
 """Moments of a recording as a method was taught to see and hear them: frames, and windows of sound around them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from avssl.config import ConfigError, Trust
 from avssl.features.runs import find_run
 from avssl.media import Reader, open_video
 from avssl.methods import Method
-from avssl.methods.sound.base import JointEmbedder, Localizer, PairScorer
+from avssl.methods.sound.base import JointEmbedder, Localizer, PairScorer, SidedScorer
 from avssl.methods.sound.pairs import view_clips
 from avssl.sampling import Clips
 from avssl.sampling.stride import Stride
@@ -180,14 +180,43 @@ def ready(frames: Tensor, device: str) -> Tensor:
 
 
 @torch.no_grad()
-def score_pairs(taught: Loaded, frames: Tensor, sound: Tensor, batch: int = 64) -> np.ndarray:
-    """Return the scores of frames ``(N, 1, 3, H, W)`` with windows of sound, row by row."""
-    assert isinstance(taught.method, PairScorer)
-    parts = [
-        taught.method.score_pairs(apply_evaluation_views(frames[one], taught), sound[one].to(taught.device))
-        for one in (slice(start, start + batch) for start in range(0, len(frames), batch))
-    ]
-    return torch.cat(parts).float().cpu().numpy()
+def pair_scorer(taught: Loaded, frames: Tensor, batch: int = 64) -> Callable[[np.ndarray, Tensor], np.ndarray]:
+    """Return what scores chosen frames with windows of sound, row by row; a method with sides looks at frames once.
+
+    Args:
+        taught: judges pairs.
+        frames: uint8 ``(N, frames, 3, H, W)``.
+        batch: rows a pass.
+
+    Returns:
+        A function of which frames, bool ``(N,)``, and of as many windows of sound ``(chosen, 1, samples)``, that
+        gives scores ``(chosen,)``.
+    """
+    method = taught.method
+
+    @torch.no_grad()
+    def over(function: Callable[..., Tensor], *rows: Tensor) -> Tensor:
+        return torch.cat(
+            [function(*parts).float().cpu() for parts in zip(*(one.split(batch) for one in rows), strict=True)]
+        )
+
+    def looked(some: Tensor) -> Tensor:
+        return apply_evaluation_views(some, taught)
+
+    if isinstance(method, SidedScorer):
+        seen = over(lambda some: method.side_of_pictures(looked(some)), frames)
+
+        def score(some: Tensor, sound: Tensor) -> Tensor:
+            return method.score_sides(some.to(taught.device), method.side_of_sounds(sound.to(taught.device)))
+
+    else:
+        assert isinstance(method, PairScorer)
+        seen = frames
+
+        def score(some: Tensor, sound: Tensor) -> Tensor:
+            return method.score_pairs(looked(some), sound.to(taught.device))
+
+    return lambda chosen, sound: over(score, seen[torch.from_numpy(chosen)], sound).numpy()
 
 
 def apply_evaluation_views(frames: Tensor, taught: Loaded) -> Tensor:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from avssl.config import ConfigError, Positive, Trust
 from avssl.features.device import find_device
-from avssl.inference.loading import Loaded, centres, frames_at, load_for, open_whole, score_pairs, sounds_at
+from avssl.inference.loading import Loaded, centres, frames_at, load_for, open_whole, pair_scorer, sounds_at
 from avssl.methods.sound.base import PairScorer
 from avssl.report.figures import rendered
 
@@ -108,13 +108,13 @@ def scores_at(video, taught: Loaded, times: np.ndarray, offsets: np.ndarray) -> 
         times: moments of the frames, in seconds.
         offsets: of the sound, in seconds.
     """
-    frames = frames_at(video, times, taught.within)
+    score = pair_scorer(taught, frames_at(video, times, taught.within))
     scores = np.full((len(times), len(offsets)), np.nan)
     for column, offset in enumerate(offsets):
         sound, share = sounds_at(video, times + offset, taught.seconds, taught.rate)
         whole = (share >= LEAST).numpy()
         if whole.any():
-            scores[whole, column] = score_pairs(taught, frames[whole], sound[whole])
+            scores[whole, column] = score(whole, sound[whole])
     return scores
 
 

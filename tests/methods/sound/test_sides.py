@@ -1,10 +1,12 @@
 """Pairs are scored from what is made of each side alone, once, whatever the method."""
 
+import numpy as np
 import pytest
 import torch
 from every import MOVING, OF_PAIRS, SIDE, make
 
 from avssl.evaluation.sound.clips import score_numbered
+from avssl.inference.loading import Loaded, pair_scorer
 from avssl.methods.sound.base import PairScorer, SidedScorer
 
 SEEN, PLAYED = torch.tensor([0, 0, 1, 2, 2, 1]), torch.tensor([3, 0, 1, 1, 2, 3])
@@ -50,3 +52,14 @@ def test_methods_that_only_score_pairs_are_asked_pair_by_pair():
     assert isinstance(Louder(), PairScorer) and not isinstance(Louder(), SidedScorer)
     found = score_numbered(Louder(), (frames, sound), (SEEN, PLAYED), torch.zeros(3, 1, dtype=torch.int64))
     torch.testing.assert_close(found, Louder().score_pairs(frames[SEEN].float() / 255, sound[PLAYED]))
+
+
+@pytest.mark.parametrize("name", ["AVE", "XDC"])
+@torch.no_grad()
+def test_moments_of_a_recording_score_as_pairs_row_by_row(name, tmp_path):
+    method, (frames, sound) = make(name).eval(), material(name)
+    taught = Loaded(method=method, size=None, seconds=0.1, within=np.zeros(1), folder=tmp_path, device="cpu")
+    chosen = np.array([True, False, True])
+    found = pair_scorer(taught, frames)(chosen, sound[:2])
+    expected = method.score_pairs(frames[torch.from_numpy(chosen)].float() / 255, sound[:2])
+    np.testing.assert_allclose(found, expected.numpy(), atol=1e-4)
