@@ -39,16 +39,18 @@ class Evaluator(Named, ABC):
 
     Attributes:
         takes: the kinds of encoders that can be asked.
-        recipe: how data are looked at, where features are extracted by one; encoders that cannot look so are refused.
     """
 
     takes: tuple[Takes, ...] = ("pictures", "clips")
-    recipe: Recipe | None = None
 
     def refuses(self, encoder: Encoder) -> str:
-        """Return why an encoder cannot be asked this at all, in words; empty where it can."""
+        """Return why an encoder cannot be asked this at all, in words; empty where it can.
+
+        An evaluator that extracts features by a ``recipe`` refuses encoders that cannot look at data so.
+        """
         if encoder.takes in self.takes:
-            return "" if self.recipe is None else misfit(encoder, self.recipe)
+            recipe = getattr(self, "recipe", None)
+            return misfit(encoder, recipe) if isinstance(recipe, Recipe) else ""
         kinds = " or ".join(self.takes)
         return f"{type(self).__name__} asks encoders of {kinds}; {type(encoder).__name__} takes {encoder.takes}"
 

@@ -91,7 +91,8 @@ def app_of(columns: dict[str, Any], props: dict[str, Any], media: App, port: int
 
     static = Path(str(embedding_atlas.__file__)).parent / "static"
     source: Any = Table(pd.DataFrame(columns), {"props": props})
-    atlas: App = make_server(source, static_path=str(static), duckdb_uri="server")
+    made: Any = make_server(source, static_path=str(static), duckdb_uri="server")
+    atlas: App = made
     page = page_of((static / "index.html").read_text(encoding="utf-8")).encode()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

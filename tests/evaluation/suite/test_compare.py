@@ -143,7 +143,7 @@ def test_encoders_of_a_kind_that_an_evaluator_does_not_take_have_a_dash(asked, m
 
 
 def test_encoders_that_cannot_look_at_the_data_so_have_a_dash(asked, monkeypatch):
-    monkeypatch.setattr(FirstWeight, "recipe", Recipe(stream="sound"))
+    monkeypatch.setattr(FirstWeight, "recipe", Recipe(stream="sound"), raising=False)
     assert command.compare([question()], {"a": ["0.5"]}, device="cpu") == {"a": {}}
     assert asked == []
     note = "SmallNet takes pictures, and cannot look at sound"
