@@ -98,6 +98,7 @@ def test_slowfast_test_clips(length, rate, clips, offset):
     clips=st.integers(1, 12),
     offset=st.booleans(),
 )
+@example(409, Fraction(24000, 1001), 37, 11, 24000 / 1001, 1, True)  # 407 frames and a bit are covered
 def test_slowfast_test_clips_at_any_rate_and_target(frames, fps, length, rate, target, clips, offset):
     sampler = presets.SlowFastTest(frames=length, rate=rate, target_fps=target, count=clips, offset=offset)
     expected = [slowfast(frames, fps, clip, clips, length, rate, target, offset)[0] for clip in range(clips)]

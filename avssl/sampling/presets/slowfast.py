@@ -7,6 +7,7 @@ https://github.com/facebookresearch/SlowFast
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -75,8 +76,19 @@ class SlowFastTest(Sampler):
 
 def clip_size(timeline: Timeline, sampler: SlowFastTrain | SlowFastTest) -> float:
     """Return the frames of the recording that a clip covers; not a whole number in general."""
-    own_rate = round(timeline.rate, 9)  # frames / (frames / 30) may miss 30 by a bit
-    return max(1.0, sampler.rate * sampler.frames / sampler.target_fps * own_rate)  # in the library's order
+    size = sampler.rate * sampler.frames / sampler.target_fps * named_rate(timeline.rate)  # in the library's order
+    return max(1.0, size)
+
+
+def named_rate(rate: float) -> float:
+    """Return a rate as a file names it: frames / (frames / 30) may miss 30 by a bit, which decides between two frames.
+
+    Examples:
+        >>> named_rate(29.999999999999996), named_rate(23.97602397602398) == 24000 / 1001, named_rate(29.83712345)
+        (30.0, True, 29.83712345)
+    """
+    near = float(Fraction(rate).limit_denominator(1001))
+    return near if abs(near - rate) < 1e-9 else rate
 
 
 def clips_at(timeline: Timeline, starts: Sequence[float], sampler: SlowFastTrain | SlowFastTest) -> Clips:
