@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from avssl.config import ConfigError, Trust
+from avssl.evaluation.sound.clips import over, ready
 from avssl.features.runs import find_run
 from avssl.media import Reader, open_video
 from avssl.methods import Method
@@ -174,49 +175,33 @@ def sounds_at(video: Reader, times: np.ndarray, seconds: float, rate: int) -> tu
     return sound.data, sound.valid.float().mean(-1)
 
 
-def ready(frames: Tensor, device: str) -> Tensor:
-    """Return uint8 frames as floats in [0, 1] on a device."""
-    return frames.to(device).float() / 255
-
-
-@torch.no_grad()
-def pair_scorer(taught: Loaded, frames: Tensor, batch: int = 64) -> Callable[[np.ndarray, Tensor], np.ndarray]:
+def pair_scorer(taught: Loaded, frames: Tensor) -> Callable[[np.ndarray, Tensor], np.ndarray]:
     """Return what scores chosen frames with windows of sound, row by row; a method with sides looks at frames once.
 
     Args:
         taught: judges pairs.
         frames: uint8 ``(N, frames, 3, H, W)``.
-        batch: rows a pass.
 
     Returns:
         A function of which frames, bool ``(N,)``, and of as many windows of sound ``(chosen, 1, samples)``, that
         gives scores ``(chosen,)``.
     """
-    method = taught.method
-
-    @torch.no_grad()
-    def over(function: Callable[..., Tensor], *rows: Tensor) -> Tensor:
-        return torch.cat(
-            [function(*parts).float().cpu() for parts in zip(*(one.split(batch) for one in rows), strict=True)]
+    method, seen = taught.method, frames
+    if isinstance(method, SidedScorer):
+        seen = over(
+            lambda some: method.side_of_pictures(apply_evaluation_views(some, taught)), frames, device=taught.device
         )
 
-    def looked(some: Tensor) -> Tensor:
-        return apply_evaluation_views(some, taught)
-
-    if isinstance(method, SidedScorer):
-        seen = over(lambda some: method.side_of_pictures(looked(some)), frames)
-
         def score(some: Tensor, sound: Tensor) -> Tensor:
-            return method.score_sides(some.to(taught.device), method.side_of_sounds(sound.to(taught.device)))
+            return method.score_sides(some, method.side_of_sounds(sound))
 
     else:
         assert isinstance(method, PairScorer)
-        seen = frames
 
         def score(some: Tensor, sound: Tensor) -> Tensor:
-            return method.score_pairs(looked(some), sound.to(taught.device))
+            return method.score_pairs(apply_evaluation_views(some, taught), sound)
 
-    return lambda chosen, sound: over(score, seen[torch.from_numpy(chosen)], sound).numpy()
+    return lambda chosen, sound: over(score, seen[torch.from_numpy(chosen)], sound, device=taught.device).numpy()
 
 
 def apply_evaluation_views(frames: Tensor, taught: Loaded) -> Tensor:

@@ -7,10 +7,11 @@ import torch
 from torch.nn import functional as F
 
 from avssl.config import ConfigError, Trust
+from avssl.evaluation.sound.clips import ready
 from avssl.evaluation.sound.sheet import blend
 from avssl.features.device import find_device
 from avssl.inference.film import check_out, write_film
-from avssl.inference.loading import Loaded, frames_at, load_for, open_whole, ready, sounds_at
+from avssl.inference.loading import Loaded, frames_at, load_for, open_whole, sounds_at
 from avssl.media import open_video
 from avssl.methods.sound.base import Localizer
 from avssl.progress import track

@@ -62,7 +62,6 @@ class CMA(JointStreams):
     """
 
     remembers = True
-
     decides = "pair_loss"
 
     level: Tensor

@@ -127,11 +127,10 @@ class XDC(TwoStreams):
 
         Above 0 where picture and sound fit. With ``labels="own"`` no modality knows of the other, and neither does it.
         """
-        both = pictures, sounds
         logits = self.pictures_to(pictures), self.sounds_to(sounds)
         found = []
         for rows, place in zip(logits, SOURCES[self.labels], strict=True):
-            cluster = self.group(place).assign(side_by_side(*both)[place])
+            cluster = self.group(place).assign(side_by_side(pictures, sounds)[place])
             found.append(rows.log_softmax(1).gather(1, cluster[:, None])[:, 0])
         return torch.stack(found).mean(0) + torch.tensor(float(self.pictures_to.out_features)).log()
 

@@ -32,10 +32,11 @@ def test_pairs_by_number_score_as_pairs_row_by_row(name):
 def test_each_picture_is_looked_at_once_and_each_sound_heard_once(name):
     method, (frames, sound) = make(name).eval(), material(name)
     assert isinstance(method, SidedScorer)
-    heard = []
+    heard, seen, look = [], [], method.side_of_pictures
     method.sound.register_forward_pre_hook(lambda _, inputs: heard.append(len(inputs[0])))
+    method.side_of_pictures = lambda pictures: seen.append(len(pictures)) or look(pictures)
     score_numbered(method, (frames, sound), (SEEN, PLAYED), torch.zeros(3, 1, dtype=torch.int64))
-    assert heard == [4]
+    assert heard == [4] and seen == [3]
 
 
 class Louder:
